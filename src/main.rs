@@ -1,0 +1,3 @@
+//! The copyrail executable.
+
+fn main() {}
