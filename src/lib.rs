@@ -16,24 +16,24 @@
 //! [`pipeline`] tells that story in code; start there. The modules below are in its order: each stands on those
 //! that come after it, and knows nothing of those before.
 
-pub mod cli;
 pub mod app;
+pub mod audit;
+pub mod cache;
+pub mod catalogue;
+pub mod cli;
+pub mod condition;
+pub mod config;
+pub mod diagnostic;
+pub mod document;
+pub mod fallback;
+pub mod generate;
+pub mod guardrail;
 pub mod http;
-pub mod simulate;
 pub mod pipeline;
 pub mod policy;
-pub mod generate;
-pub mod cache;
-pub mod audit;
-pub mod catalogue;
-pub mod store;
-pub mod fallback;
 pub mod prompt;
-pub mod guardrail;
 pub mod segment;
-pub mod condition;
-pub mod document;
-pub mod diagnostic;
-pub mod config;
+pub mod simulate;
+pub mod store;
 pub mod telemetry;
 pub mod words;
