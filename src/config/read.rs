@@ -1,0 +1,423 @@
+//! Reading settings. What the environment says is laid over the file; its faults name the variable.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use jiff::tz::TimeZone;
+
+use super::{Limits, OutputSetting, PolicySettings, ProviderSettings, REFERENCE, Settings, toml_node};
+use crate::diagnostic::{Diagnostic, Position, Span};
+use crate::document::{self, Faults, Fields, Key, Kind, Node, list, one_of};
+
+const PREFIX: &str = "COPYRAIL__";
+
+/// Reads the settings. `file` is the file's name and text, when there is one; `environment` all variables. `None` when
+/// anything is faulty.
+pub fn load(
+    file: Option<(&str, &str)>,
+    environment: &BTreeMap<String, String>,
+) -> (Option<Settings>, Vec<Diagnostic>) {
+    let (name, text) = file.unwrap_or((super::DEFAULT_PATH, ""));
+    let faults = Faults::of(name);
+    let reference = toml_node::parse(REFERENCE, &faults);
+    let root = toml_node::parse(text, &faults);
+    let settings = reference.zip(root).and_then(|(reference, root)| {
+        let variables: Vec<(&str, &str)> = environment
+            .iter()
+            .filter_map(|(name, value)| Some((name.strip_prefix(PREFIX)?, value.as_str())))
+            .collect();
+        let root = variables.iter().enumerate().fold(root, |root, (index, (path, value))| {
+            let parts: Vec<String> = path.split("__").map(str::to_lowercase).collect();
+            laid_over(root, &parts, value, environment_span(index))
+        });
+        let settings = read(&filled(root, &reference), environment, &faults);
+        settings.filter(|_| faults.errors() == 0)
+    });
+    let variables: Vec<&String> = environment.keys().filter(|name| name.starts_with(PREFIX)).collect();
+    let mut diagnostics = faults.into_diagnostics();
+    for diagnostic in &mut diagnostics {
+        if diagnostic.span.start.line == 0
+            && let Some(variable) = variables.get(diagnostic.span.start.column as usize)
+        {
+            diagnostic.file = format!("environment variable {variable}");
+            diagnostic.span = Span::START;
+        }
+    }
+    (settings, diagnostics)
+}
+
+/// Line 0 marks what came from the environment; the column tells the variable.
+fn environment_span(index: usize) -> Span {
+    let position = Position { line: 0, column: u32::try_from(index).unwrap_or(u32::MAX) };
+    Span { start: position, end: position }
+}
+
+fn laid_over(node: Node, path: &[String], value: &str, span: Span) -> Node {
+    let Some((first, rest)) = path.split_first() else {
+        return Node { span, kind: Kind::Scalar { text: value.to_owned(), plain: false } };
+    };
+    let mut entries = match node.kind {
+        Kind::Map(entries) => entries,
+        _ => Vec::new(),
+    };
+    let at = entries.iter().position(|(key, _)| key.text == *first);
+    let (key, inner) = match at {
+        Some(at) => entries.swap_remove(at),
+        None => (Key { text: first.clone(), span }, Node { span, kind: Kind::Map(Vec::new()) }),
+    };
+    entries.push((key, laid_over(inner, rest, value, span)));
+    Node { span: node.span, kind: Kind::Map(entries) }
+}
+
+/// A map with the reference's entries wherever it has none of its own.
+fn filled(node: Node, reference: &Node) -> Node {
+    match (node.kind, &reference.kind) {
+        (Kind::Map(mut entries), Kind::Map(defaults)) => {
+            for (key, default) in defaults {
+                match entries.iter_mut().find(|(k, _)| k.text == key.text) {
+                    Some((_, own)) => {
+                        let taken =
+                            std::mem::replace(own, Node { span: own.span, kind: Kind::List(Vec::new()) });
+                        *own = filled(taken, default);
+                    }
+                    None => entries.push((key.clone(), default.clone())),
+                }
+            }
+            Node { span: node.span, kind: Kind::Map(entries) }
+        }
+        (kind, _) => Node { span: node.span, kind },
+    }
+}
+
+fn read(root: &Node, environment: &BTreeMap<String, String>, faults: &Faults) -> Option<Settings> {
+    let mut fields = Fields::of(root, "the settings file", faults)?;
+    let listen = fields.take("listen").and_then(|node| parsed(node, "an address", "127.0.0.1:8080", faults));
+    let data_dir = section(&mut fields, "data", faults, |fields| fields.text("dir", faults)).flatten();
+    let policy = section(&mut fields, "policy", faults, |fields| policy(fields, faults)).flatten();
+    let store_url = section(&mut fields, "store", faults, |fields| {
+        let node = fields.take("url")?;
+        let url = document::text(node, faults)?;
+        if !url.starts_with("sqlite:") {
+            let help = "write `sqlite:data/copyrail.db`; this version keeps its log in SQLite alone";
+            faults.error_with_help(
+                node.span,
+                format!("`{}` is no store of this version", scheme(&url)),
+                help,
+            );
+        }
+        Some(url)
+    });
+    let cache_bytes = section(&mut fields, "cache", faults, |fields| {
+        fields.take("bytes").and_then(|node| bytes(node, faults))
+    });
+    let limits = section(&mut fields, "limits", faults, |fields| limits(fields, faults)).flatten();
+    let llm = section(&mut fields, "llm", faults, |fields| {
+        let providers = fields.take("providers").map(|node| list(node, faults)).unwrap_or_default();
+        let providers: Vec<_> =
+            providers.iter().filter_map(|node| provider(node, environment, faults)).collect();
+        let budget = section(fields, "budget", faults, |fields| {
+            fields.take("per_day").and_then(|node| document::number(node, faults)).filter(|n| *n >= 0.0)
+        });
+        (providers, budget.flatten())
+    });
+    section(&mut fields, "metrics", faults, |fields| {
+        if let Some(node) = fields.take("listen")
+            && document::text(node, faults).is_some_and(|listen| !listen.is_empty())
+        {
+            faults.error_with_help(node.span, "this version exports no metrics", "leave `listen` empty");
+        }
+    });
+    fields.finish(faults);
+    let (mut providers, budget_per_day) = llm.unwrap_or_default();
+    if providers.is_empty() {
+        providers.extend(provider_from_environment(environment));
+    }
+    Some(Settings {
+        listen: listen?,
+        data_dir: PathBuf::from(data_dir?),
+        policy: policy?,
+        store_url: store_url.flatten()?,
+        cache_bytes: cache_bytes.flatten()?,
+        limits: limits?,
+        providers,
+        budget_per_day,
+    })
+}
+
+/// The store's address without what may hold a password.
+fn scheme(url: &str) -> &str {
+    url.split(':').next().unwrap_or_default()
+}
+
+fn section<'n, T>(
+    fields: &mut Fields<'n>,
+    key: &'static str,
+    faults: &Faults,
+    read: impl FnOnce(&mut Fields<'n>) -> T,
+) -> Option<T> {
+    let mut inner = Fields::of(fields.take(key)?, "this section", faults)?;
+    let value = read(&mut inner);
+    inner.finish(faults);
+    Some(value)
+}
+
+fn parsed<T: std::str::FromStr>(node: &Node, what: &str, example: &str, faults: &Faults) -> Option<T> {
+    let text = document::text(node, faults)?;
+    let value = text.parse().ok();
+    if value.is_none() {
+        faults.error_with_help(
+            node.span,
+            format!("`{text}` is not {what}"),
+            format!("write it as `{example}`"),
+        );
+    }
+    value
+}
+
+fn policy(fields: &mut Fields<'_>, faults: &Faults) -> Option<PolicySettings> {
+    let mut path = |key| fields.text(key, faults).map(PathBuf::from);
+    let (segments, prompts, guardrails) = (path("segments"), path("prompts"), path("guardrails"));
+    let reload = fields.take("reload").and_then(|node| document::duration(node, faults));
+    let timezone = fields.take("timezone").and_then(|node| {
+        let name = document::text(node, faults)?;
+        let zone = TimeZone::get(&name).ok();
+        if zone.is_none() {
+            faults.error_with_help(
+                node.span,
+                format!("`{name}` is no time zone"),
+                "write it as `Europe/London`",
+            );
+        }
+        zone
+    });
+    if let Some(node) = fields.take("approvals")
+        && document::count(node, faults).is_some_and(|approvals| approvals > 0)
+    {
+        faults.error_with_help(
+            node.span,
+            "this version cannot hold edits for a second person",
+            "write `approvals = 0`",
+        );
+    }
+    let reload = reload?.max(Duration::from_millis(50));
+    Some(PolicySettings {
+        segments: segments?,
+        prompts: prompts?,
+        guardrails: guardrails?,
+        reload,
+        timezone: timezone?,
+    })
+}
+
+fn limits(fields: &mut Fields<'_>, faults: &Faults) -> Option<Limits> {
+    let mut count = |key| fields.take(key).and_then(|node| document::count(node, faults));
+    let millis = |n: usize| Duration::from_millis(n as u64);
+    let (deadline, max_deadline) = (count("deadline_ms").map(millis), count("max_deadline_ms").map(millis));
+    let (concurrency, queue) = (count("concurrency"), count("queue"));
+    let generation_timeout =
+        fields.take("generation_timeout").and_then(|node| document::duration(node, faults));
+    Some(Limits {
+        deadline: deadline?,
+        max_deadline: max_deadline?,
+        generation_timeout: generation_timeout?,
+        concurrency: concurrency?.max(1),
+        queue: queue?,
+    })
+}
+
+fn bytes(node: &Node, faults: &Faults) -> Option<u64> {
+    let text = document::text(node, faults)?;
+    let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
+    let (number, unit) = text.split_at(digits);
+    let each = match unit.trim() {
+        "" | "B" => Some(1),
+        "KiB" => Some(1 << 10),
+        "MiB" => Some(1 << 20),
+        "GiB" => Some(1 << 30),
+        _ => None,
+    };
+    let bytes = number.parse::<u64>().ok().zip(each).and_then(|(number, each)| number.checked_mul(each));
+    if bytes.is_none() {
+        faults.error_with_help(node.span, format!("`{text}` is no size"), "write it as `256MiB`");
+    }
+    bytes
+}
+
+fn provider(
+    node: &Node,
+    environment: &BTreeMap<String, String>,
+    faults: &Faults,
+) -> Option<ProviderSettings> {
+    let mut fields = Fields::of(node, "a provider", faults)?;
+    let name = fields.require_text("name", "write `name = \"primary\"`", faults);
+    let azure =
+        fields.take("kind").and_then(|node| one_of(node, &[("openai", false), ("azure", true)], faults));
+    let url_node = fields.require("base_url", "write `base_url = \"https://api.openai.com/v1\"`", faults);
+    let base_url = url_node.and_then(|node| document::text(node, faults));
+    if let (Some(node), Some(url)) = (url_node, &base_url)
+        && !(url.starts_with("https://") || url.starts_with("http://"))
+    {
+        faults.error_with_help(
+            node.span,
+            "a provider's address begins with https:// or http://",
+            "write the whole address",
+        );
+    }
+    let key_node = fields.take("api_key_env");
+    let key_name = key_node.and_then(|node| document::text(node, faults));
+    if let (Some(node), Some(name)) = (key_node, &key_name)
+        && environment.get(name).is_none_or(String::is_empty)
+    {
+        faults.error_with_help(
+            node.span,
+            format!("the variable {name} is not set"),
+            format!("set {name} to the provider's key"),
+        );
+    }
+    let model = fields.require_text("model", "write `model = \"gpt-4.1-mini\"`", faults);
+    let mut duration = |key| fields.take(key).and_then(|node| document::duration(node, faults));
+    let (connect_timeout, timeout) = (duration("connect_timeout"), duration("timeout"));
+    let retries = fields.take("retries").and_then(|node| document::count(node, faults)).unwrap_or(2);
+    const FIELDS: &[(&str, bool)] = &[("max_completion_tokens", false), ("max_tokens", true)];
+    let old_field = fields.take("token_limit_field").and_then(|node| one_of(node, FIELDS, faults));
+    const OUTPUTS: &[(&str, OutputSetting)] = &[
+        ("text", OutputSetting::Text),
+        ("json_schema", OutputSetting::JsonSchema),
+        ("json_object", OutputSetting::JsonObject),
+    ];
+    let output = fields.take("output").and_then(|node| one_of(node, OUTPUTS, faults));
+    let price = section(&mut fields, "price_per_million", faults, |fields| {
+        let mut price =
+            |key| fields.take(key).and_then(|node| document::number(node, faults)).filter(|n| *n >= 0.0);
+        let (input, cached, output) = (price("input"), price("cached_input"), price("output"));
+        Some([input?, cached.or(input)?, output?])
+    });
+    if let Some(None) = price {
+        faults.error_with_help(
+            fields.span(),
+            "the prices are not whole",
+            "give `input` and `output`, per million tokens",
+        );
+    }
+    fields.finish(faults);
+    Some(ProviderSettings {
+        name: name?,
+        azure: azure.unwrap_or(false),
+        base_url: base_url?,
+        api_key: key_name.and_then(|name| environment.get(&name)).map(|key| key.clone().into()),
+        model: model?,
+        connect_timeout: connect_timeout.unwrap_or(Duration::from_secs(1)),
+        timeout: timeout.unwrap_or(Duration::from_secs(8)),
+        retries: u32::try_from(retries.min(10)).unwrap_or(10),
+        old_token_limit_field: old_field.unwrap_or(false),
+        output: output.unwrap_or(OutputSetting::Text),
+        price: price.flatten(),
+    })
+}
+
+/// The provider that the usual variables describe, when any of them is set.
+fn provider_from_environment(environment: &BTreeMap<String, String>) -> Option<ProviderSettings> {
+    let get = |name: &str| environment.get(name).filter(|value| !value.is_empty());
+    let (base_url, key) = (get("OPENAI_BASE_URL"), get("OPENAI_API_KEY"));
+    if base_url.is_none() && key.is_none() {
+        return None;
+    }
+    Some(ProviderSettings {
+        name: "openai".into(),
+        azure: false,
+        base_url: base_url.map_or("https://api.openai.com/v1", String::as_str).trim_end_matches('/').into(),
+        api_key: key.map(|key| key.clone().into()),
+        model: get("OPENAI_MODEL").map_or("gpt-4.1-mini", String::as_str).into(),
+        connect_timeout: Duration::from_secs(1),
+        timeout: Duration::from_secs(8),
+        retries: 2,
+        old_token_limit_field: false,
+        output: OutputSetting::Text,
+        price: None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn environment(pairs: &[(&str, &str)]) -> BTreeMap<String, String> {
+        pairs.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect()
+    }
+
+    #[track_caller]
+    fn check_faults(text: &str, variables: &[(&str, &str)], expected: &[(&str, &str)]) {
+        let (settings, faults) = load(Some(("c.toml", text)), &environment(variables));
+        assert!(settings.is_none());
+        let found: Vec<_> = faults.iter().map(|d| (d.place(), d.message.clone())).collect();
+        let found: Vec<_> = found.iter().map(|(p, m)| (p.as_str(), m.as_str())).collect();
+        assert_eq!(found, expected);
+    }
+
+    #[test]
+    fn the_reference_is_the_default() {
+        let (settings, faults) = load(None, &BTreeMap::new());
+        assert_eq!(faults, []);
+        let settings = settings.unwrap();
+        assert_eq!(settings.limits.deadline, Duration::from_millis(150));
+        assert_eq!(settings.cache_bytes, 256 << 20);
+        assert!(settings.providers.is_empty());
+        assert!(settings.listen.ip().is_loopback());
+    }
+
+    #[test]
+    fn the_environment_goes_before_the_file() {
+        let variables = environment(&[
+            ("COPYRAIL__LIMITS__DEADLINE_MS", "75"),
+            ("COPYRAIL__LISTEN", "127.0.0.1:9"),
+            ("OPENAI_BASE_URL", "http://127.0.0.1:1/v1/"),
+        ]);
+        let (settings, faults) =
+            load(Some(("c.toml", "[limits]\ndeadline_ms = 10\nqueue = 3\n")), &variables);
+        assert_eq!(faults, []);
+        let settings = settings.unwrap();
+        assert_eq!(settings.limits.deadline, Duration::from_millis(75));
+        assert_eq!(settings.limits.queue, 3);
+        assert_eq!(settings.listen.port(), 9);
+        assert_eq!(settings.providers[0].base_url, "http://127.0.0.1:1/v1");
+    }
+
+    #[test]
+    fn the_commented_provider_of_the_reference_is_true() {
+        let shown: String = REFERENCE
+            .lines()
+            .skip_while(|line| !line.starts_with("# [[llm.providers]]"))
+            .take_while(|line| line.starts_with('#'))
+            .map(|line| format!("{}\n", line.trim_start_matches("# ")))
+            .collect();
+        let (settings, faults) =
+            load(Some(("c.toml", &shown)), &environment(&[("OPENAI_API_KEY", "sk-secret")]));
+        assert_eq!(faults, []);
+        let settings = settings.unwrap();
+        assert_eq!(settings.providers[0].price, Some([0.40, 0.10, 1.60]));
+        assert!(!format!("{settings:?}").contains("sk-secret"));
+    }
+
+    #[test]
+    fn every_fault_is_found_in_one_go() {
+        check_faults(
+            "listen = \"here\"\n[limits]\ndeadlin_ms = 1\nqueue = -1\n[policy]\ntimezone = \"Mars\"\n[store]\nurl = \"postgres://me:pw@db/x\"\n",
+            &[("COPYRAIL__CACHE__BYTES", "lots"), ("COPYRAIL__LIMITS__QEUE", "1")],
+            &[
+                ("environment variable COPYRAIL__CACHE__BYTES:1:1", "`lots` is no size"),
+                ("environment variable COPYRAIL__LIMITS__QEUE:1:1", "this section has no key `qeue`"),
+                ("c.toml:1:10", "`here` is not an address"),
+                ("c.toml:3:1", "this section has no key `deadlin_ms`"),
+                ("c.toml:4:9", "a whole number is needed here"),
+                ("c.toml:6:12", "`Mars` is no time zone"),
+                ("c.toml:8:7", "`postgres` is no store of this version"),
+            ],
+        );
+        check_faults(
+            "listen = ",
+            &[],
+            &[("c.toml:1:10", "this is no TOML: string values must be quoted, expected literal string")],
+        );
+    }
+}

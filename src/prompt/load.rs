@@ -1,0 +1,224 @@
+//! The prompts' folder → [`Prompts`] and every fault in it.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use serde_json::Map;
+
+use super::render::{self, Engine, RenderError};
+use super::template::{self, Template};
+use super::{Chosen, Placement, Prompts, placement};
+use crate::condition::Scope;
+use crate::diagnostic::{Diagnostic, Span};
+use crate::document::{self, Faults, Fields, Files};
+use crate::segment::Segments;
+use crate::words::{Locale, PlacementId, Tier};
+
+/// Reads placements and templates. The keys of `files` are paths as people type them, below `root` (`prompts`).
+/// `None` when any file is faulty.
+pub fn load(root: &str, files: &Files, segments: &Segments) -> (Option<Prompts>, Vec<Diagnostic>) {
+    let mut found = Vec::new();
+    let mut prompts = Prompts {
+        placements: BTreeMap::new(),
+        templates: Vec::new(),
+        shop: BTreeMap::new(),
+        engine: Engine::new(),
+    };
+    let mut stems: Vec<(PlacementId, &str, &str, &str)> = Vec::new();
+    for (path, text) in files {
+        let below = path.strip_prefix(root).map(|rest| rest.trim_start_matches('/')).unwrap_or(path);
+        match below.split('/').collect::<Vec<_>>().as_slice() {
+            [folder, "placement.yml"] => {
+                let faults = Faults::of(path);
+                let placement =
+                    document::parse(text, &faults).and_then(|node| placement::read(folder, &node, &faults));
+                found.extend(faults.into_diagnostics());
+                prompts.placements.extend(placement.map(|placement| (placement.id.clone(), placement)));
+            }
+            [folder, file] if file.ends_with(".prompty") => {
+                stems.push((PlacementId::new(*folder), path, file.trim_end_matches(".prompty"), text));
+            }
+            ["shop.yml"] => prompts.shop = shop(path, text, &mut found),
+            _ => found.push(
+                Diagnostic::error(path, Span::START, "nothing reads this file").with_help(
+                    "keep `placement.yml` and `*.prompty` files in a folder named after the placement, and take this one out",
+                ),
+            ),
+        }
+    }
+    for (id, path, stem, text) in stems {
+        let Some(placement) = prompts.placements.get(&id) else {
+            // A placement that is there but faulty has been reported already.
+            if !files.contains_key(&format!("{root}/{id}/placement.yml")) {
+                let help = format!("add `{root}/{id}/placement.yml` with `mode:` and `last_resort:`");
+                found.push(
+                    Diagnostic::error(path, Span::START, "this template's placement has no file")
+                        .with_help(help),
+                );
+            }
+            continue;
+        };
+        let language = placement.language.clone();
+        let (template, faults) = template::read(path, text, &id, stem, &language, &segments.attributes);
+        let faulty = crate::diagnostic::any_error(&faults);
+        found.extend(faults);
+        let Some(template) = template.filter(|_| !faulty) else { continue };
+        if !segments.contains(template.segment.as_str()) {
+            let ids = segments.iter().map(|s| s.id.as_str()).chain(["default"]).collect::<Vec<_>>();
+            found.push(
+                Diagnostic::error(path, Span::START, format!("there is no segment `{}`", template.segment))
+                    .with_help(format!(
+                        "{}; the file's name begins with the segment",
+                        document::did_you_mean(template.segment.as_str(), ids.iter().copied())
+                    )),
+            );
+        }
+        compile(&template, &mut prompts.engine, &mut found);
+        prompts.templates.push(template);
+    }
+    for placement in prompts.placements.values() {
+        placement_is_whole(placement, &prompts, &mut found);
+    }
+    if !crate::diagnostic::any_error(&found) {
+        for template in &prompts.templates {
+            try_sample(template, &prompts, segments, &mut found);
+        }
+    }
+    let sound = !crate::diagnostic::any_error(&found);
+    (sound.then_some(prompts), found)
+}
+
+/// `shop.yml`: last-resort copy for every placement that has none in a language.
+fn shop(path: &str, text: &str, found: &mut Vec<Diagnostic>) -> BTreeMap<String, String> {
+    let faults = Faults::of(path);
+    let texts = document::parse(text, &faults).and_then(|root| {
+        let mut fields = Fields::of(&root, "the shop's file", &faults)?;
+        let texts = fields.require("last_resort", "write one text per language, such as `en: …`", &faults);
+        let texts = texts.map(|node| placement::texts_by_language(node, &faults)).unwrap_or_default();
+        fields.finish(&faults);
+        Some(texts)
+    });
+    found.extend(faults.into_diagnostics());
+    texts.unwrap_or_default().into_iter().map(|(language, (text, _))| (language, text)).collect()
+}
+
+/// Compiles a template's turns and copy, and holds what they read against what is declared.
+fn compile(template: &Template, engine: &mut Engine, found: &mut Vec<Diagnostic>) {
+    let declared = |name: &str| {
+        matches!(name, "locale" | "language")
+            || template.inputs.iter().any(|input| {
+                let within =
+                    |a: &str, b: &str| a == b || a.strip_prefix(b).is_some_and(|rest| rest.starts_with('.'));
+                within(name, &input.path) || within(&input.path, name)
+            })
+    };
+    for (index, turn) in template.turns.iter().enumerate() {
+        match engine.add_turn(render::turn_name(template, index), turn.source.clone()) {
+            Ok(names) => {
+                for name in names.iter().filter(|name| !declared(name)) {
+                    let span = where_read(&turn.source, name).moved_down(turn.line);
+                    found.push(
+                        Diagnostic::error(
+                            &template.file,
+                            span,
+                            format!("`{name}` is not among the declared inputs"),
+                        )
+                        .with_help(format!("declare it: `inputs:` … `{name}:`, or take it out of the body")),
+                    );
+                }
+            }
+            Err(error) => found.push(at_line(&template.file, turn.line, &error)),
+        }
+    }
+    for (language, (source, span)) in &template.prewritten {
+        match engine.add_copy(render::copy_name(template, language.as_str()), source.clone()) {
+            Ok(names) => {
+                let foreign = names.iter().filter(|name| *name != "product" && !name.starts_with("product."));
+                for name in foreign {
+                    found.push(
+                        Diagnostic::error(&template.file, *span, format!("pre-written copy reads `{name}`"))
+                            .with_help("read the product's facts alone, such as `{{ product.name }}`"),
+                    );
+                }
+            }
+            Err(error) => found.push(
+                Diagnostic::error(
+                    &template.file,
+                    *span,
+                    format!("the pre-written copy is faulty: {}", error.message),
+                )
+                .with_help("mend it, such as `{{ product.name }} is here for you.`"),
+            ),
+        }
+    }
+}
+
+/// The first place in a source that mentions a name, as a span within it.
+fn where_read(source: &str, name: &str) -> Span {
+    for (index, line) in source.lines().enumerate() {
+        if let Some(at) = line.find(name) {
+            let column = line.get(..at).map_or(0, |before| before.chars().count());
+            return Span::at(u32::try_from(index).unwrap_or(0) + 1, u32::try_from(column).unwrap_or(0) + 1);
+        }
+    }
+    Span::at(1, 1)
+}
+
+fn at_line(file: &str, lines_before: u32, error: &RenderError) -> Diagnostic {
+    let span = Span::at(error.line.unwrap_or(1), 1).moved_down(lines_before);
+    Diagnostic::error(file, span, format!("the body is faulty: {}", error.message))
+        .with_help("mend the Jinja in this line")
+}
+
+/// A placement that serves generated copy needs a template for everybody, in its own language.
+fn placement_is_whole(placement: &Placement, prompts: &Prompts, found: &mut Vec<Diagnostic>) {
+    let default =
+        prompts.templates(&placement.id).any(|t| t.segment.as_str() == crate::words::DEFAULT_SEGMENT);
+    if !default {
+        let file = placement.file.replace("placement.yml", "default.prompty");
+        found.push(
+            Diagnostic::warning(
+                &placement.file,
+                Span::START,
+                "this placement has no template for everybody else",
+            )
+            .with_help(format!("add `{file}`; until then they get the last-resort copy")),
+        );
+    }
+}
+
+/// Renders the sample: the prompt with its declared inputs, the copy in each language.
+fn try_sample(template: &Template, prompts: &Prompts, segments: &Segments, found: &mut Vec<Diagnostic>) {
+    let Some((sample, span)) = &template.sample else { return };
+    let shaped = segments.attributes.shape(&sample.user, &sample.context, Timestamp::UNIX_EPOCH);
+    let empty = Map::new();
+    let user = (template.tier() == Tier::User).then_some(&shaped.user).or(Some(&empty));
+    let scope = Scope { user, context: &shaped.context, product: &sample.product };
+    let inputs = template.inputs(&scope);
+    for locale in template.languages() {
+        let chosen = Chosen { template, locale };
+        let faults =
+            [prompts.render(chosen, &inputs).err(), prompts.prewritten(chosen, &sample.product).err()];
+        for error in faults.into_iter().flatten() {
+            let message = format!("the sample cannot be rendered in `{locale}`: {}", error.message);
+            let help = "give the sample what the template reads, or ask in the template whether it is there";
+            found.push(Diagnostic::error(&template.file, *span, message).with_help(help));
+        }
+    }
+}
+
+impl Prompts {
+    /// The pre-written copy of every template for its own sample, with where it stands: what `check` judges.
+    pub fn samples(&self) -> Vec<(&Template, &Locale, Span, Map<String, serde_json::Value>, String)> {
+        let mut samples = Vec::new();
+        for template in &self.templates {
+            let Some((sample, _)) = &template.sample else { continue };
+            for (locale, (_, span)) in &template.prewritten {
+                if let Ok(text) = self.prewritten(Chosen { template, locale }, &sample.product) {
+                    samples.push((template, locale, *span, sample.product.clone(), text));
+                }
+            }
+        }
+        samples
+    }
+}

@@ -1,0 +1,170 @@
+//! `placement.yml`: a named spot on a page, and how far copy there may go.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use crate::diagnostic::Span;
+use crate::document::{self, Faults, Fields, Node, entries, one_of};
+use crate::guardrail::Mode;
+use crate::words::{Locale, PlacementId};
+
+/// A named spot on a page or channel where copy appears.
+#[derive(Clone, Debug)]
+pub struct Placement {
+    /// Its id: the name of its folder.
+    pub id: PlacementId,
+    /// Where the copy goes, such as `web` or `email`.
+    pub channel: String,
+    /// How far its copy may go.
+    pub mode: Mode,
+    /// The share of users, from 0 to 1, who may get generated copy; by `user.id`.
+    pub rollout: f64,
+    /// Its own default deadline.
+    pub deadline: Option<Duration>,
+    /// How long generated copy is kept.
+    pub ttl: Ttl,
+    /// The language of requests that name no locale, and of templates that say none.
+    pub language: Locale,
+    /// The most characters of a text.
+    pub max_characters: Option<usize>,
+    /// Last-resort copy by language, with where each stands: literal text.
+    pub last_resort: BTreeMap<String, (String, Span)>,
+    /// Its file.
+    pub file: String,
+}
+
+/// How long generated copy is kept: served as it is until `soft`, served while a new text is written until `hard`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ttl {
+    /// From here on it is refreshed.
+    pub soft: Duration,
+    /// From here on it is gone.
+    pub hard: Duration,
+}
+
+impl Default for Ttl {
+    fn default() -> Self {
+        Self { soft: Duration::from_secs(24 * 3600), hard: Duration::from_secs(7 * 24 * 3600) }
+    }
+}
+
+impl Placement {
+    /// The last-resort copy for a locale, and the locale it is in.
+    pub fn last_resort(&self, locale: &Locale) -> Option<(&str, &str)> {
+        locale
+            .candidates()
+            .find_map(|candidate| self.last_resort.get_key_value(candidate))
+            .map(|(language, (text, _))| (language.as_str(), text.as_str()))
+    }
+}
+
+/// Reads a placement's file; `id` is its folder's name.
+pub(super) fn read(id: &str, node: &Node, faults: &Faults) -> Option<Placement> {
+    const MODES: &[(&str, Mode)] =
+        &[("prewritten", Mode::Prewritten), ("segment", Mode::Segment), ("live", Mode::Live)];
+    let mut fields = Fields::of(node, "a placement", faults)?;
+    let _ = fields.text("name", faults);
+    let _ = fields.text("description", faults);
+    let channel = fields.text("channel", faults).unwrap_or_else(|| "web".into());
+    let mode = fields.require("mode", "write `mode: prewritten`, `segment` or `live`", faults);
+    let mode = mode.and_then(|node| one_of(node, MODES, faults));
+    let rollout = fields.take("rollout").and_then(|node| share(node, faults)).unwrap_or(1.0);
+    let deadline = fields.take("deadline").and_then(|node| document::duration(node, faults));
+    let ttl = fields.take("ttl").and_then(|node| ttl(node, faults)).unwrap_or_default();
+    let language = fields.take("language").and_then(|node| locale(node, faults));
+    let max_characters = fields.take("limits").and_then(|node| {
+        let mut fields = Fields::of(node, "the limits", faults)?;
+        let characters = fields.take("characters").and_then(|node| document::count(node, faults));
+        fields.finish(faults);
+        characters
+    });
+    if let Some(node) = fields.take("approval")
+        && document::boolean(node, faults) == Some(true)
+    {
+        faults.error_with_help(
+            node.span,
+            "this version has no queue in which a person could approve texts",
+            "take `approval` out and write `mode: prewritten` until it has",
+        );
+    }
+    let last_resort = fields.require(
+        "last_resort",
+        "write `last_resort:` with one text per language, such as `en: …`",
+        faults,
+    );
+    let last_resort = last_resort.map(|node| texts_by_language(node, faults)).unwrap_or_default();
+    fields.finish(faults);
+    Some(Placement {
+        id: PlacementId::new(id),
+        channel,
+        mode: mode?,
+        rollout,
+        deadline,
+        ttl,
+        language: language.or_else(|| Locale::parse("en"))?,
+        max_characters,
+        last_resort,
+        file: faults.file().to_owned(),
+    })
+}
+
+/// A map of language to text.
+pub(super) fn texts_by_language(node: &Node, faults: &Faults) -> BTreeMap<String, (String, Span)> {
+    entries(node, faults)
+        .iter()
+        .filter_map(|(key, node)| {
+            let Some(locale) = Locale::parse(&key.text) else {
+                faults.error_with_help(
+                    key.span,
+                    format!("`{}` is no language", key.text),
+                    "write `en`, `de` or `de-AT`",
+                );
+                return None;
+            };
+            Some((locale.as_str().to_owned(), (document::text(node, faults)?, node.span)))
+        })
+        .collect()
+}
+
+fn locale(node: &Node, faults: &Faults) -> Option<Locale> {
+    let text = document::text(node, faults)?;
+    let locale = Locale::parse(&text);
+    if locale.is_none() {
+        faults.error_with_help(node.span, format!("`{text}` is no language"), "write `en`, `de` or `de-AT`");
+    }
+    locale
+}
+
+/// `10%` → 0.1.
+fn share(node: &Node, faults: &Faults) -> Option<f64> {
+    let text = document::text(node, faults)?;
+    let percent = text.strip_suffix('%').and_then(|digits| digits.trim().parse::<f64>().ok());
+    let share = percent.filter(|percent| (0.0..=100.0).contains(percent)).map(|percent| percent / 100.0);
+    if share.is_none() {
+        faults.error_with_help(
+            node.span,
+            format!("`{text}` is no share"),
+            "write a percentage, such as `10%`",
+        );
+    }
+    share
+}
+
+fn ttl(node: &Node, faults: &Faults) -> Option<Ttl> {
+    let default = Ttl::default();
+    let mut fields = Fields::of(node, "the ttl", faults)?;
+    let soft = fields.take("soft").and_then(|node| document::duration(node, faults));
+    let hard = fields.take("hard").and_then(|node| document::duration(node, faults));
+    let span = fields.span();
+    fields.finish(faults);
+    let hard = hard.unwrap_or_else(|| default.hard.max(soft.unwrap_or_default()));
+    let soft = soft.unwrap_or_else(|| default.soft.min(hard));
+    if soft > hard {
+        faults.error_with_help(
+            span,
+            "`soft` is longer than `hard`",
+            "copy is refreshed at `soft` and gone at `hard`: swap them",
+        );
+    }
+    Some(Ttl { soft, hard })
+}
