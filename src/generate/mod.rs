@@ -1,1 +1,25 @@
-//! (being written)
+//! OpenAI wire types, client, retries, budget, gate: a prompt goes in, an answer comes out. Knows no rules, no cache
+//! and no log: the answer it hands back is raw text that nobody has judged yet.
+//!
+//! [`Generator::write`] asks the providers in their order. Every call it makes is an [`Attempt`], whatever became of
+//! it, so that the record can say what was asked, what came back and what it cost. Only a whole answer counts: one
+//! that ended with `stop`, is no refusal and holds text.
+
+mod answer;
+mod attempt;
+mod budget;
+mod client;
+mod gate;
+mod provider;
+mod wire;
+mod write;
+
+#[cfg(test)]
+mod tests;
+
+pub use attempt::{Attempt, Failure, Usage, Written};
+pub use budget::{Budget, Reservation};
+pub use gate::{Gate, Permit, Place};
+pub use provider::{Output, Price, Provider, ProviderKind, TokenLimitField};
+pub use wire::{DEFAULT_MAX_TOKENS, Message, Parameters, Prompt, Role};
+pub use write::{GenerateError, Generator};

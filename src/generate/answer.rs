@@ -1,0 +1,77 @@
+//! From what a model wrote to the text of a blurb: out of its JSON, out of its quotes. Pure.
+
+use serde::Deserialize;
+
+use super::Output;
+
+/// The blurb in what a model wrote, or what is wrong with it, as a sentence without a full stop.
+pub(super) fn blurb(raw: &str, output: Output) -> Result<String, &'static str> {
+    let text = match output {
+        Output::Text => unquoted(raw.trim()).to_owned(),
+        Output::JsonSchema | Output::JsonObject => text_of_json(raw)?.trim().to_owned(),
+    };
+    if text.is_empty() { Err("the answer is empty") } else { Ok(text) }
+}
+
+/// The only object that counts as an answer. What is unknown in it is an error: a model that adds fields did not do
+/// as it was told.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Blurb {
+    text: String,
+}
+
+/// Finds the object leniently (in a code fence, amid prose) and reads it strictly.
+fn text_of_json(raw: &str) -> Result<String, &'static str> {
+    let object = raw.find('{').zip(raw.rfind('}')).and_then(|(start, end)| raw.get(start..=end));
+    let object = object.ok_or("the answer holds no JSON object")?;
+    let blurb: Blurb = serde_json::from_str(object).map_err(|_| "the answer is not {\"text\": …}")?;
+    Ok(blurb.text)
+}
+
+/// The text without the one pair of quotes that a model put around all of it. Quotes that belong to the text stay:
+/// `"Soft" and "light"` begins and ends with one too.
+fn unquoted(text: &str) -> &str {
+    const PAIRS: [(char, char); 7] =
+        [('"', '"'), ('\'', '\''), ('“', '”'), ('„', '“'), ('‘', '’'), ('«', '»'), ('»', '«')];
+    PAIRS
+        .iter()
+        .find_map(|&(open, close)| {
+            text.strip_prefix(open)?.strip_suffix(close).filter(|t| !t.contains([open, close]))
+        })
+        .map_or(text, str::trim)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(raw: &str, output: Output, expected: Result<&str, &'static str>) {
+        assert_eq!(blurb(raw, output), expected.map(str::to_owned), "{raw}");
+    }
+
+    #[test]
+    fn one_pair_of_quotes_around_everything_goes() {
+        check("  \"Soft and light.\"\n", Output::Text, Ok("Soft and light."));
+        check("„Weich und leicht.“", Output::Text, Ok("Weich und leicht."));
+        check("“Soft and light.”", Output::Text, Ok("Soft and light."));
+        check("\"Soft\" and \"light\"", Output::Text, Ok("\"Soft\" and \"light\""));
+        check("5\"", Output::Text, Ok("5\""));
+        check("\"", Output::Text, Ok("\""));
+        check("\"\"", Output::Text, Err("the answer is empty"));
+        check(" \n", Output::Text, Err("the answer is empty"));
+    }
+
+    #[test]
+    fn json_is_found_leniently_and_read_strictly() {
+        check(r#"{"text": " Soft. "}"#, Output::JsonSchema, Ok("Soft."));
+        check("```json\n{\"text\": \"Soft {and} light.\"}\n```", Output::JsonObject, Ok("Soft {and} light."));
+        check("Here you are: {\"text\": \"Soft.\"} Enjoy!", Output::JsonObject, Ok("Soft."));
+        check("Soft.", Output::JsonSchema, Err("the answer holds no JSON object"));
+        check("} {", Output::JsonSchema, Err("the answer holds no JSON object"));
+        check(r#"{"text": "Soft.", "note": 1}"#, Output::JsonSchema, Err("the answer is not {\"text\": …}"));
+        check(r#"{"text": 1}"#, Output::JsonSchema, Err("the answer is not {\"text\": …}"));
+        check(r#"{"text": ""}"#, Output::JsonSchema, Err("the answer is empty"));
+    }
+}

@@ -1,0 +1,75 @@
+//! What became of a prompt: each call as it went, and the text or the failure in the end.
+
+use serde::{Deserialize, Serialize};
+
+use crate::words::Micros;
+
+/// One call to one provider, as it goes into the record. No field ever holds the provider's key.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Attempt {
+    /// The provider's name in the settings.
+    pub provider: String,
+    /// The model that was asked for.
+    pub model_asked: String,
+    /// The model that says it answered.
+    pub model_answering: Option<String>,
+    /// Why the model stopped writing; only `stop` may be used.
+    pub finish_reason: Option<String>,
+    /// The model's own words when it refused.
+    pub refusal: Option<String>,
+    /// The text as the model gave it, usable or not: untrimmed, with any JSON around it, at most 1 MiB.
+    pub text: Option<String>,
+    /// The tokens used, where the answer says.
+    pub usage: Option<Usage>,
+    /// What the call cost: from its usage, or the whole reservation where the answer does not say. Nothing for calls
+    /// that never reached the provider or were turned away, and for providers without a price.
+    pub cost: Micros,
+    /// From sending to the last byte read, in milliseconds.
+    pub latency_ms: u64,
+    /// The `x-request-id` the provider gave the call.
+    pub upstream_request_id: Option<String>,
+    /// The HTTP status, once there was one.
+    pub status: Option<u16>,
+    /// What went wrong, in at most 300 characters; `None` when the text can be used.
+    pub error: Option<String>,
+    /// The provider's name for what it ran; recorded, never relied on.
+    pub system_fingerprint: Option<String>,
+}
+
+/// Tokens, as the provider counts them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Usage {
+    /// Tokens of the prompt, those read from the provider's cache included.
+    pub input: u64,
+    /// Those of `input` that were read from the provider's cache.
+    pub cached_input: u64,
+    /// Tokens written, reasoning included.
+    pub output: u64,
+}
+
+/// Why there is no text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Failure {
+    /// No provider gave an answer that can be used.
+    Upstream,
+    /// The day's budget did not allow a single call.
+    Budget,
+    /// The time given ran out.
+    TimedOut,
+}
+
+/// Everything that came of one prompt.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Written {
+    /// Every call made, in order.
+    pub attempts: Vec<Attempt>,
+    /// The text, trimmed and without quotes around it, or why there is none.
+    pub result: Result<String, Failure>,
+}
+
+impl Written {
+    /// What all the calls cost together.
+    pub fn cost(&self) -> Micros {
+        Micros(self.attempts.iter().fold(0, |sum, attempt| sum.saturating_add(attempt.cost.0)))
+    }
+}

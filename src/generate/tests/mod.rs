@@ -1,0 +1,50 @@
+//! Calls over real sockets to an upstream that answers as it is told.
+
+mod calls;
+mod order;
+mod upstream;
+
+use std::time::Duration;
+
+use jiff::civil::{Date, date};
+
+use super::*;
+use crate::words::Micros;
+
+const TODAY: Date = date(2026, 11, 23);
+const KEY: &str = "sk-secret-0123456789";
+
+fn provider(base_url: String) -> Provider {
+    Provider {
+        name: "primary".to_owned(),
+        kind: ProviderKind::OpenAi,
+        base_url,
+        api_key: Some(KEY.into()),
+        model: "gpt-4.1-mini".to_owned(),
+        connect_timeout: Duration::from_secs(5),
+        timeout: Duration::from_secs(30),
+        retries: 2,
+        token_limit_field: TokenLimitField::MaxCompletionTokens,
+        output: Output::Text,
+        price: Some(Price { input: 0.4, cached_input: 0.1, output: 1.6 }),
+    }
+}
+
+fn prompt() -> Prompt {
+    let message = |role, content: &str| Message { role, content: content.to_owned() };
+    Prompt {
+        messages: vec![message(Role::System, "Write one sentence."), message(Role::User, "Chaz Hoodie")],
+        parameters: Parameters { temperature: Some(0.7), ..Parameters::default() },
+    }
+}
+
+/// What comes of the prompt with those providers, no limit to the budget, and plenty of time.
+async fn write(providers: Vec<Provider>) -> Written {
+    let generator = Generator::new(providers, Budget::new(None, Micros(0), TODAY)).unwrap();
+    generator.write(&prompt(), Duration::from_secs(60), TODAY).await
+}
+
+#[track_caller]
+fn error(written: &Written) -> &str {
+    written.attempts.last().and_then(|attempt| attempt.error.as_deref()).expect("the last attempt failed")
+}

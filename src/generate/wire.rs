@@ -1,0 +1,240 @@
+//! What goes over the wire. The request says only what is set; the answer is read leniently, because servers differ
+//! in everything but the shape of the one thing that matters.
+
+use serde::{Deserialize, Deserializer, Serialize, de::DeserializeOwned};
+use serde_json::{Value, json};
+
+use super::{Output, Provider, TokenLimitField, Usage};
+
+/// The most tokens that may be written where the parameters do not say: four times a long blurb.
+pub const DEFAULT_MAX_TOKENS: u32 = 400;
+
+/// What a model is asked.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Prompt {
+    /// The turns, in order.
+    pub messages: Vec<Message>,
+    /// How to write.
+    pub parameters: Parameters,
+}
+
+/// One turn of a prompt.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Message {
+    /// Who speaks.
+    pub role: Role,
+    /// What is said.
+    pub content: String,
+}
+
+/// Who speaks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Role {
+    /// The one who sets the task.
+    System,
+    /// The one who asks.
+    User,
+    /// The model.
+    Assistant,
+}
+
+/// How to write; what is not set is left to the provider.
+#[derive(Clone, Debug, Default, Serialize, PartialEq)]
+pub struct Parameters {
+    /// How freely words are chosen, from 0 to 2.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub temperature: Option<f64>,
+    /// The share of likely words to choose from, from 0 to 1.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub top_p: Option<f64>,
+    /// The most tokens to write; [`DEFAULT_MAX_TOKENS`] where it is not set.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_tokens: Option<u32>,
+    /// How much to shy away from words used at all, from -2 to 2.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub presence_penalty: Option<f64>,
+    /// How much to shy away from words used often, from -2 to 2.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub frequency_penalty: Option<f64>,
+}
+
+impl Parameters {
+    /// The most tokens to write, said or not.
+    pub fn token_limit(&self) -> u32 {
+        self.max_tokens.unwrap_or(DEFAULT_MAX_TOKENS)
+    }
+}
+
+#[derive(Serialize)]
+pub(super) struct Request<'a> {
+    model: &'a str,
+    messages: Vec<&'a Message>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    temperature: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    top_p: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    presence_penalty: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    frequency_penalty: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    max_completion_tokens: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    max_tokens: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    response_format: Option<Value>,
+}
+
+/// Providers refuse `json_object` unless a message speaks of JSON, and nothing else tells the model the shape.
+pub(super) fn ask_for_json() -> Message {
+    let content = r#"Answer with one JSON object of the form {"text": "…"} and nothing else."#.to_owned();
+    Message { role: Role::System, content }
+}
+
+impl<'a> Request<'a> {
+    /// The request that puts a prompt to a provider; `ask_for_json` is sent after the prompt where the output needs it.
+    pub(super) fn new(provider: &'a Provider, prompt: &'a Prompt, ask_for_json: &'a Message) -> Self {
+        let Parameters { temperature, top_p, presence_penalty, frequency_penalty, .. } = prompt.parameters;
+        let limit = Some(prompt.parameters.token_limit());
+        let (max_completion_tokens, max_tokens) = match provider.token_limit_field {
+            TokenLimitField::MaxCompletionTokens => (limit, None),
+            TokenLimitField::MaxTokens => (None, limit),
+        };
+        let mut messages: Vec<&Message> = prompt.messages.iter().collect();
+        let response_format = match provider.output {
+            Output::Text => None,
+            Output::JsonSchema => Some(blurb_schema()),
+            Output::JsonObject => {
+                messages.push(ask_for_json);
+                Some(json!({"type": "json_object"}))
+            }
+        };
+        Self {
+            model: &provider.model,
+            messages,
+            temperature,
+            top_p,
+            presence_penalty,
+            frequency_penalty,
+            max_completion_tokens,
+            max_tokens,
+            response_format,
+        }
+    }
+}
+
+fn blurb_schema() -> Value {
+    let schema = json!({
+        "type": "object",
+        "properties": {"text": {"type": "string"}},
+        "required": ["text"],
+        "additionalProperties": false,
+    });
+    json!({"type": "json_schema", "json_schema": {"name": "blurb", "strict": true, "schema": schema}})
+}
+
+/// An answer. Whatever is missing or of the wrong type reads as absent.
+#[derive(Debug, Deserialize)]
+pub(super) struct Completion {
+    #[serde(default, deserialize_with = "lenient")]
+    pub(super) model: Option<String>,
+    pub(super) choices: Vec<Choice>,
+    #[serde(default, deserialize_with = "lenient")]
+    usage: Option<UsageBody>,
+    #[serde(default, deserialize_with = "lenient")]
+    pub(super) system_fingerprint: Option<String>,
+    #[serde(default)]
+    prompt_filter_results: Value,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct Choice {
+    #[serde(default, deserialize_with = "lenient")]
+    pub(super) finish_reason: Option<String>,
+    pub(super) message: Answer,
+    #[serde(default)]
+    content_filter_results: Value,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct Answer {
+    #[serde(default, deserialize_with = "lenient")]
+    pub(super) content: Option<String>,
+    #[serde(default, deserialize_with = "lenient")]
+    pub(super) refusal: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+struct UsageBody {
+    prompt_tokens: u64,
+    #[serde(default, deserialize_with = "lenient")]
+    completion_tokens: Option<u64>,
+    #[serde(default, deserialize_with = "lenient")]
+    prompt_tokens_details: Option<UsageDetails>,
+}
+
+#[derive(Debug, Deserialize)]
+struct UsageDetails {
+    #[serde(default, deserialize_with = "lenient")]
+    cached_tokens: Option<u64>,
+}
+
+impl Completion {
+    /// The tokens used, where the answer says how many were read and written.
+    pub(super) fn usage(&self) -> Option<Usage> {
+        let body = self.usage.as_ref()?;
+        let cached_input = body.prompt_tokens_details.as_ref().and_then(|d| d.cached_tokens).unwrap_or(0);
+        Some(Usage { input: body.prompt_tokens, cached_input, output: body.completion_tokens? })
+    }
+
+    /// Whether Azure says that its content filter did not run. Such an answer is unscanned, which is not safe.
+    pub(super) fn filter_failed(&self) -> bool {
+        let said = |results: &Value| results.to_string().contains("content_filter_error");
+        said(&self.prompt_filter_results) || self.choices.iter().any(|c| said(&c.content_filter_results))
+    }
+}
+
+/// What an error body says.
+#[derive(Debug, Default, PartialEq)]
+pub(super) struct ErrorBody {
+    /// For people.
+    pub(super) message: Option<String>,
+    /// For programs: `code` and `type`, whichever are there, in small letters.
+    pub(super) codes: Vec<String>,
+}
+
+impl ErrorBody {
+    /// Reads an error body of whatever shape.
+    pub(super) fn read(body: &[u8]) -> Self {
+        let Ok(value) = serde_json::from_slice::<Value>(body) else {
+            return Self::default();
+        };
+        // Some servers give the error object itself, some a bare string.
+        let error = value.get("error").unwrap_or(&value);
+        let text = |value: &Value| match value {
+            Value::String(text) => Some(text.clone()),
+            Value::Number(number) => Some(number.to_string()),
+            _ => None,
+        };
+        let message = error.get("message").unwrap_or(error);
+        let codes = ["code", "type"].iter().filter_map(|key| error.get(key)).filter_map(text);
+        Self { message: text(message), codes: codes.map(|code| code.to_lowercase()).collect() }
+    }
+
+    /// Whether the account has run out of money: asking again cannot help.
+    pub(super) fn out_of_money(&self) -> bool {
+        const WORDS: [&str; 4] = ["quota", "billing", "spend", "budget"];
+        self.codes.iter().any(|code| WORDS.iter().any(|word| code.contains(word)))
+    }
+
+    /// Whether the provider's filter turned the prompt away.
+    pub(super) fn filtered(&self) -> bool {
+        self.codes.iter().any(|code| code == "content_filter")
+    }
+}
+
+/// Reads a value, or nothing where it is of another type.
+fn lenient<'de, D: Deserializer<'de>, T: DeserializeOwned>(deserializer: D) -> Result<Option<T>, D::Error> {
+    Ok(serde_json::from_value(Value::deserialize(deserializer)?).ok())
+}

@@ -1,0 +1,124 @@
+//! The providers in their order, each with its retries, within one limit and one budget.
+
+use std::time::Duration;
+
+use jiff::civil::Date;
+use thiserror::Error;
+use tokio::time::Instant;
+
+use super::client::{Client, Next};
+use super::{Attempt, Budget, Failure, Prompt, Provider, Reservation, Written};
+use crate::words::Micros;
+
+/// The wait before the first retry where the provider names none; it doubles with each, and a random half of it is
+/// left out so that many callers do not come back at once.
+const FIRST_BACKOFF: Duration = Duration::from_millis(200);
+const LONGEST_BACKOFF: Duration = Duration::from_secs(5);
+
+/// Has prompts answered.
+#[derive(Debug)]
+pub struct Generator {
+    clients: Vec<Client>,
+    providers: Vec<Provider>,
+    budget: Budget,
+}
+
+/// Why a generator cannot be made of its settings.
+#[derive(Debug, Error)]
+pub enum GenerateError {
+    /// The base URL is none.
+    #[error("provider `{provider}`: `{url}` is no http or https URL")]
+    BaseUrl {
+        /// The provider's name.
+        provider: String,
+        /// The URL as given.
+        url: String,
+    },
+    /// The key cannot be sent.
+    #[error("provider `{provider}`: its key holds characters that no HTTP header may")]
+    Key {
+        /// The provider's name.
+        provider: String,
+    },
+    /// No HTTP client can be made, for want of certificates for instance.
+    #[error("provider `{provider}`: no HTTP client: {reason}")]
+    Client {
+        /// The provider's name.
+        provider: String,
+        /// What stands in the way.
+        reason: String,
+    },
+}
+
+impl Generator {
+    /// Makes ready to ask the providers in that order. Connects to nothing. Without providers every prompt fails.
+    pub fn new(providers: Vec<Provider>, budget: Budget) -> Result<Self, GenerateError> {
+        let clients = providers.iter().cloned().map(Client::new).collect::<Result<_, _>>()?;
+        Ok(Self { clients, providers, budget })
+    }
+
+    /// The providers, in the order they are asked.
+    pub fn providers(&self) -> &[Provider] {
+        &self.providers
+    }
+
+    /// The budget that calls are paid from.
+    pub fn budget(&self) -> &Budget {
+        &self.budget
+    }
+
+    /// Has the prompt answered within `limit`, retries and waits included. `today` is the UTC day that pays.
+    ///
+    /// Dropping the future abandons the call in flight, which then costs what was reserved for it.
+    pub async fn write(&self, prompt: &Prompt, limit: Duration, today: Date) -> Written {
+        let started = Instant::now();
+        let left = || limit.saturating_sub(started.elapsed());
+        let mut attempts: Vec<Attempt> = Vec::new();
+        let mut refused_by_budget = false;
+        for client in &self.clients {
+            let mut retry = 0;
+            loop {
+                if left().is_zero() {
+                    return Written { attempts, result: Err(Failure::TimedOut) };
+                }
+                let Some(payment) = self.reserve(&client.provider, prompt, today) else {
+                    refused_by_budget = true;
+                    break;
+                };
+                let (attempt, next) = client.call(prompt, left(), payment.amount()).await;
+                payment.settle(attempt.cost);
+                attempts.push(attempt);
+                let asked_to_wait = match next {
+                    Next::Done(text) => return Written { attempts, result: Ok(text) },
+                    Next::Stop => return Written { attempts, result: Err(Failure::Upstream) },
+                    Next::GiveUp => break,
+                    Next::Retry(_) if retry == client.provider.retries => break,
+                    Next::Retry(asked_to_wait) => asked_to_wait,
+                };
+                let wait = asked_to_wait.unwrap_or_default().max(backoff(retry));
+                if wait >= left() {
+                    break;
+                }
+                retry += 1;
+                tokio::time::sleep(wait).await;
+            }
+        }
+        let failure = match (left().is_zero(), refused_by_budget && attempts.is_empty()) {
+            (true, _) => Failure::TimedOut,
+            (false, true) => Failure::Budget,
+            (false, false) => Failure::Upstream,
+        };
+        Written { attempts, result: Err(failure) }
+    }
+
+    fn reserve(&self, provider: &Provider, prompt: &Prompt, today: Date) -> Option<Reservation> {
+        let worst = provider.price.map_or(Micros(0), |price| price.worst(prompt));
+        self.budget.reserve(worst, today)
+    }
+}
+
+/// The wait before the retry of that number, from 0.
+fn backoff(retry: u32) -> Duration {
+    let full = FIRST_BACKOFF.saturating_mul(2_u32.saturating_pow(retry)).min(LONGEST_BACKOFF);
+    full.mul_f64(rand::random_range(0.5..=1.0))
+}
