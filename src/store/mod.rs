@@ -1,1 +1,244 @@
-//! (being written)
+//! Where everything durable is kept: the seam that audit, catalogue, keys and policies stand on.
+//!
+//! A backend is a variant of an enum, and the statements stand here, by topic, so that the rooms above know no SQL.
+//! This room knows nothing of what a record means, how entries are chained, or what a product is.
+
+pub mod keys;
+pub(crate) mod log;
+pub mod policies;
+pub(crate) mod products;
+mod sqlite;
+
+use std::path::PathBuf;
+
+use jiff::Timestamp;
+
+use sqlite::Sqlite;
+
+/// What a process wants of the store.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Access {
+    /// The service: reads and writes, and holds the store against every other service until it ends.
+    Serve,
+    /// A command that writes beside a running service, such as `keys new`.
+    Beside,
+    /// A command that only reads, such as `audit verify`. The store must exist.
+    ReadOnly,
+}
+
+/// An open store. Clones share its connections; the store is let go when the last of them is dropped.
+#[derive(Clone, Debug)]
+pub struct Store {
+    backend: Backend,
+}
+
+#[derive(Clone, Debug)]
+enum Backend {
+    Sqlite(Sqlite),
+}
+
+impl Store {
+    /// Opens the store that `url` names, such as `sqlite:data/copyrail.db`, and brings its tables up to date.
+    /// Relative paths are relative to the working directory; missing folders and a missing file are made, unless the
+    /// access is read-only.
+    ///
+    /// # Errors
+    ///
+    /// When the URL names no store of this version, another service holds the store, a newer version wrote it, or
+    /// the file cannot be opened.
+    pub async fn open(url: &str, access: Access) -> Result<Self, StoreError> {
+        if url.starts_with("postgres://") || url.starts_with("postgresql://") {
+            return Err(StoreError::Postgres);
+        }
+        let path = url.strip_prefix("sqlite://").or_else(|| url.strip_prefix("sqlite:"));
+        match path {
+            Some(path) if !path.is_empty() && !path.starts_with(':') => {
+                let backend = Backend::Sqlite(Sqlite::open(path.into(), access).await?);
+                Ok(Self { backend })
+            }
+            _ => Err(StoreError::Url(url.to_owned())),
+        }
+    }
+
+    /// Waits until every connection is closed. Clones of the store cannot be used afterwards.
+    pub async fn close(&self) {
+        match &self.backend {
+            Backend::Sqlite(db) => db.close().await,
+        }
+    }
+
+    /// The connections to read with.
+    fn reader(&self) -> &sqlx::SqlitePool {
+        match &self.backend {
+            Backend::Sqlite(db) => &db.reader,
+        }
+    }
+
+    /// The one connection to write with.
+    fn writer(&self) -> Result<&sqlx::SqlitePool, StoreError> {
+        match &self.backend {
+            Backend::Sqlite(db) => db.writer.as_ref().ok_or(StoreError::ReadOnly),
+        }
+    }
+
+    /// Begins a transaction that holds the right to write from its first statement on, so that what it reads is
+    /// still true when it writes.
+    async fn begin_write(&self) -> Result<sqlx::SqliteTransaction<'static>, StoreError> {
+        Ok(self.writer()?.begin_with("BEGIN IMMEDIATE").await?)
+    }
+}
+
+/// Why the store could not do what was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// The URL is of no kind that is known.
+    #[error("`{0}` names no store; write `sqlite:` and a path, such as `sqlite:data/copyrail.db`")]
+    Url(String),
+    /// PostgreSQL is not supported yet.
+    #[error("this version keeps its log in SQLite only; write `sqlite:` and a path in `[store] url`")]
+    Postgres,
+    /// Another service runs on this store.
+    #[error("another copyrail serve holds {}; stop it, or give this one a store of its own", .0.display())]
+    Held(PathBuf),
+    /// There is nothing to read.
+    #[error("there is no store at {}; check `[store] url`, or run `copyrail serve` first", .0.display())]
+    Missing(PathBuf),
+    /// The tables are of a version that this program does not know.
+    #[error("{} was written by a newer copyrail (tables {found}, this one knows {known}); use that version", path.display())]
+    Newer {
+        /// The store's file.
+        path: PathBuf,
+        /// The version of the tables.
+        found: i64,
+        /// The newest version this program knows.
+        known: i64,
+    },
+    /// A write through a store that was opened for reading.
+    #[error("the store was opened for reading only")]
+    ReadOnly,
+    /// A file or folder could not be made, opened or locked.
+    #[error("cannot use {}: {source}", path.display())]
+    File {
+        /// The file or folder.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// What was read is not what copyrail writes.
+    #[error("the store holds something unreadable: {0}; run `copyrail audit verify`")]
+    Corrupt(String),
+    /// The database refused or failed.
+    #[error("the store failed: {0}")]
+    Database(#[from] sqlx::Error),
+}
+
+/// A time as the tables keep it: microseconds since 1970, UTC.
+fn micros(at: Timestamp) -> i64 {
+    at.as_microsecond()
+}
+
+/// A time read from a table.
+fn timestamp(micros: i64) -> Result<Timestamp, StoreError> {
+    Timestamp::from_microsecond(micros).map_err(|e| StoreError::Corrupt(e.to_string()))
+}
+
+/// JSON read from a table.
+fn from_json<T: serde::de::DeserializeOwned>(text: &str) -> Result<T, StoreError> {
+    serde_json::from_str(text).map_err(|e| StoreError::Corrupt(e.to_string()))
+}
+
+/// JSON for a table.
+fn to_json(value: &impl serde::Serialize) -> Result<String, StoreError> {
+    serde_json::to_string(value).map_err(|e| StoreError::Corrupt(e.to_string()))
+}
+
+#[cfg(test)]
+pub(crate) mod testing {
+    //! Real stores in temporary folders.
+
+    use super::*;
+
+    /// A store opened for a service, in a folder that goes with it.
+    pub(crate) struct TestStore {
+        pub(crate) store: Store,
+        pub(crate) url: String,
+        pub(crate) dir: tempfile::TempDir,
+    }
+
+    pub(crate) async fn test_store() -> TestStore {
+        let dir = tempfile::tempdir().unwrap();
+        let url = format!("sqlite:{}", dir.path().join("copyrail.db").display());
+        let store = Store::open(&url, Access::Serve).await.unwrap();
+        TestStore { store, url, dir }
+    }
+
+    impl TestStore {
+        /// Runs statements behind copyrail's back.
+        pub(crate) async fn tamper(&self, sql: &str) {
+            let sql = sqlx::AssertSqlSafe(sql.to_owned());
+            sqlx::raw_sql(sql).execute(self.store.writer().unwrap()).await.unwrap();
+        }
+
+        /// One number, by a statement.
+        pub(crate) async fn number(&self, sql: &str) -> i64 {
+            let sql = sqlx::AssertSqlSafe(sql.to_owned());
+            sqlx::query_scalar(sql).fetch_one(self.store.writer().unwrap()).await.unwrap()
+        }
+    }
+
+    /// A time for tests: this many seconds into the contract's November.
+    pub(crate) fn at(seconds: i64) -> Timestamp {
+        Timestamp::from_second(1_795_000_000 + seconds).unwrap()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::testing::test_store;
+    use super::*;
+
+    #[tokio::test]
+    async fn a_store_is_served_by_one_process_and_read_beside_it() {
+        let held = test_store().await;
+        let second = Store::open(&held.url, Access::Serve).await.unwrap_err();
+        assert!(second.to_string().starts_with("another copyrail serve holds "), "{second}");
+        Store::open(&held.url, Access::Beside).await.unwrap();
+        let reading = Store::open(&held.url, Access::ReadOnly).await.unwrap();
+        assert!(matches!(reading.begin_write().await, Err(StoreError::ReadOnly)));
+
+        let (url, dir) = (held.url, held.dir);
+        drop(held.store);
+        Store::open(&url, Access::Serve).await.unwrap();
+        drop(dir);
+    }
+
+    #[tokio::test]
+    async fn urls_that_name_no_store_say_what_to_write() {
+        let fault = async |url: &str| Store::open(url, Access::Serve).await.unwrap_err().to_string();
+        assert!(fault("postgres://db/copyrail").await.contains("SQLite only"));
+        assert!(fault("data/copyrail.db").await.contains("write `sqlite:` and a path"));
+        assert!(fault("sqlite::memory:").await.contains("write `sqlite:` and a path"));
+        let missing = Store::open("sqlite:/nowhere/at/all.db", Access::ReadOnly).await.unwrap_err();
+        assert!(missing.to_string().contains("there is no store at /nowhere/at/all.db"));
+    }
+
+    #[tokio::test]
+    async fn folders_are_made_and_a_newer_store_is_left_alone() {
+        let dir = tempfile::tempdir().unwrap();
+        let url = format!("sqlite:{}", dir.path().join("a/b/copyrail.db").display());
+        let store = Store::open(&url, Access::Beside).await.unwrap();
+        sqlx::raw_sql("PRAGMA user_version = 99").execute(store.writer().unwrap()).await.unwrap();
+        store.close().await;
+        let newer = Store::open(&url, Access::Serve).await.unwrap_err();
+        assert!(newer.to_string().contains("written by a newer copyrail"), "{newer}");
+    }
+
+    #[cfg(unix)]
+    #[tokio::test]
+    async fn only_the_owner_may_read_the_file() {
+        use std::os::unix::fs::PermissionsExt;
+        let held = test_store().await;
+        let mode = std::fs::metadata(held.dir.path().join("copyrail.db")).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600);
+    }
+}

@@ -1,0 +1,314 @@
+//! The tables of the log: entries, payloads, the index of generations, texts. Knows nothing of how entries are
+//! hashed nor of what their bytes say.
+
+use jiff::Timestamp;
+use sqlx::sqlite::SqliteRow;
+use sqlx::{QueryBuilder, Row, Sqlite, SqliteTransaction};
+
+use super::{Store, StoreError, micros, timestamp};
+
+/// One entry of the chain.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Entry {
+    pub(crate) seq: i64,
+    pub(crate) kind: String,
+    pub(crate) at: Timestamp,
+    pub(crate) prev: String,
+    pub(crate) hash: String,
+    pub(crate) bytes: Vec<u8>,
+}
+
+/// The last entry of the chain.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Head {
+    pub(crate) seq: i64,
+    pub(crate) hash: String,
+}
+
+/// What the log can be searched by: everything in it can be told from the entry with the same `seq`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct IndexRow {
+    pub(crate) seq: i64,
+    pub(crate) id: String,
+    pub(crate) at: Timestamp,
+    pub(crate) cache_key: String,
+    pub(crate) placement: String,
+    pub(crate) segment: String,
+    pub(crate) product: Option<String>,
+    pub(crate) template: String,
+    pub(crate) revision: String,
+    pub(crate) outcome: String,
+    pub(crate) cost_micros: i64,
+}
+
+/// What stands beside a record. Both parts are `None` once it was erased.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct PayloadRow {
+    pub(crate) salt: Option<Vec<u8>>,
+    pub(crate) bytes: Option<Vec<u8>>,
+}
+
+/// An entry with what was found beside it.
+#[derive(Clone, Debug)]
+pub(crate) struct EntryBeside {
+    pub(crate) entry: Entry,
+    pub(crate) index: Option<IndexRow>,
+    pub(crate) payload: Option<PayloadRow>,
+}
+
+/// One transaction that adds to the log. Dropped before [`commit`](Self::commit), it leaves no trace.
+pub(crate) struct Append(SqliteTransaction<'static>);
+
+impl Append {
+    /// Takes the right to write, so that the head cannot move until the commit.
+    pub(crate) async fn begin(store: &Store) -> Result<Self, StoreError> {
+        Ok(Self(store.begin_write().await?))
+    }
+
+    pub(crate) async fn head(&mut self) -> Result<Option<Head>, StoreError> {
+        let query = sqlx::query("SELECT seq, hash FROM chain ORDER BY seq DESC LIMIT 1");
+        let row = query.fetch_optional(&mut *self.0).await?;
+        row.map(|row| Ok(Head { seq: row.try_get("seq")?, hash: row.try_get("hash")? })).transpose()
+    }
+
+    /// Whether this very entry is in the chain.
+    pub(crate) async fn holds(&mut self, entry: &Head) -> Result<bool, StoreError> {
+        let query = sqlx::query("SELECT 1 FROM chain WHERE seq = $1 AND hash = $2");
+        Ok(query.bind(entry.seq).bind(&entry.hash).fetch_optional(&mut *self.0).await?.is_some())
+    }
+
+    pub(crate) async fn entry(&mut self, entry: &Entry) -> Result<(), StoreError> {
+        sqlx::query("INSERT INTO chain (seq, kind, at, prev, hash, bytes) VALUES ($1, $2, $3, $4, $5, $6)")
+            .bind(entry.seq)
+            .bind(&entry.kind)
+            .bind(micros(entry.at))
+            .bind(&entry.prev)
+            .bind(&entry.hash)
+            .bind(&entry.bytes)
+            .execute(&mut *self.0)
+            .await?;
+        Ok(())
+    }
+
+    pub(crate) async fn index(&mut self, row: &IndexRow) -> Result<(), StoreError> {
+        sqlx::query(
+            "INSERT INTO generations (seq, id, at, cache_key, placement, segment, product, template, revision,
+                                      outcome, cost_micros)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
+        )
+        .bind(row.seq)
+        .bind(&row.id)
+        .bind(micros(row.at))
+        .bind(&row.cache_key)
+        .bind(&row.placement)
+        .bind(&row.segment)
+        .bind(&row.product)
+        .bind(&row.template)
+        .bind(&row.revision)
+        .bind(&row.outcome)
+        .bind(row.cost_micros)
+        .execute(&mut *self.0)
+        .await?;
+        Ok(())
+    }
+
+    pub(crate) async fn payload(&mut self, id: &str, salt: &[u8], bytes: &[u8]) -> Result<(), StoreError> {
+        let query = sqlx::query("INSERT INTO payloads (record_id, salt, bytes) VALUES ($1, $2, $3)");
+        query.bind(id).bind(salt).bind(bytes).execute(&mut *self.0).await?;
+        Ok(())
+    }
+
+    /// Keeps a text under its hash, unless it is there already.
+    pub(crate) async fn text(&mut self, hash: &str, text: &str) -> Result<(), StoreError> {
+        let query = sqlx::query("INSERT INTO texts (hash, text) VALUES ($1, $2) ON CONFLICT DO NOTHING");
+        query.bind(hash).bind(text).execute(&mut *self.0).await?;
+        Ok(())
+    }
+
+    /// Makes it all durable. After an error it may or may not be: ask [`holds`](Self::holds) in a new transaction.
+    pub(crate) async fn commit(self) -> Result<(), StoreError> {
+        Ok(self.0.commit().await?)
+    }
+}
+
+/// The log as it was at one instant, however much is written meanwhile.
+pub(crate) struct Snapshot(SqliteTransaction<'static>);
+
+impl Snapshot {
+    pub(crate) async fn begin(store: &Store) -> Result<Self, StoreError> {
+        Ok(Self(store.reader().begin().await?))
+    }
+
+    /// How many entries there are.
+    pub(crate) async fn entries(&mut self) -> Result<i64, StoreError> {
+        Ok(sqlx::query_scalar("SELECT count(*) FROM chain").fetch_one(&mut *self.0).await?)
+    }
+
+    /// The next entries after `seq`, in order.
+    pub(crate) async fn page(&mut self, after: i64, limit: u32) -> Result<Vec<EntryBeside>, StoreError> {
+        let query = sqlx::query(
+            "SELECT c.seq, c.kind, c.at AS entry_at, c.prev, c.hash, c.bytes,
+                    g.seq AS index_seq, g.id, g.at, g.cache_key, g.placement, g.segment, g.product, g.template,
+                    g.revision, g.outcome, g.cost_micros,
+                    p.record_id, p.salt AS payload_salt, p.bytes AS payload_bytes
+             FROM chain c
+             LEFT JOIN generations g ON g.seq = c.seq
+             LEFT JOIN payloads p ON p.record_id = g.id
+             WHERE c.seq > $1 ORDER BY c.seq LIMIT $2",
+        );
+        let rows = query.bind(after).bind(limit).fetch_all(&mut *self.0).await?;
+        rows.iter().map(entry_beside).collect()
+    }
+
+    /// The `seq` of the entry with this hash.
+    pub(crate) async fn find(&mut self, hash: &str) -> Result<Option<i64>, StoreError> {
+        let query = sqlx::query_scalar("SELECT seq FROM chain WHERE hash = $1");
+        Ok(query.bind(hash).fetch_optional(&mut *self.0).await?)
+    }
+
+    /// An index row (its `seq` and id) to which no generation in the chain belongs.
+    pub(crate) async fn stray_index_row(&mut self) -> Result<Option<(i64, String)>, StoreError> {
+        let query = sqlx::query_as(
+            "SELECT g.seq, g.id FROM generations g LEFT JOIN chain c ON c.seq = g.seq AND c.kind = 'generation'
+             WHERE c.seq IS NULL ORDER BY g.seq LIMIT 1",
+        );
+        Ok(query.fetch_optional(&mut *self.0).await?)
+    }
+
+    /// The next texts after the hash `after`, each after its hash, in order.
+    pub(crate) async fn texts(
+        &mut self,
+        after: &str,
+        limit: u32,
+    ) -> Result<Vec<(String, String)>, StoreError> {
+        let query = sqlx::query_as("SELECT hash, text FROM texts WHERE hash > $1 ORDER BY hash LIMIT $2");
+        Ok(query.bind(after).bind(limit).fetch_all(&mut *self.0).await?)
+    }
+}
+
+/// What to find generations by; absent fields find all. Times are when generations finished.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Query<'a> {
+    pub(crate) placement: Option<&'a str>,
+    pub(crate) product: Option<&'a str>,
+    pub(crate) segment: Option<&'a str>,
+    pub(crate) outcome: Option<&'a str>,
+    /// From this time on.
+    pub(crate) since: Option<Timestamp>,
+    /// Up to but not including this time.
+    pub(crate) until: Option<Timestamp>,
+    /// Only entries before this one.
+    pub(crate) before: Option<i64>,
+}
+
+/// The entries of the generations found: `seq` and bytes, newest first.
+pub(crate) async fn generations(
+    store: &Store,
+    query: &Query<'_>,
+    limit: u32,
+) -> Result<Vec<(i64, Vec<u8>)>, StoreError> {
+    let mut sql = QueryBuilder::<Sqlite>::new(
+        "SELECT c.seq, c.bytes FROM generations g JOIN chain c ON c.seq = g.seq WHERE TRUE",
+    );
+    let words = [
+        (" AND g.placement = ", query.placement),
+        (" AND g.product = ", query.product),
+        (" AND g.segment = ", query.segment),
+        (" AND g.outcome = ", query.outcome),
+    ];
+    for (condition, value) in words {
+        if let Some(value) = value {
+            sql.push(condition).push_bind(value.to_owned());
+        }
+    }
+    let numbers = [
+        (" AND g.at >= ", query.since.map(micros)),
+        (" AND g.at < ", query.until.map(micros)),
+        (" AND g.seq < ", query.before),
+    ];
+    for (condition, value) in numbers {
+        if let Some(value) = value {
+            sql.push(condition).push_bind(value);
+        }
+    }
+    sql.push(" ORDER BY g.seq DESC LIMIT ").push_bind(limit);
+    Ok(sql.build_query_as().fetch_all(store.reader()).await?)
+}
+
+/// A generation's entry, by its id.
+pub(crate) async fn generation(store: &Store, id: &str) -> Result<Option<EntryBytes>, StoreError> {
+    one_generation(store, "g.id = $1", id).await
+}
+
+/// The newest generation with this cache key that passed.
+pub(crate) async fn latest_passed(store: &Store, cache_key: &str) -> Result<Option<EntryBytes>, StoreError> {
+    one_generation(store, "g.cache_key = $1 AND g.outcome = 'passed'", cache_key).await
+}
+
+/// The exact bytes of a generation's entry, and what stands beside it.
+pub(crate) struct EntryBytes {
+    pub(crate) bytes: Vec<u8>,
+    pub(crate) payload: Option<PayloadRow>,
+}
+
+async fn one_generation(
+    store: &Store,
+    condition: &'static str,
+    value: &str,
+) -> Result<Option<EntryBytes>, StoreError> {
+    let mut sql = QueryBuilder::<Sqlite>::new(
+        "SELECT c.bytes, p.record_id, p.salt AS payload_salt, p.bytes AS payload_bytes
+         FROM generations g JOIN chain c ON c.seq = g.seq LEFT JOIN payloads p ON p.record_id = g.id WHERE ",
+    );
+    sql.push(condition).push(" ORDER BY g.seq DESC LIMIT 1");
+    let row = sql.build().bind(value).fetch_optional(store.reader()).await?;
+    row.map(|row| Ok(EntryBytes { bytes: row.try_get("bytes")?, payload: payload_row(&row)? })).transpose()
+}
+
+/// What all generations that finished at `since` or later have cost, in millionths.
+pub(crate) async fn cost_since(store: &Store, since: Timestamp) -> Result<i64, StoreError> {
+    let query = sqlx::query_scalar("SELECT coalesce(sum(cost_micros), 0) FROM generations WHERE at >= $1");
+    Ok(query.bind(micros(since)).fetch_one(store.reader()).await?)
+}
+
+/// A text that was served and is no generation's, by its hash.
+pub(crate) async fn text(store: &Store, hash: &str) -> Result<Option<String>, StoreError> {
+    let query = sqlx::query_scalar("SELECT text FROM texts WHERE hash = $1");
+    Ok(query.bind(hash).fetch_optional(store.reader()).await?)
+}
+
+fn entry_beside(row: &SqliteRow) -> Result<EntryBeside, StoreError> {
+    let entry = Entry {
+        seq: row.try_get("seq")?,
+        kind: row.try_get("kind")?,
+        at: timestamp(row.try_get("entry_at")?)?,
+        prev: row.try_get("prev")?,
+        hash: row.try_get("hash")?,
+        bytes: row.try_get("bytes")?,
+    };
+    Ok(EntryBeside { entry, index: index_row(row)?, payload: payload_row(row)? })
+}
+
+fn index_row(row: &SqliteRow) -> Result<Option<IndexRow>, StoreError> {
+    let Some(seq) = row.try_get("index_seq")? else { return Ok(None) };
+    Ok(Some(IndexRow {
+        seq,
+        id: row.try_get("id")?,
+        at: timestamp(row.try_get("at")?)?,
+        cache_key: row.try_get("cache_key")?,
+        placement: row.try_get("placement")?,
+        segment: row.try_get("segment")?,
+        product: row.try_get("product")?,
+        template: row.try_get("template")?,
+        revision: row.try_get("revision")?,
+        outcome: row.try_get("outcome")?,
+        cost_micros: row.try_get("cost_micros")?,
+    }))
+}
+
+fn payload_row(row: &SqliteRow) -> Result<Option<PayloadRow>, StoreError> {
+    if row.try_get::<Option<String>, _>("record_id")?.is_none() {
+        return Ok(None);
+    }
+    Ok(Some(PayloadRow { salt: row.try_get("payload_salt")?, bytes: row.try_get("payload_bytes")? }))
+}
