@@ -65,7 +65,7 @@ pub enum FactsError {
 /// Checks facts, and writes the id into them as a string if they have one.
 fn checked(mut facts: Value) -> Result<(Option<String>, Value), FactsError> {
     let object = facts.as_object_mut().ok_or(FactsError::NotAnObject)?;
-    if !object.get("name").and_then(Value::as_str).is_some_and(|name| !name.trim().is_empty()) {
+    if object.get("name").and_then(Value::as_str).is_none_or(|name| name.trim().is_empty()) {
         return Err(FactsError::Name);
     }
     let present = |name| object.get(name).filter(|id| !id.is_null());
