@@ -1,0 +1,164 @@
+//! Records made ready to be written, and one transaction that chains them on.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+
+use super::chain::{self, GENESIS};
+use super::records::{
+    self, Event, GENERATION, GenerationPayload, GenerationRecord, SERVE, SERVES, ServeRecord,
+    StoredGeneration,
+};
+use crate::store::log::{Append, Entry, Head, IndexRow};
+use crate::store::{Store, StoreError};
+
+/// A record that must be durable before somebody goes on. All but its place in the chain is settled.
+pub(super) struct Sealed {
+    kind: &'static str,
+    at: Timestamp,
+    bytes: Vec<u8>,
+    beside: Option<Beside>,
+}
+
+/// What stands beside a generation's entry.
+struct Beside {
+    index: IndexRow,
+    salt: [u8; 32],
+    payload: Vec<u8>,
+}
+
+/// One serve as a line of its block.
+pub(super) struct ServeLine {
+    pub(super) at: Timestamp,
+    line: Vec<u8>,
+    text: Option<(String, Arc<str>)>,
+}
+
+/// Seals a generation under a new salt.
+pub(super) fn generation(
+    record: GenerationRecord,
+    payload: &GenerationPayload,
+) -> Result<Sealed, serde_json::Error> {
+    let salt: [u8; 32] = rand::random();
+    let payload = serde_json::to_vec(payload)?;
+    let stored = StoredGeneration { payload_hash: chain::payload_hash(&salt, &payload), record };
+    let bytes = records::encode(GENERATION, &stored)?;
+    let index = index_row(0, &stored.record);
+    Ok(Sealed {
+        kind: GENERATION,
+        at: stored.record.finished,
+        bytes,
+        beside: Some(Beside { index, salt, payload }),
+    })
+}
+
+/// Seals an event.
+pub(super) fn event(event: &Event) -> Result<Sealed, serde_json::Error> {
+    Ok(Sealed { kind: event.kind(), at: event.at(), bytes: event.encode()?, beside: None })
+}
+
+/// Writes a serve down as a line, with the hash of its text.
+pub(super) fn serve(mut record: ServeRecord, text: Option<Arc<str>>) -> Result<ServeLine, serde_json::Error> {
+    let text = text.map(|text| (chain::text_hash(&text), text));
+    record.text_hash = text.as_ref().map(|(hash, _)| hash.clone());
+    let mut line = records::encode(SERVE, &record)?;
+    line.push(b'\n');
+    Ok(ServeLine { at: record.at, line, text })
+}
+
+/// What the search index says of a record: the one place that decides it, for writing and for verifying.
+pub(super) fn index_row(seq: i64, record: &GenerationRecord) -> IndexRow {
+    IndexRow {
+        seq,
+        id: record.id.to_string(),
+        at: record.finished,
+        cache_key: record.cache_key.clone(),
+        placement: record.placement.to_string(),
+        segment: record.segment.to_string(),
+        product: record.product.clone(),
+        template: record.template.to_string(),
+        revision: record.revision.to_string(),
+        outcome: record.outcome.as_str().to_owned(),
+        cost_micros: i64::try_from(record.cost.0).unwrap_or(i64::MAX),
+    }
+}
+
+/// A transaction on the chain. The head is read inside it rather than remembered: other processes append too.
+pub(super) struct Appending {
+    append: Append,
+    head: Head,
+}
+
+impl Appending {
+    pub(super) async fn begin(store: &Store) -> Result<Self, StoreError> {
+        let mut append = Append::begin(store).await?;
+        let head = append.head().await?.unwrap_or_else(|| Head { seq: 0, hash: GENESIS.to_owned() });
+        Ok(Self { append, head })
+    }
+
+    /// Whether this very entry is in the chain.
+    pub(super) async fn holds(&mut self, entry: &Head) -> Result<bool, StoreError> {
+        self.append.holds(entry).await
+    }
+
+    /// Adds a record of its own.
+    pub(super) async fn record(&mut self, sealed: &Sealed) -> Result<(), StoreError> {
+        self.entry(sealed.kind, sealed.at, sealed.bytes.clone()).await?;
+        if let Some(Beside { index, salt, payload }) = &sealed.beside {
+            self.append.index(&IndexRow { seq: self.head.seq, ..index.clone() }).await?;
+            self.append.payload(&index.id, salt, payload).await?;
+        }
+        Ok(())
+    }
+
+    /// Adds serves as one entry, and those of their texts that `known` does not hold. No entry for no serves.
+    pub(super) async fn serves(
+        &mut self,
+        serves: &[ServeLine],
+        known: &KnownTexts,
+    ) -> Result<(), StoreError> {
+        let Some(at) = serves.iter().map(|serve| serve.at).max() else { return Ok(()) };
+        let block = serves.iter().flat_map(|serve| &serve.line).copied().collect();
+        self.entry(SERVES, at, block).await?;
+        for (hash, text) in serves.iter().filter_map(|serve| serve.text.as_ref()) {
+            if !known.0.contains(hash) {
+                self.append.text(hash, text).await?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn entry(&mut self, kind: &str, at: Timestamp, bytes: Vec<u8>) -> Result<(), StoreError> {
+        let prev = self.head.hash.clone();
+        let (seq, hash) = (self.head.seq + 1, chain::hash(&prev, &bytes));
+        self.append.entry(&Entry { seq, kind: kind.to_owned(), at, prev, hash: hash.clone(), bytes }).await?;
+        self.head = Head { seq, hash };
+        Ok(())
+    }
+
+    /// The last entry, the ones of this transaction included.
+    pub(super) fn head(&self) -> &Head {
+        &self.head
+    }
+
+    pub(super) async fn commit(self) -> Result<(), StoreError> {
+        self.append.commit().await
+    }
+}
+
+/// Hashes of texts that are known to be durable, so that pre-written copy is not written again with every flush.
+#[derive(Default)]
+pub(super) struct KnownTexts(std::collections::HashSet<String>);
+
+impl KnownTexts {
+    /// How many are remembered, at about 150 bytes each; then it starts anew.
+    const MOST: usize = 10_000;
+
+    /// Learns the texts of serves that were committed.
+    pub(super) fn learn(&mut self, serves: &[ServeLine]) {
+        if self.0.len() > Self::MOST {
+            self.0.clear();
+        }
+        self.0.extend(serves.iter().filter_map(|serve| serve.text.as_ref()).map(|(hash, _)| hash.clone()));
+    }
+}

@@ -1,0 +1,308 @@
+//! What the log says. Every record carries the version of its format and its type; fields are only ever added, and
+//! readers pass over those they do not know.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use uuid::Uuid;
+
+use crate::words::{Micros, PlacementId, Reason, Revision, SegmentId, Source, TemplateId, Tier};
+
+/// The format version that records are written with, as `v`.
+pub const FORMAT: u32 = 1;
+
+/// How a generation ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Outcome {
+    /// The guardrails passed the text.
+    Passed,
+    /// The guardrails blocked it.
+    Blocked,
+    /// There was no text: the LLM failed, refused or was cut off.
+    Failed,
+    /// It was given up before it ended, at a time-out or a shutdown.
+    Abandoned,
+}
+
+impl Outcome {
+    /// The word for it, in records and searches.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Outcome::Passed => "passed",
+            Outcome::Blocked => "blocked",
+            Outcome::Failed => "failed",
+            Outcome::Abandoned => "abandoned",
+        }
+    }
+}
+
+/// The evidence of one generation: nothing in it may hold personal data, for it is never erased.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct GenerationRecord {
+    /// Its id, a UUID v7.
+    pub id: Uuid,
+    /// When it began.
+    pub started: Timestamp,
+    /// When it ended.
+    pub finished: Timestamp,
+    /// For which placement.
+    pub placement: PlacementId,
+    /// For which segment.
+    pub segment: SegmentId,
+    /// By which template.
+    pub template: TemplateId,
+    /// Under which policy.
+    pub revision: Revision,
+    /// The hash of the guardrails that judged it.
+    pub guardrails: String,
+    /// The product's id.
+    pub product: Option<String>,
+    /// The locale it was written for.
+    pub locale: String,
+    /// The cache key, in lowercase hex.
+    pub cache_key: String,
+    /// How it ended.
+    pub outcome: Outcome,
+    /// Why it did not pass.
+    pub reason: Option<Reason>,
+    /// The model that wrote the text, as it named itself.
+    pub model: Option<String>,
+    /// An array: each attempt's model, finish reason, usage, cost, latency, upstream id and error, without its text.
+    pub attempts: Value,
+    /// An array: each finding's rule, level and action, without what it matched.
+    pub findings: Value,
+    /// The facts and claims it relied on, by name.
+    pub evidence: Value,
+    /// What all attempts cost.
+    pub cost: Micros,
+    /// The trace it was part of.
+    pub trace_id: Option<String>,
+}
+
+/// What stands beside a generation's record, and can be erased: it may hold personal data.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct GenerationPayload {
+    /// The declared inputs as banded: all that went into the key.
+    pub inputs: Value,
+    /// The product facts that were read.
+    pub facts: Value,
+    /// The messages sent to the model.
+    pub messages: Value,
+    /// What each attempt wrote, before any rule; `None` where one wrote nothing.
+    pub raw_texts: Vec<Option<String>>,
+    /// The text that passed, as it may be served.
+    pub text: Option<String>,
+    /// What each finding matched, in the order of the record's findings.
+    pub matches: Value,
+}
+
+/// A generation's record as it stands in the chain.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct StoredGeneration {
+    /// The record.
+    #[serde(flatten)]
+    pub record: GenerationRecord,
+    /// SHA-256 over the payload's salt and bytes, in hex.
+    pub payload_hash: String,
+}
+
+/// One answer to a page.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ServeRecord {
+    /// Its id, a UUID v7.
+    pub id: Uuid,
+    /// When it was answered.
+    pub at: Timestamp,
+    /// On which placement.
+    pub placement: PlacementId,
+    /// To which segment.
+    pub segment: SegmentId,
+    /// Each condition's outcome, without the values it was decided by.
+    pub conditions: Value,
+    /// The product's id.
+    pub product: Option<String>,
+    /// The user reference, hashed with [`UserKey`](super::UserKey).
+    pub user: Option<String>,
+    /// The kind of copy that was served.
+    pub tier: Tier,
+    /// Where it came from.
+    pub source: Source,
+    /// Why it was of a lower tier.
+    pub reason: Option<Reason>,
+    /// The generation that wrote the text.
+    pub generation_id: Option<Uuid>,
+    /// SHA-256 of a text that no generation wrote, under which it can be found again. The recorder fills it in.
+    pub text_hash: Option<String>,
+    /// From headers read to answer made, in microseconds.
+    pub latency_us: u64,
+    /// Under which policy.
+    pub revision: Revision,
+    /// The locale of the text.
+    pub locale: String,
+    /// The template that was chosen.
+    pub template: Option<TemplateId>,
+    /// Whether better copy was being written meanwhile.
+    pub pending: bool,
+}
+
+/// A set of files was accepted or refused.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct PolicyRecord {
+    /// When.
+    pub at: Timestamp,
+    /// Which set: `guardrails`, `prompts`.
+    pub kind: String,
+    /// The set's revision.
+    pub hash: String,
+    /// Whether it took effect.
+    pub accepted: bool,
+    /// The content hash of each file, by its path.
+    pub files: BTreeMap<String, String>,
+    /// An array of what was wrong.
+    pub faults: Value,
+    /// Who did it: a key's id, or `files` for an edit on disk.
+    pub by: String,
+}
+
+/// What happened to an API key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum KeyChange {
+    /// It was made.
+    Made,
+    /// It was revoked.
+    Revoked,
+}
+
+/// An API key was made or revoked.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct KeyRecord {
+    /// When.
+    pub at: Timestamp,
+    /// The key's id.
+    pub id: String,
+    /// The person or system it is for.
+    pub name: String,
+    /// Its role.
+    pub role: String,
+    /// What happened.
+    pub change: KeyChange,
+}
+
+/// A time in which answers may have been given that are not in the log.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct GapRecord {
+    /// When the log could first not take a record.
+    pub from: Timestamp,
+    /// When it could again.
+    pub to: Timestamp,
+    /// How many serves were not recorded. 0 when the log failed but all could be written later.
+    pub count: u64,
+}
+
+/// A record that stands for itself: no payload, no index.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Event {
+    /// A set of files was accepted or refused.
+    Policy(PolicyRecord),
+    /// A key was made or revoked.
+    Key(KeyRecord),
+    /// Records are missing.
+    Gap(GapRecord),
+}
+
+impl Event {
+    /// The word for its type, as `type`.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Event::Policy(_) => POLICY,
+            Event::Key(_) => KEY,
+            Event::Gap(_) => GAP,
+        }
+    }
+
+    /// When it happened.
+    pub fn at(&self) -> Timestamp {
+        match self {
+            Event::Policy(record) => record.at,
+            Event::Key(record) => record.at,
+            Event::Gap(record) => record.to,
+        }
+    }
+
+    pub(super) fn encode(&self) -> Result<Vec<u8>, serde_json::Error> {
+        match self {
+            Event::Policy(record) => encode(POLICY, record),
+            Event::Key(record) => encode(KEY, record),
+            Event::Gap(record) => encode(GAP, record),
+        }
+    }
+}
+
+/// Any record, as read from the log.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Record {
+    /// A generation.
+    Generation(Box<StoredGeneration>),
+    /// One answer.
+    Serve(Box<ServeRecord>),
+    /// Anything else.
+    Event(Event),
+}
+
+pub(super) const GENERATION: &str = "generation";
+pub(super) const SERVE: &str = "serve";
+/// The kind of an entry that holds a block of serves, one a line.
+pub(super) const SERVES: &str = "serves";
+const POLICY: &str = "policy";
+const KEY: &str = "key";
+const GAP: &str = "gap";
+
+/// A record as JSON, with its format version and type.
+pub(super) fn encode(kind: &str, record: &impl Serialize) -> Result<Vec<u8>, serde_json::Error> {
+    #[derive(Serialize)]
+    struct Envelope<'a, T> {
+        v: u32,
+        r#type: &'a str,
+        #[serde(flatten)]
+        record: &'a T,
+    }
+    serde_json::to_vec(&Envelope { v: FORMAT, r#type: kind, record })
+}
+
+/// Reads one record.
+pub(super) fn decode(bytes: &[u8]) -> Result<Record, Unreadable> {
+    #[derive(Deserialize)]
+    struct Envelope<'a> {
+        v: u32,
+        #[serde(borrow)]
+        r#type: std::borrow::Cow<'a, str>,
+    }
+    let Envelope { v, r#type } = serde_json::from_slice(bytes)?;
+    if v != FORMAT {
+        return Err(Unreadable::Version(v));
+    }
+    Ok(match r#type.as_ref() {
+        GENERATION => Record::Generation(serde_json::from_slice(bytes)?),
+        SERVE => Record::Serve(serde_json::from_slice(bytes)?),
+        POLICY => Record::Event(Event::Policy(serde_json::from_slice(bytes)?)),
+        KEY => Record::Event(Event::Key(serde_json::from_slice(bytes)?)),
+        GAP => Record::Event(Event::Gap(serde_json::from_slice(bytes)?)),
+        other => return Err(Unreadable::Type(other.to_owned())),
+    })
+}
+
+/// Why a record cannot be read.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Unreadable {
+    #[error("it is of format {0}, which this version of copyrail does not know")]
+    Version(u32),
+    #[error("it is of type `{0}`, which this version of copyrail does not know")]
+    Type(String),
+    #[error("it cannot be read: {0}")]
+    Json(#[from] serde_json::Error),
+}

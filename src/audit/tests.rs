@@ -1,0 +1,319 @@
+//! The recorder, the proof and the search together, on real stores.
+
+use std::time::Duration;
+
+use serde_json::Value;
+
+use super::search::Filter;
+use super::testing::*;
+use super::verify::{FaultKind, Report, verify};
+use super::*;
+use crate::store::log::{Append, Entry, Snapshot};
+use crate::store::testing::{TestStore, at, test_store};
+use crate::store::{Access, Store};
+use crate::words::{Micros, PlacementId};
+
+async fn entries(store: &Store) -> Vec<Entry> {
+    let page = Snapshot::begin(store).await.unwrap().page(0, 10_000).await.unwrap();
+    page.into_iter().map(|beside| beside.entry).collect()
+}
+
+async fn proof(store: &Store) -> Report {
+    verify(store, None, |_, _| ()).await.unwrap()
+}
+
+/// The fields of a JSON record, by entry of a kind.
+async fn values(store: &Store, kind: &str) -> Vec<Value> {
+    let entries = entries(store).await.into_iter().filter(|entry| entry.kind == kind);
+    entries.map(|entry| serde_json::from_slice(&entry.bytes).unwrap()).collect()
+}
+
+async fn until(condition: impl Fn() -> bool) {
+    let wait = async {
+        while !condition() {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(60), wait).await.unwrap();
+}
+
+#[tokio::test]
+async fn what_was_written_is_proven_and_counted() {
+    let held = test_store().await;
+    assert_eq!(proof(&held.store).await.head, None);
+    write_sample(&held.store).await;
+    let kinds: Vec<String> = entries(&held.store).await.into_iter().map(|entry| entry.kind).collect();
+    assert_eq!(kinds, ["generation", "generation", "serves", "policy", "generation"]);
+
+    let mut told = Vec::new();
+    let report = verify(&held.store, None, |done, total| told.push((done, total))).await.unwrap();
+    assert_eq!(report.fault, None);
+    assert_eq!((report.records, report.generations, report.serves, report.erased), (5, 3, 2, 0));
+    assert_eq!(told, [(5, 5)]);
+
+    let head = report.head.unwrap();
+    append_beside(&held.store, Event::Key(key(6))).await.unwrap();
+    assert_eq!(verify(&held.store, Some(&head), |_, _| ()).await.unwrap().fault, None, "it may grow");
+}
+
+#[tokio::test]
+async fn serves_are_one_block_of_lines_and_their_texts_are_kept_once() {
+    let held = test_store().await;
+    let recorder = recorder(&held.store, 100);
+    for n in 1..=3 {
+        recorder.serve(serve(n), Some("Made to last.".into()));
+    }
+    recorder.close().await;
+    let hash = chain::text_hash("Made to last.");
+    let lines = (1..=3).map(|n| {
+        let record = ServeRecord { text_hash: Some(hash.clone()), ..serve(n) };
+        String::from_utf8(records::encode("serve", &record).unwrap()).unwrap() + "\n"
+    });
+    let entry = entries(&held.store).await.remove(0);
+    assert_eq!(String::from_utf8(entry.bytes.clone()).unwrap(), lines.collect::<String>());
+    assert!(entry.bytes.starts_with(br#"{"v":1,"type":"serve","id":"#));
+    assert_eq!(entry.hash, chain::hash(chain::GENESIS, &entry.bytes));
+    assert_eq!(entry.at, at(3));
+    assert_eq!(search::text(&held.store, &hash).await.unwrap().as_deref(), Some("Made to last."));
+    assert_eq!(held.number("SELECT count(*) FROM texts").await, 1);
+}
+
+#[tokio::test]
+async fn generations_that_wait_together_are_committed_together() {
+    let held = test_store().await;
+    let recorder = recorder(&held.store, 100);
+    let many = (1..=200).map(|n| {
+        let recorder = recorder.clone();
+        tokio::spawn(async move { recorder.generation(generation(n), payload(n)).await })
+    });
+    for written in many.collect::<Vec<_>>() {
+        written.await.unwrap().unwrap();
+    }
+    assert!(recorder.flushes() <= 20, "200 generations took {} transactions", recorder.flushes());
+    assert_eq!(proof(&held.store).await.generations, 200);
+}
+
+#[tokio::test]
+async fn a_failing_log_says_so_and_recovers_by_itself() {
+    let held = test_store().await;
+    let recorder = recorder(&held.store, 4);
+    recorder.generation(generation(1), payload(1)).await.unwrap();
+    assert!(recorder.healthy());
+
+    held.tamper("ALTER TABLE chain RENAME TO away").await;
+    let refused = recorder.generation(generation(2), payload(2)).await.unwrap_err();
+    assert!(refused.to_string().starts_with("the log cannot be written: "), "{refused}");
+    assert!(!recorder.healthy());
+    for n in 1..=10 {
+        recorder.serve(serve(n), None);
+    }
+    assert_eq!(recorder.lost(), 6);
+
+    held.tamper("ALTER TABLE away RENAME TO chain").await;
+    until(|| recorder.healthy()).await;
+    recorder.generation(generation(3), payload(3)).await.unwrap();
+    recorder.close().await;
+    let report = proof(&held.store).await;
+    assert_eq!((report.fault, report.generations, report.serves), (None, 2, 4));
+    let gaps = values(&held.store, "gap").await;
+    assert_eq!((gaps.len(), &gaps[0]["count"]), (1, &6.into()));
+    assert_eq!(gaps[0]["from"], at(5).to_string(), "the first serve that was lost");
+    assert_eq!(gaps[0]["to"], at(100).to_string());
+}
+
+#[tokio::test]
+async fn more_serves_than_there_is_room_for_are_a_gap() {
+    let held = test_store().await;
+    let recorder = recorder(&held.store, 2);
+    for n in 1..=5 {
+        recorder.serve(serve(n), None);
+    }
+    recorder.close().await;
+    assert_eq!((recorder.lost(), proof(&held.store).await.serves), (3, 2));
+    assert_eq!(values(&held.store, "gap").await[0]["count"], 3);
+}
+
+#[tokio::test]
+async fn a_closed_log_takes_nothing() {
+    let held = test_store().await;
+    let recorder = recorder(&held.store, 2);
+    recorder.close().await;
+    recorder.close().await;
+    assert!(recorder.generation(generation(1), payload(1)).await.is_err());
+    recorder.serve(serve(1), None);
+    assert_eq!((recorder.lost(), recorder.healthy()), (1, false));
+}
+
+#[tokio::test]
+async fn closing_on_a_dead_store_ends_and_counts() {
+    let held = test_store().await;
+    let recorder = recorder(&held.store, 10);
+    held.tamper("DROP TABLE chain").await;
+    recorder.serve(serve(1), None);
+    recorder.serve(serve(2), None);
+    recorder.close().await;
+    assert_eq!(recorder.lost(), 2);
+}
+
+#[tokio::test]
+async fn commands_append_beside_a_running_recorder() {
+    let held = test_store().await;
+    let beside = Store::open(&held.url, Access::Beside).await.unwrap();
+    let recorder = recorder(&held.store, 100);
+    for n in 1..=10 {
+        let serving = recorder.generation(generation(n), payload(n));
+        let (served, made) = tokio::join!(serving, append_beside(&beside, Event::Key(key(n))));
+        served.unwrap();
+        made.unwrap();
+    }
+    recorder.close().await;
+    let report = proof(&held.store).await;
+    assert_eq!((report.fault, report.records, report.generations), (None, 20, 10));
+}
+
+/// Writes the sample, tampers with it, and expects this fault to be the first.
+#[track_caller]
+fn check(sql: &str, seq: Option<i64>, what: FaultKind, says: &str) {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let fault = runtime.block_on(async {
+        let held: TestStore = test_store().await;
+        write_sample(&held.store).await;
+        let head = proof(&held.store).await.head.unwrap();
+        held.tamper(sql).await;
+        verify(&held.store, Some(&head), |_, _| ()).await.unwrap().fault
+    });
+    let fault = fault.unwrap_or_else(|| panic!("nothing was found wrong after {sql}"));
+    assert_eq!((fault.seq, fault.what), (seq, what), "{sql}: {}", fault.explanation);
+    assert!(fault.explanation.contains(says), "{sql}: {}", fault.explanation);
+}
+
+#[test]
+fn any_change_of_the_chain_is_found() {
+    use FaultKind::*;
+    check(
+        "UPDATE chain SET bytes = replace(bytes, 'why', 'who') WHERE seq = 2",
+        Some(2),
+        Changed,
+        "was changed",
+    );
+    check("UPDATE chain SET hash = replace(hash, '0', '1') WHERE seq = 1", Some(1), Changed, "was changed");
+    check("DELETE FROM chain WHERE seq = 3", Some(4), Missing, "entry 3 is missing");
+    check("DELETE FROM chain WHERE seq <= 2", Some(3), Missing, "entries 1 to 2 are missing");
+    check(
+        "DELETE FROM chain WHERE seq = 5; DELETE FROM generations WHERE seq = 5",
+        None,
+        Truncated,
+        "entry 4",
+    );
+    let empty = "DELETE FROM chain; DELETE FROM generations; DELETE FROM payloads";
+    check(empty, None, Truncated, "its end was cut off");
+    let swapped =
+        "UPDATE chain SET seq = -seq WHERE seq IN (3, 4); UPDATE chain SET seq = 7 + seq WHERE seq < 0";
+    check(swapped, Some(3), Reordered, "stands later");
+    let renumbered = "DELETE FROM chain WHERE seq = 3; UPDATE chain SET seq = seq - 1 WHERE seq > 3";
+    check(renumbered, Some(3), Missing, "the rest renumbered");
+    check("UPDATE chain SET kind = 'gap' WHERE seq = 4", Some(4), Index, "kind `gap`");
+    check("UPDATE chain SET at = at + 1 WHERE seq = 3", Some(3), Index, "not of the time");
+}
+
+#[test]
+fn any_change_beside_the_chain_is_found() {
+    use FaultKind::*;
+    check(
+        "UPDATE payloads SET bytes = replace(bytes, 'worth', 'not worth')",
+        Some(1),
+        Payload,
+        "was changed",
+    );
+    check("UPDATE payloads SET bytes = NULL", Some(1), Payload, "was changed");
+    check("DELETE FROM payloads", Some(1), Payload, "is gone");
+    check("UPDATE generations SET outcome = 'passed' WHERE seq = 5", Some(5), Index, "something else");
+    check("UPDATE generations SET cache_key = '00' WHERE seq = 2", Some(2), Index, "something else");
+    check("DELETE FROM generations WHERE seq = 2", Some(2), Index, "does not list it");
+    let stray = "INSERT INTO generations SELECT 9, 'x', at, cache_key, placement, segment, product, template,
+                 revision, outcome, cost_micros FROM generations WHERE seq = 1";
+    check(stray, Some(9), Index, "which is none");
+    check("UPDATE texts SET text = 'Made to sell.'", None, Text, "was changed");
+    check("DELETE FROM texts", Some(3), Text, "is gone");
+}
+
+#[tokio::test]
+async fn a_fork_is_found() {
+    let held = test_store().await;
+    write_sample(&held.store).await;
+    // Entry 6 follows entry 4, as entry 5 does.
+    let prev = entries(&held.store).await[3].hash.clone();
+    let bytes = Event::Policy(policy(6)).encode().unwrap();
+    let (kind, hash) = ("policy".to_owned(), chain::hash(&prev, &bytes));
+    let mut append = Append::begin(&held.store).await.unwrap();
+    append.entry(&Entry { seq: 6, kind, at: at(6), prev, hash, bytes }).await.unwrap();
+    append.commit().await.unwrap();
+    let fault = proof(&held.store).await.fault.unwrap();
+    assert_eq!((fault.seq, fault.what), (Some(6), FaultKind::Forked));
+}
+
+#[tokio::test]
+async fn erased_payloads_leave_the_chain_whole() {
+    let held = test_store().await;
+    write_sample(&held.store).await;
+    held.tamper("UPDATE payloads SET salt = NULL, bytes = NULL").await;
+    let report = proof(&held.store).await;
+    assert_eq!((report.fault, report.erased), (None, 3));
+    let found = search::generation(&held.store, id(1)).await.unwrap().unwrap();
+    assert_eq!((found.record, found.payload), (generation(1), None));
+    let key = &generation(1).cache_key;
+    assert_eq!(search::latest_passed_for_key(&held.store, key).await.unwrap(), None);
+}
+
+#[tokio::test]
+async fn generations_are_found_page_by_page_while_the_log_grows() {
+    let held = test_store().await;
+    let recorder = recorder(&held.store, 100);
+    for n in 1..=5 {
+        recorder.generation(generation(n), payload(n)).await.unwrap();
+    }
+    let page = async |filter: &Filter, cursor: Option<&str>| {
+        let page = search::generations(&held.store, filter, 2, cursor).await.unwrap();
+        (page.items.iter().map(|item| item.id.as_u64_pair().1).collect::<Vec<_>>(), page.next_cursor)
+    };
+    let all = Filter::default();
+    let (items, cursor) = page(&all, None).await;
+    assert_eq!(items, [5, 4]);
+    recorder.generation(generation(6), payload(6)).await.unwrap();
+    let (items, cursor) = page(&all, cursor.as_deref()).await;
+    assert_eq!(items, [3, 2]);
+    let (items, cursor) = page(&all, cursor.as_deref()).await;
+    assert_eq!((items, cursor), (vec![1], None));
+
+    let between = Filter { since: Some(at(2)), until: Some(at(3)), ..Filter::default() };
+    assert_eq!(page(&between, None).await, (vec![2], None));
+    let product = Filter { product: Some("p-4".into()), outcome: Some(Outcome::Passed), ..Filter::default() };
+    assert_eq!(page(&product, None).await, (vec![4], None));
+    let nowhere = Filter { placement: Some(PlacementId::new("cta")), ..Filter::default() };
+    assert_eq!(page(&nowhere, None).await, (vec![], None));
+    let fault = search::generations(&held.store, &all, 2, Some("page two")).await.unwrap_err();
+    assert!(fault.to_string().starts_with("`page two` is no cursor"));
+}
+
+#[tokio::test]
+async fn copy_that_passed_is_found_by_its_key_and_costs_add_up() {
+    let held = test_store().await;
+    write_sample(&held.store).await;
+    let passed = async |n: u64| search::latest_passed_for_key(&held.store, &generation(n).cache_key).await;
+    let found = passed(2).await.unwrap().unwrap();
+    assert_eq!(
+        (found.id, Some(found.text), found.finished),
+        (id(2), payload(2).text, generation(2).finished)
+    );
+    assert_eq!(passed(4).await.unwrap(), None, "it was blocked");
+    assert_eq!(passed(9).await.unwrap(), None, "there is none");
+    assert_eq!(search::spent_since(&held.store, at(2)).await.unwrap(), Micros(50));
+
+    let whole = search::generation(&held.store, id(2)).await.unwrap().unwrap();
+    let whole = serde_json::to_value(whole).unwrap();
+    assert_eq!(whole["payload"]["text"], payload(2).text.unwrap());
+    assert_eq!(whole["placement"], "why-this");
+
+    held.tamper("UPDATE payloads SET bytes = replace(bytes, 'worth', 'not worth')").await;
+    assert!(passed(2).await.is_err(), "a text that was tampered with is not served");
+}

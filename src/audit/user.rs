@@ -1,0 +1,85 @@
+//! How users are named in the log: by a keyed hash, so that the log alone tells nothing of who they are.
+
+use std::io::{self, Write};
+use std::path::Path;
+
+/// The key that user references are hashed with. It stays on the node, outside the log.
+#[derive(Clone)]
+pub struct UserKey([u8; 32]);
+
+impl UserKey {
+    /// Reads the key from `user.key` in a data folder; on first use makes the folder and a key, which its owner alone
+    /// may read.
+    ///
+    /// # Errors
+    ///
+    /// When the file cannot be read or made, or is not 32 bytes long. A key that was lost cannot be made again:
+    /// users are named anew from then on.
+    pub fn open(dir: &Path) -> io::Result<Self> {
+        let path = dir.join("user.key");
+        let bytes = match std::fs::read(&path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                make(dir, &path)?;
+                std::fs::read(&path)?
+            }
+            read => read?,
+        };
+        let key = bytes.try_into().map_err(|_| {
+            let message = format!("{} is not 32 bytes long; restore it from a backup", path.display());
+            io::Error::new(io::ErrorKind::InvalidData, message)
+        })?;
+        Ok(Self(key))
+    }
+
+    /// The name in the log of the user whom a shop calls `reference`: BLAKE3 keyed, 64 characters of lowercase hex.
+    pub fn hash(&self, reference: &str) -> String {
+        blake3::keyed_hash(&self.0, reference.as_bytes()).to_hex().to_string()
+    }
+}
+
+/// Puts a new key in place whole, or leaves the one that another process put there meanwhile.
+fn make(dir: &Path, path: &Path) -> io::Result<()> {
+    std::fs::create_dir_all(dir)?;
+    // Temporary files are made for their owner alone.
+    let mut file = tempfile::NamedTempFile::new_in(dir)?;
+    file.write_all(&rand::random::<[u8; 32]>())?;
+    file.as_file().sync_all()?;
+    match file.persist_noclobber(path) {
+        Err(failed) if failed.error.kind() != io::ErrorKind::AlreadyExists => Err(failed.error),
+        _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_user_has_one_name_per_key() {
+        let (here, there) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let data = here.path().join("data");
+        let name = UserKey::open(&data).unwrap().hash("u-17");
+        assert_eq!(name.len(), 64);
+        assert_eq!(UserKey::open(&data).unwrap().hash("u-17"), name);
+        assert_ne!(UserKey::open(&data).unwrap().hash("u-18"), name);
+        assert_ne!(UserKey::open(there.path()).unwrap().hash("u-17"), name);
+    }
+
+    #[test]
+    fn a_broken_key_is_never_replaced() {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::write(dir.path().join("user.key"), b"short").unwrap();
+        let fault = UserKey::open(dir.path()).err().unwrap();
+        assert!(fault.to_string().ends_with("is not 32 bytes long; restore it from a backup"), "{fault}");
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn only_the_owner_may_read_the_key() {
+        use std::os::unix::fs::PermissionsExt;
+        let dir = tempfile::tempdir().unwrap();
+        UserKey::open(dir.path()).unwrap();
+        let mode = std::fs::metadata(dir.path().join("user.key")).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600);
+    }
+}
