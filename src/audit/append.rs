@@ -1,5 +1,6 @@
 //! Records made ready to be written, and one transaction that chains them on.
 
+use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -9,7 +10,7 @@ use super::records::{
     self, Event, GENERATION, GenerationPayload, GenerationRecord, SERVE, SERVES, ServeRecord,
     StoredGeneration,
 };
-use crate::store::log::{Append, Entry, Head, IndexRow};
+use crate::store::log::{Append, Entry, Head, IndexRow, PayloadRow};
 use crate::store::{Store, StoreError};
 
 /// A record that must be durable before somebody goes on. All but its place in the chain is settled.
@@ -84,16 +85,20 @@ pub(super) fn index_row(seq: i64, record: &GenerationRecord) -> IndexRow {
 }
 
 /// A transaction on the chain. The head is read inside it rather than remembered: other processes append too.
+/// Records are chained as they come and written all at once by [`insert`](Self::insert).
 pub(super) struct Appending {
     append: Append,
     head: Head,
+    entries: Vec<Entry>,
+    index: Vec<IndexRow>,
+    payloads: Vec<(i64, PayloadRow)>,
 }
 
 impl Appending {
     pub(super) async fn begin(store: &Store) -> Result<Self, StoreError> {
         let mut append = Append::begin(store).await?;
         let head = append.head().await?.unwrap_or_else(|| Head { seq: 0, hash: GENESIS.to_owned() });
-        Ok(Self { append, head })
+        Ok(Self { append, head, entries: Vec::new(), index: Vec::new(), payloads: Vec::new() })
     }
 
     /// Whether this very entry is in the chain.
@@ -102,13 +107,13 @@ impl Appending {
     }
 
     /// Adds a record of its own.
-    pub(super) async fn record(&mut self, sealed: &Sealed) -> Result<(), StoreError> {
-        self.entry(sealed.kind, sealed.at, sealed.bytes.clone()).await?;
+    pub(super) fn record(&mut self, sealed: &Sealed) {
+        self.entry(sealed.kind, sealed.at, sealed.bytes.clone());
         if let Some(Beside { index, salt, payload }) = &sealed.beside {
-            self.append.index(&IndexRow { seq: self.head.seq, ..index.clone() }).await?;
-            self.append.payload(&index.id, salt, payload).await?;
+            let seq = self.head.seq;
+            self.index.push(IndexRow { seq, ..index.clone() });
+            self.payloads.push((seq, PayloadRow { salt: Some(salt.to_vec()), bytes: Some(payload.clone()) }));
         }
-        Ok(())
     }
 
     /// Adds serves as one entry, and those of their texts that `known` does not hold. No entry for no serves.
@@ -118,22 +123,20 @@ impl Appending {
         known: &KnownTexts,
     ) -> Result<(), StoreError> {
         let Some(at) = serves.iter().map(|serve| serve.at).max() else { return Ok(()) };
-        let block = serves.iter().flat_map(|serve| &serve.line).copied().collect();
-        self.entry(SERVES, at, block).await?;
-        for (hash, text) in serves.iter().filter_map(|serve| serve.text.as_ref()) {
-            if !known.0.contains(hash) {
-                self.append.text(hash, text).await?;
-            }
+        let lines: Vec<&[u8]> = serves.iter().map(|serve| serve.line.as_slice()).collect();
+        self.entry(SERVES, at, lines.concat());
+        let texts: BTreeMap<_, _> = serves.iter().filter_map(|serve| serve.text.as_ref()).cloned().collect();
+        for (hash, text) in texts.iter().filter(|(hash, _)| !known.0.contains(*hash)) {
+            self.append.text(hash, text).await?;
         }
         Ok(())
     }
 
-    async fn entry(&mut self, kind: &str, at: Timestamp, bytes: Vec<u8>) -> Result<(), StoreError> {
+    fn entry(&mut self, kind: &str, at: Timestamp, bytes: Vec<u8>) {
         let prev = self.head.hash.clone();
         let (seq, hash) = (self.head.seq + 1, chain::hash(&prev, &bytes));
-        self.append.entry(&Entry { seq, kind: kind.to_owned(), at, prev, hash: hash.clone(), bytes }).await?;
-        self.head = Head { seq, hash };
-        Ok(())
+        self.head = Head { seq, hash: hash.clone() };
+        self.entries.push(Entry { seq, kind: kind.to_owned(), at, prev, hash, bytes });
     }
 
     /// The last entry, the ones of this transaction included.
@@ -141,6 +144,14 @@ impl Appending {
         &self.head
     }
 
+    /// Inserts what was added. The transaction is still open: only [`commit`](Self::commit) makes it durable.
+    pub(super) async fn insert(&mut self) -> Result<(), StoreError> {
+        self.append.entries(&std::mem::take(&mut self.entries)).await?;
+        self.append.index(&std::mem::take(&mut self.index)).await?;
+        self.append.payloads(&std::mem::take(&mut self.payloads)).await
+    }
+
+    /// Makes it durable. After an error it may be so or not.
     pub(super) async fn commit(self) -> Result<(), StoreError> {
         self.append.commit().await
     }
@@ -148,7 +159,7 @@ impl Appending {
 
 /// Hashes of texts that are known to be durable, so that pre-written copy is not written again with every flush.
 #[derive(Default)]
-pub(super) struct KnownTexts(std::collections::HashSet<String>);
+pub(super) struct KnownTexts(HashSet<String>);
 
 impl KnownTexts {
     /// How many are remembered, at about 150 bytes each; then it starts anew.

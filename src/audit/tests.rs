@@ -246,7 +246,7 @@ async fn a_fork_is_found() {
     let bytes = Event::Policy(policy(6)).encode().unwrap();
     let (kind, hash) = ("policy".to_owned(), chain::hash(&prev, &bytes));
     let mut append = Append::begin(&held.store).await.unwrap();
-    append.entry(&Entry { seq: 6, kind, at: at(6), prev, hash, bytes }).await.unwrap();
+    append.entries(&[Entry { seq: 6, kind, at: at(6), prev, hash, bytes }]).await.unwrap();
     append.commit().await.unwrap();
     let fault = proof(&held.store).await.fault.unwrap();
     assert_eq!((fault.seq, fault.what), (Some(6), FaultKind::Forked));

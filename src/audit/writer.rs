@@ -148,7 +148,8 @@ impl Recorder {
 pub async fn append_beside(store: &Store, event: Event) -> Result<(), StoreError> {
     let sealed = append::event(&event).map_err(|error| StoreError::Corrupt(error.to_string()))?;
     let mut appending = Appending::begin(store).await?;
-    appending.record(&sealed).await?;
+    appending.record(&sealed);
+    appending.insert().await?;
     appending.commit().await
 }
 
@@ -247,7 +248,7 @@ impl Writer {
         let mut appending = Appending::begin(&self.store).await?;
         self.kept.settle_doubt(&mut appending).await?;
         for waiting in &batch.waiting {
-            appending.record(&waiting.record).await?;
+            appending.record(&waiting.record);
         }
         // When serves were kept the batch has none; in either order they would be of different flushes.
         appending.serves(&self.kept.serves, &self.known).await?;
@@ -256,8 +257,9 @@ impl Writer {
         if let Some(Gap { from, count }) = gap {
             let record = Event::Gap(GapRecord { from, to: (self.now)(), count });
             let sealed = append::event(&record).map_err(|error| StoreError::Corrupt(error.to_string()))?;
-            appending.record(&sealed).await?;
+            appending.record(&sealed);
         }
+        appending.insert().await?;
         let entry = appending.head().clone();
         if let Err(error) = appending.commit().await {
             let serves = self.kept.serves.len() + batch.serves.len();

@@ -2,10 +2,14 @@
 //! hashed nor of what their bytes say.
 
 use jiff::Timestamp;
+use sqlx::query_builder::{QueryBuilder, Separated};
 use sqlx::sqlite::SqliteRow;
-use sqlx::{QueryBuilder, Row, Sqlite, SqliteTransaction};
+use sqlx::{Row, Sqlite, SqliteTransaction};
 
 use super::{Store, StoreError, micros, timestamp};
+
+/// How many rows one statement inserts: well below the 32,766 values that SQLite takes.
+const ROWS: usize = 64;
 
 /// One entry of the chain.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -77,44 +81,58 @@ impl Append {
         Ok(query.bind(entry.seq).bind(&entry.hash).fetch_optional(&mut *self.0).await?.is_some())
     }
 
-    pub(crate) async fn entry(&mut self, entry: &Entry) -> Result<(), StoreError> {
-        sqlx::query("INSERT INTO chain (seq, kind, at, prev, hash, bytes) VALUES ($1, $2, $3, $4, $5, $6)")
-            .bind(entry.seq)
-            .bind(&entry.kind)
-            .bind(micros(entry.at))
-            .bind(&entry.prev)
-            .bind(&entry.hash)
-            .bind(&entry.bytes)
-            .execute(&mut *self.0)
-            .await?;
-        Ok(())
+    pub(crate) async fn entries(&mut self, entries: &[Entry]) -> Result<(), StoreError> {
+        let sql = "INSERT INTO chain (seq, kind, at, prev, hash, bytes) ";
+        self.insert(sql, entries, |mut row, entry| {
+            row.push_bind(entry.seq)
+                .push_bind(entry.kind.clone())
+                .push_bind(micros(entry.at))
+                .push_bind(entry.prev.clone())
+                .push_bind(entry.hash.clone())
+                .push_bind(entry.bytes.clone());
+        })
+        .await
     }
 
-    pub(crate) async fn index(&mut self, row: &IndexRow) -> Result<(), StoreError> {
-        sqlx::query(
-            "INSERT INTO generations (seq, id, at, cache_key, placement, segment, product, template, revision,
-                                      outcome, cost_micros)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
-        )
-        .bind(row.seq)
-        .bind(&row.id)
-        .bind(micros(row.at))
-        .bind(&row.cache_key)
-        .bind(&row.placement)
-        .bind(&row.segment)
-        .bind(&row.product)
-        .bind(&row.template)
-        .bind(&row.revision)
-        .bind(&row.outcome)
-        .bind(row.cost_micros)
-        .execute(&mut *self.0)
-        .await?;
-        Ok(())
+    pub(crate) async fn index(&mut self, rows: &[IndexRow]) -> Result<(), StoreError> {
+        let sql = "INSERT INTO generations (seq, id, at, cache_key, placement, segment, product, template, revision,
+                                            outcome, cost_micros) ";
+        self.insert(sql, rows, |mut row, index| {
+            row.push_bind(index.seq)
+                .push_bind(index.id.clone())
+                .push_bind(micros(index.at))
+                .push_bind(index.cache_key.clone())
+                .push_bind(index.placement.clone())
+                .push_bind(index.segment.clone())
+                .push_bind(index.product.clone())
+                .push_bind(index.template.clone())
+                .push_bind(index.revision.clone())
+                .push_bind(index.outcome.clone())
+                .push_bind(index.cost_micros);
+        })
+        .await
     }
 
-    pub(crate) async fn payload(&mut self, id: &str, salt: &[u8], bytes: &[u8]) -> Result<(), StoreError> {
-        let query = sqlx::query("INSERT INTO payloads (record_id, salt, bytes) VALUES ($1, $2, $3)");
-        query.bind(id).bind(salt).bind(bytes).execute(&mut *self.0).await?;
+    /// Keeps payloads, each after the `seq` of its entry.
+    pub(crate) async fn payloads(&mut self, payloads: &[(i64, PayloadRow)]) -> Result<(), StoreError> {
+        self.insert("INSERT INTO payloads (seq, salt, bytes) ", payloads, |mut row, (seq, payload)| {
+            row.push_bind(*seq).push_bind(payload.salt.clone()).push_bind(payload.bytes.clone());
+        })
+        .await
+    }
+
+    /// Inserts many rows a statement: most of a small statement's time is its way to the database and back.
+    async fn insert<T>(
+        &mut self,
+        sql: &'static str,
+        rows: &[T],
+        mut bind: impl FnMut(Separated<'_, Sqlite, &'static str>, &T),
+    ) -> Result<(), StoreError> {
+        for chunk in rows.chunks(ROWS) {
+            let mut insert = QueryBuilder::<Sqlite>::new(sql);
+            insert.push_values(chunk, &mut bind);
+            insert.build().execute(&mut *self.0).await?;
+        }
         Ok(())
     }
 
@@ -150,17 +168,17 @@ impl Snapshot {
             "SELECT c.seq, c.kind, c.at AS entry_at, c.prev, c.hash, c.bytes,
                     g.seq AS index_seq, g.id, g.at, g.cache_key, g.placement, g.segment, g.product, g.template,
                     g.revision, g.outcome, g.cost_micros,
-                    p.record_id, p.salt AS payload_salt, p.bytes AS payload_bytes
+                    p.seq AS payload_seq, p.salt AS payload_salt, p.bytes AS payload_bytes
              FROM chain c
              LEFT JOIN generations g ON g.seq = c.seq
-             LEFT JOIN payloads p ON p.record_id = g.id
+             LEFT JOIN payloads p ON p.seq = c.seq
              WHERE c.seq > $1 ORDER BY c.seq LIMIT $2",
         );
         let rows = query.bind(after).bind(limit).fetch_all(&mut *self.0).await?;
         rows.iter().map(entry_beside).collect()
     }
 
-    /// The `seq` of the entry with this hash.
+    /// The `seq` of the entry with this hash. Reads the whole chain, for there is no index of hashes.
     pub(crate) async fn find(&mut self, hash: &str) -> Result<Option<i64>, StoreError> {
         let query = sqlx::query_scalar("SELECT seq FROM chain WHERE hash = $1");
         Ok(query.bind(hash).fetch_optional(&mut *self.0).await?)
@@ -257,8 +275,8 @@ async fn one_generation(
     value: &str,
 ) -> Result<Option<EntryBytes>, StoreError> {
     let mut sql = QueryBuilder::<Sqlite>::new(
-        "SELECT c.bytes, p.record_id, p.salt AS payload_salt, p.bytes AS payload_bytes
-         FROM generations g JOIN chain c ON c.seq = g.seq LEFT JOIN payloads p ON p.record_id = g.id WHERE ",
+        "SELECT c.bytes, p.seq AS payload_seq, p.salt AS payload_salt, p.bytes AS payload_bytes
+         FROM generations g JOIN chain c ON c.seq = g.seq LEFT JOIN payloads p ON p.seq = c.seq WHERE ",
     );
     sql.push(condition).push(" ORDER BY g.seq DESC LIMIT 1");
     let row = sql.build().bind(value).fetch_optional(store.reader()).await?;
@@ -307,7 +325,7 @@ fn index_row(row: &SqliteRow) -> Result<Option<IndexRow>, StoreError> {
 }
 
 fn payload_row(row: &SqliteRow) -> Result<Option<PayloadRow>, StoreError> {
-    if row.try_get::<Option<String>, _>("record_id")?.is_none() {
+    if row.try_get::<Option<i64>, _>("payload_seq")?.is_none() {
         return Ok(None);
     }
     Ok(Some(PayloadRow { salt: row.try_get("payload_salt")?, bytes: row.try_get("payload_bytes")? }))

@@ -7,14 +7,13 @@ CREATE TABLE chain (
     hash  TEXT    NOT NULL,
     bytes BLOB    NOT NULL
 );
-CREATE UNIQUE INDEX chain_hash ON chain (hash);
 
 -- What may hold personal data. Erasing it blanks salt and bytes; the row stays.
 CREATE TABLE payloads (
-    record_id TEXT PRIMARY KEY,
-    salt      BLOB,
-    bytes     BLOB
-) WITHOUT ROWID;
+    seq   INTEGER PRIMARY KEY, -- of the entry that it belongs to
+    salt  BLOB,
+    bytes BLOB
+);
 
 CREATE TABLE generations (
     seq         INTEGER PRIMARY KEY,
