@@ -158,6 +158,7 @@ impl Appending {
 }
 
 /// Hashes of texts that are known to be durable, so that pre-written copy is not written again with every flush.
+/// Whoever comes to delete texts must make running recorders forget them.
 #[derive(Default)]
 pub(super) struct KnownTexts(HashSet<String>);
 

@@ -306,3 +306,35 @@ pub(super) enum Unreadable {
     #[error("it cannot be read: {0}")]
     Json(#[from] serde_json::Error),
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::*;
+    use super::*;
+
+    #[test]
+    fn records_are_written_as_they_were_when_released() {
+        let gap = Event::Gap(GapRecord { from: policy(1).at, to: policy(2).at, count: 3 });
+        let stored = StoredGeneration { record: generation(1), payload_hash: "00".into() };
+        let written = [
+            encode(GENERATION, &stored).unwrap(),
+            encode(SERVE, &serve(1)).unwrap(),
+            Event::Policy(policy(1)).encode().unwrap(),
+            Event::Key(key(1)).encode().unwrap(),
+            gap.encode().unwrap(),
+        ];
+        insta::assert_snapshot!(written.each_ref().map(|bytes| String::from_utf8_lossy(bytes)).join("\n"));
+        let read = written.map(|bytes| decode(&bytes).unwrap());
+        assert_eq!(read[0], Record::Generation(Box::new(stored)));
+        assert_eq!(read[1], Record::Serve(Box::new(serve(1))));
+        assert_eq!(read[4], Record::Event(gap));
+    }
+
+    #[test]
+    fn what_a_later_version_wrote_is_named() {
+        let fault = |text: &str| decode(text.as_bytes()).unwrap_err().to_string();
+        assert!(fault(r#"{"v": 2, "type": "serve"}"#).starts_with("it is of format 2"));
+        assert!(fault(r#"{"v": 1, "type": "stop"}"#).starts_with("it is of type `stop`"));
+        assert!(fault("{").starts_with("it cannot be read: "));
+    }
+}

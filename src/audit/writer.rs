@@ -22,7 +22,7 @@ pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
 /// How the recorder writes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Settings {
-    /// The most serves that wait to be written; what comes beyond is counted as lost.
+    /// The most serves that wait to be written, at least 1; what comes beyond is counted as lost.
     pub capacity: usize,
     /// The longest a serve waits for others to be written with.
     pub max_delay: Duration,
@@ -250,7 +250,7 @@ impl Writer {
         for waiting in &batch.waiting {
             appending.record(&waiting.record);
         }
-        // When serves were kept the batch has none; in either order they would be of different flushes.
+        // When serves were kept, the batch has none: see `Queue::next`.
         appending.serves(&self.kept.serves, &self.known).await?;
         appending.serves(&batch.serves, &self.known).await?;
         let gap = Gap::merged(self.kept.gap, batch.gap);
