@@ -1,0 +1,189 @@
+//! Shapes, and each thing that a script can do.
+
+use super::*;
+
+#[tokio::test]
+async fn answers_have_openais_shape_and_say_that_they_are_simulated() {
+    let simulator = simulator("[]").await;
+    let response = post(&simulator, &request(HOODIE)).await.unwrap();
+    assert_eq!(response.headers()["x-simulated"], "true");
+    assert_eq!(response.headers()["x-request-id"], "req-sim-00000001");
+    let body: Value = response.json().await.unwrap();
+    assert_eq!(body["model"], "simulated");
+    assert_eq!(body["object"], "chat.completion");
+    assert_eq!(body["choices"][0]["finish_reason"], "stop");
+    assert_eq!(body["choices"][0]["message"]["refusal"], Value::Null);
+    assert!(body["choices"][0]["message"]["content"].as_str().unwrap().contains("Chaz Hoodie"));
+    let usage = &body["usage"];
+    let sum = usage["prompt_tokens"].as_u64().unwrap() + usage["completion_tokens"].as_u64().unwrap();
+    assert_eq!(usage["total_tokens"].as_u64(), Some(sum));
+    assert_eq!(usage["prompt_tokens_details"]["cached_tokens"], 0);
+    assert_eq!((simulator.calls(), simulator.requests().len()), (1, 1));
+    assert_eq!(simulator.requests()[0]["model"], "gpt-4.1-mini");
+    simulator.stop().await;
+}
+
+#[tokio::test]
+async fn the_other_endpoints_answer_too() {
+    let simulator = simulator("[]").await;
+    let models = client().get(format!("{}/models", simulator.base_url())).send().await.unwrap();
+    assert_eq!(models.json::<Value>().await.unwrap()["data"][0]["id"], "simulated");
+    let moderations = client().post(format!("{}/moderations", simulator.base_url()));
+    let moderations = moderations.json(&json!({"input": ["a", "b"]})).send().await.unwrap();
+    let moderations: Value = moderations.json().await.unwrap();
+    assert_eq!(moderations["results"].as_array().unwrap().len(), 2);
+    assert_eq!(moderations["results"][0]["categories"]["self-harm/intent"], false);
+    let nowhere = client().get(format!("{}/embeddings", simulator.base_url())).send().await.unwrap();
+    assert_eq!((nowhere.status().as_u16(), nowhere.headers()["x-simulated"].as_bytes()), (404, &b"true"[..]));
+    assert_eq!(simulator.calls(), 0);
+}
+
+#[tokio::test]
+async fn requests_that_make_no_sense_are_errors_in_openais_shape() {
+    let simulator = simulator("[]").await;
+    let url = format!("{}/chat/completions", simulator.base_url());
+    let broken = client().post(&url).body("{").send().await.unwrap();
+    assert_eq!(broken.status(), 400);
+    assert_eq!(broken.json::<Value>().await.unwrap()["error"]["type"], "invalid_request_error");
+    let (status, body) = ask(&simulator, &json!({"messages": "hello"})).await;
+    assert_eq!((status, &body["error"]["code"]), (400, &Value::Null));
+    let mut streaming = request(HOODIE);
+    streaming["stream"] = json!(true);
+    let (status, body) = ask(&simulator, &streaming).await;
+    assert!(status == 400 && body["error"]["message"].as_str().unwrap().contains("not simulated"));
+    let (status, _) = ask(&simulator, &request(&"x".repeat(1 << 20))).await;
+    assert_eq!(status, 413);
+}
+
+#[tokio::test]
+async fn what_the_request_asks_of_the_form_is_done() {
+    let simulator = simulator("[]").await;
+    let mut structured = request(HOODIE);
+    structured["response_format"] = json!({"type": "json_schema"});
+    let (_, body) = ask(&simulator, &structured).await;
+    let content: Value =
+        serde_json::from_str(body["choices"][0]["message"]["content"].as_str().unwrap()).unwrap();
+    assert!(content["text"].as_str().unwrap().contains("Chaz Hoodie"));
+    let mut capped = request(HOODIE);
+    capped["max_tokens"] = json!(3);
+    let (_, body) = ask(&simulator, &capped).await;
+    assert_eq!(body["choices"][0]["finish_reason"], "length");
+    assert_eq!(body["usage"]["completion_tokens"], 3);
+}
+
+#[tokio::test]
+async fn a_script_changes_what_is_said() {
+    let plain = simulator("[]").await;
+    let plain = choice(&plain).await["message"]["content"].as_str().unwrap().to_owned();
+    let check = async |action: &str, expected: Value, finish_reason: &str| {
+        let simulator = simulator(&format!(r#"[{{"do": {action}}}]"#)).await;
+        let choice = choice(&simulator).await;
+        assert_eq!(choice["message"]["content"], expected, "{action}");
+        assert_eq!(choice["finish_reason"], finish_reason, "{action}");
+        choice
+    };
+    check(r#"{"text": "Exactly this."}"#, json!("Exactly this."), "stop").await;
+    check(r#"{"append": "Guaranteed!"}"#, json!(format!("{plain} Guaranteed!")), "stop").await;
+    check(r#"{"invent_number": true}"#, json!(format!("{plain} It comes with 37 extra parts.")), "stop")
+        .await;
+    check(r#"{"stall_ms": 1}"#, json!(plain), "stop").await;
+    let half: String = plain.chars().take(plain.chars().count() / 2).collect();
+    check(r#"{"finish_reason": "length"}"#, json!(half), "length").await;
+    check(r#"{"finish_reason": "content_filter"}"#, json!(plain), "content_filter").await;
+    check(r#"{"empty": true}"#, json!(""), "stop").await;
+    let refused = check(r#"{"refusal": "I would rather not."}"#, Value::Null, "stop").await;
+    assert_eq!(refused["message"]["refusal"], "I would rather not.");
+}
+
+#[tokio::test]
+async fn a_script_makes_calls_fail() {
+    let script = r#"[
+        {"times": 1, "do": {"status": 503, "body": "busy", "headers": {"retry-after": "1", "content-type": "text/x"}}},
+        {"times": 1, "do": {"status": 500}},
+        {"times": 1, "do": {"quota": true}},
+        {"times": 1, "do": {"garbage": true}},
+        {"times": 1, "do": {"reset": true}}
+    ]"#;
+    let simulator = simulator(script).await;
+    let busy = post(&simulator, &request("x")).await.unwrap();
+    assert_eq!((busy.status().as_u16(), busy.headers()["retry-after"].as_bytes()), (503, &b"1"[..]));
+    assert_eq!(busy.headers()["content-type"], "text/x");
+    assert_eq!(busy.text().await.unwrap(), "busy");
+    assert_eq!(ask(&simulator, &request("x")).await.1["error"]["type"], "server_error");
+    let (status, body) = ask(&simulator, &request("x")).await;
+    assert_eq!((status, &body["error"]["code"]), (429, &json!("insufficient_quota")));
+    let garbage = post(&simulator, &request("x")).await.unwrap();
+    assert_eq!(
+        (garbage.status().as_u16(), garbage.headers()["content-type"].as_bytes()),
+        (200, &b"text/html"[..])
+    );
+    let cut = post(&simulator, &request("x")).await.unwrap_err();
+    assert!(cut.is_request() && !cut.is_connect() && !cut.is_timeout(), "{cut:?}");
+    assert_eq!(ask(&simulator, &request("x")).await.0, 200, "the script has run out");
+    assert_eq!(simulator.calls(), 6);
+}
+
+#[tokio::test]
+async fn a_stall_holds_until_the_end() {
+    let simulator = simulator(r#"[{"do": {"stall": true}}]"#).await;
+    let url = format!("{}/chat/completions", simulator.base_url());
+    let call = tokio::spawn(client().post(url).json(&request("x")).send());
+    while simulator.calls() == 0 {
+        tokio::task::yield_now().await;
+    }
+    assert!(!call.is_finished());
+    simulator.stop().await;
+    assert!(call.await.unwrap().is_err(), "stopping ends it without an answer");
+}
+
+#[tokio::test]
+async fn steps_choose_their_calls() {
+    let script = r#"[
+        {"when": {"contains": "hoodie", "every": 2}, "times": 1, "do": {"text": "A"}},
+        {"when": {"call": 3}, "do": {"text": "B"}},
+        {"when": {"contains": "hoodie"}, "do": {"text": "C"}}
+    ]"#;
+    let simulator = simulator(script).await;
+    let mut said = Vec::new();
+    for content in ["hoodie", "hoodie", "anything", "hoodie", "anything"] {
+        let (_, body) = ask(&simulator, &request(content)).await;
+        said.push(
+            body["choices"][0]["message"]["content"].as_str().unwrap().chars().take(1).collect::<String>(),
+        );
+    }
+    assert_eq!(said[..4], ["C", "A", "B", "C"]);
+    assert!(!["A", "B", "C"].contains(
+        &ask(&simulator, &request("x")).await.1["choices"][0]["message"]["content"].as_str().unwrap()
+    ));
+}
+
+#[test]
+fn a_script_that_cannot_be_done_says_what_is_wrong() {
+    #[track_caller]
+    fn check(script: &str, expected: &str) {
+        let error = Script::parse(script).unwrap_err().to_string();
+        assert!(error.contains(expected), "{error}");
+    }
+    check(r#"[{"do": {"txt": "x"}}]"#, "[0].do.txt: unknown field `txt`, expected one of `text`, `append`");
+    check(r#"[{"when": {"call": -1}, "do": {}}]"#, "[0].when.call");
+    check(r#"[{"wen": {}, "do": {}}]"#, "unknown field `wen`, expected one of `when`, `times`, `do`");
+    check(r#"[{"do": {}}]"#, "[0]: `do` says nothing to do");
+    check(r#"[{"do": {"text": "x", "empty": true}}]"#, "more than one thing");
+    check(r#"[{"do": {"text": "x", "body": "y"}}]"#, "go with `status`");
+    check(r#"[{"do": {"status": 99}}]"#, "from 200");
+    check(r#"[{"do": {"status": 500, "headers": {"a b": "c"}}}]"#, "`a b: c` is no header");
+    check(r#"[{"do": {"stall": false}}]"#, "`stall` is `true`, or left out");
+    check(r#"[{"when": {"every": 0}, "do": {"empty": true}}]"#, "counts from 1");
+    check("[] x", "trailing characters");
+    check("{}", "expected a sequence");
+}
+
+#[test]
+fn the_help_names_every_action() {
+    let actions: Vec<&str> = SCRIPT.lines().filter_map(|line| line.trim().strip_prefix(r#"{""#)).collect();
+    assert_eq!(actions.len(), 12);
+    for line in actions {
+        let action = line.split("  ").next().unwrap_or(line);
+        Script::parse(&format!(r#"[{{"do": {{"{action}}}]"#)).unwrap();
+    }
+}
