@@ -1,0 +1,220 @@
+//! Folding: what a text reads as, whatever characters it is written with. `gυaranteed`, `g u a r a n t e e d` and
+//! `guar\u{ad}anteed` all read `guaranteed`. Every folded character remembers the bytes it came from.
+
+use unicode_normalization::UnicodeNormalization;
+use unicode_normalization::char::canonical_combining_class;
+use unicode_security::confusable_detection::skeleton;
+
+/// One folded character, and the bytes of the given text that it stands for.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Folded {
+    pub(super) is: char,
+    pub(super) start: usize,
+    pub(super) end: usize,
+}
+
+/// The folded characters of a text; `None` when it reads as it is written.
+pub(super) fn fold(given: &str) -> Option<Vec<Folded>> {
+    let mut folded = characters(given);
+    disguised_letters(&mut folded);
+    let folded = join_spaced_letters(folded);
+    (!folded.iter().map(|f| f.is).eq(given.chars())).then_some(folded)
+}
+
+/// A pattern that people wrote, folded as texts are, so that what they typed can be met. Only single characters are
+/// folded: a pattern has no words yet.
+pub(super) fn fold_pattern(pattern: &str) -> String {
+    let mut out = String::with_capacity(pattern.len());
+    for folded in characters(pattern) {
+        // A dash or full-width sign that only folding made special to patterns stays a character.
+        let given = pattern.get(folded.start..folded.end).unwrap_or_default();
+        let plain = folded.is.is_alphanumeric() || matches!(folded.is, ' ' | '\'' | '"');
+        if !given.is_ascii() && folded.is.is_ascii() && !plain {
+            out.push('\\');
+        }
+        out.push(folded.is);
+    }
+    out
+}
+
+fn characters(given: &str) -> Vec<Folded> {
+    let mut out = Vec::with_capacity(given.len());
+    let mut chars = given.char_indices().peekable();
+    while let Some((start, first)) = chars.next() {
+        let mut end = start + first.len_utf8();
+        if first.is_ascii() && chars.peek().is_none_or(|(_, next)| next.is_ascii()) {
+            out.extend(ascii(first).map(|is| Folded { is, start, end }));
+            continue;
+        }
+        while let Some((at, mark)) = chars.next_if(|(_, c)| canonical_combining_class(*c) != 0) {
+            end = at + mark.len_utf8();
+        }
+        let cluster = given.get(start..end).unwrap_or_default();
+        if let Some(is) = sign(first) {
+            out.push(Folded { is, start, end });
+        } else if is_invisible(first) {
+            continue;
+        } else if keeps_its_form(first) {
+            out.extend(cluster.chars().map(|is| Folded { is, start, end }));
+        } else if first.is_ascii_control() {
+            out.extend(ascii(first).map(|is| Folded { is, start, end }));
+        } else {
+            let mut base = None;
+            for is in cluster.nfkc() {
+                // What is left of a Latin letter's marks after composition only decorates it: s̶t̶r̶u̶c̶k̶ out.
+                let decoration = canonical_combining_class(is) != 0 && base.is_some_and(is_latin);
+                if !decoration && !is_invisible(is) {
+                    out.push(Folded { is, start, end });
+                    base = Some(is);
+                }
+            }
+        }
+    }
+    out
+}
+
+fn ascii(c: char) -> Option<char> {
+    match c {
+        '\t' => Some(' '),
+        '\n' => Some('\n'),
+        _ => (!c.is_control()).then_some(c),
+    }
+}
+
+/// Quotes, dashes and spaces, each in the form that a keyboard has.
+fn sign(c: char) -> Option<char> {
+    match c {
+        '‘' | '’' | '‚' | '‛' | 'ʼ' | '′' | '＇' | '‹' | '›' => Some('\''),
+        '“' | '”' | '„' | '‟' | '″' | '＂' | '«' | '»' => Some('"'),
+        '‐'..='―' | '−' | '﹘' | '﹣' | '－' | '⁃' => Some('-'),
+        '\u{2028}' | '\u{2029}' | '\u{85}' => Some('\n'),
+        _ if c.is_whitespace() && !c.is_ascii() => Some(' '),
+        _ => None,
+    }
+}
+
+/// Signs whose compatible form would run into the word or number before them: `Acme™`, `guaranteed¹`, `5½`.
+fn keeps_its_form(c: char) -> bool {
+    matches!(c, '™' | '℠' | '¹' | '²' | '³' | '¼'..='¾' | '\u{2070}' | '\u{2074}'..='\u{208e}' | '\u{2150}'..='\u{215f}' | '\u{2189}')
+}
+
+/// Characters that take no room: soft hyphens, zero-width characters, bidi controls, variation selectors, tags.
+pub(super) fn is_invisible(c: char) -> bool {
+    matches!(c,
+        '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}'
+        | '\u{180b}'..='\u{180f}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}'
+        | '\u{3164}' | '\u{fe00}'..='\u{fe0f}' | '\u{feff}' | '\u{ffa0}' | '\u{e0000}'..='\u{e0fff}')
+}
+
+fn is_latin(c: char) -> bool {
+    c.is_ascii_alphabetic() || matches!(c, '\u{c0}'..='\u{24f}' | '\u{1e00}'..='\u{1eff}')
+}
+
+/// The Latin letter that a letter of another script is mistaken for.
+pub(super) fn latin_look_alike(c: char) -> Option<char> {
+    const TABLE: &[(&str, &str)] = &[
+        ("аАеЕоОрРсСхХуУіІјЈѕЅһԁԛԜԝВвЕКкМмНТтгпѵ", "aAeEoOpPcCxXyYiIjJsShdqWwBvEKkMmHTtrnv"),
+        ("αΑβΒεΕζΖηΗιΙκΚΜΝνοΟρΡτΤυΥχΧγ", "aAbBeEzZnHiIkKMNvoOpPtTuYxXy"),
+        ("ɡɑɩʏ", "gaiy"),
+    ];
+    let listed = TABLE.iter().find_map(|(from, to)| {
+        from.chars().zip(to.chars()).find(|(look_alike, _)| *look_alike == c).map(|(_, latin)| latin)
+    });
+    if listed.is_some() || c.is_ascii() || is_latin(c) || !c.is_alphabetic() {
+        return listed;
+    }
+    let mut buffer = [0; 4];
+    let mut skeleton = skeleton(c.encode_utf8(&mut buffer));
+    let first = skeleton.next().filter(char::is_ascii_alphabetic);
+    first.filter(|_| skeleton.next().is_none())
+}
+
+/// Whether this word mixes Latin letters with letters of other scripts that look like Latin ones.
+pub(super) fn is_disguised(mut word: impl Iterator<Item = char> + Clone) -> bool {
+    word.clone().any(is_latin) && word.any(|c| !c.is_ascii() && latin_look_alike(c).is_some())
+}
+
+fn disguised_letters(folded: &mut [Folded]) {
+    for word in folded.split_mut(|f| !f.is.is_alphanumeric()) {
+        if word.iter().all(|f| f.is.is_ascii()) || !is_disguised(word.iter().map(|f| f.is)) {
+            continue;
+        }
+        for letter in word.iter_mut().filter(|f| !f.is.is_ascii()) {
+            letter.is = latin_look_alike(letter.is).unwrap_or(letter.is);
+        }
+    }
+}
+
+/// The fewest single letters in a row that are read as one word spaced out.
+const SPACED_OUT: usize = 4;
+
+fn join_spaced_letters(folded: Vec<Folded>) -> Vec<Folded> {
+    let is_letter = |at: usize| folded.get(at).is_some_and(|f: &Folded| f.is.is_alphabetic());
+    let in_word = |at: usize| folded.get(at).is_some_and(|f: &Folded| f.is.is_alphanumeric());
+    // The `s` of `it's` is no letter by itself.
+    let goes_on = |at: usize| in_word(at) || folded.get(at).is_some_and(|f: &Folded| f.is == '\'');
+    let separator = |at: usize| {
+        folded.get(at).map(|f: &Folded| f.is).filter(|c| matches!(c, ' ' | '.' | '-' | '_' | '*' | '·'))
+    };
+    let mut out = Vec::with_capacity(folded.len());
+    let mut at = 0;
+    while let Some(current) = folded.get(at) {
+        let first = separator(at + 1).filter(|_| is_letter(at) && (at == 0 || !goes_on(at - 1)));
+        let mut letters = usize::from(first.is_some());
+        // One separator throughout: `a U.S.A. patent` spaces nothing out.
+        while letters > 0 && separator(at + 2 * letters - 1) == first && is_letter(at + 2 * letters) {
+            letters += 1;
+        }
+        // The last letter may be the first of a longer word, which then is not part of the run.
+        if letters > 0 && in_word(at + 2 * letters - 1) {
+            letters -= 1;
+        }
+        if letters >= SPACED_OUT {
+            out.extend(folded.iter().skip(at).step_by(2).take(letters));
+            at += 2 * letters - 1;
+        } else {
+            out.push(*current);
+            at += 1;
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(given: &str, expected: &str) {
+        let read = fold(given).map_or_else(|| given.to_owned(), |f| f.iter().map(|f| f.is).collect());
+        assert_eq!(read, expected, "{given:?}");
+    }
+
+    #[test]
+    fn texts_read_as_they_look() {
+        check("plain text, 5 mm", "plain text, 5 mm");
+        check("gυaranteed", "guaranteed");
+        check("guаrаntееd", "guaranteed");
+        check("ｇｕａｒａｎｔｅｅｄ", "guaranteed");
+        check("g u a r a n t e e d to", "guaranteed to");
+        check("say g-u-a-r-a-n-t-e-e-d!", "say guaranteed!");
+        check("guar\u{ad}an\u{200b}teed", "guaranteed");
+        check("\u{202e}guaranteed\u{202c}", "guaranteed");
+        check("“it’s” – £5", "\"it's\" - £5");
+        check("5\u{a0}mm", "5 mm");
+        check("cafe\u{301}", "café");
+        check("g\u{336}o\u{336}", "go");
+        check("e.g. a U.S.A. b", "e.g. a U.S.A. b");
+        check("Acme™ 5½ m² guaranteed¹", "Acme™ 5½ m² guaranteed¹");
+        check("гарантия", "гарантия");
+        check("kΩ β-carotene", "kΩ β-carotene");
+        check("", "");
+    }
+
+    #[test]
+    fn patterns_are_folded_and_stay_patterns() {
+        assert_eq!(fold_pattern("it’s [–—]"), "it's [\\-\\-]");
+        assert_eq!(fold_pattern(r"a\b(x|y)+"), r"a\b(x|y)+");
+        assert_eq!(fold_pattern("（a"), "\\(a");
+    }
+}
