@@ -1,4 +1,176 @@
 //! Guardrails: the rules that copy must pass before anybody sees it.
+//!
+//! ```text
+//! files → load → Guardrails ── judge(text, facts, moment) → Judgement
+//!                           └─ approve(draft, ground)     → Approved
+//! ```
+//!
+//! [`load`] compiles the rule files and runs every rule's own examples. [`judge`](judge()) says what the rules find in a
+//! text and what follows. [`approve`](approve()) is the one maker of [`Approved`], the only text that reaches a caller.
+//!
+//! Knows no model, no HTTP, no clock and no user: the moment and the inputs given to the model come as values.
 
+mod approve;
+mod cases;
+mod examples;
 mod fold;
+mod grounded;
+mod judge;
+mod kinds;
+mod load;
+mod patterns;
+mod read;
+mod rule;
+mod settings;
 mod text;
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use crate::condition::{Scope, Truth};
+use crate::words::{Locale, Revision};
+
+pub use approve::{Approved, Draft, Stamp, approve, facts_hash};
+pub use cases::{RuleReport, try_cases};
+pub use judge::{Finding, Judgement, Verdict, judge};
+pub use kinds::Kind;
+pub use load::load;
+pub use rule::{Action, Enforcement, Evidence, Level, Rule};
+
+/// How far personalisation goes: the maturity ladder of a placement, and the ceiling that compliance sets on it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Mode {
+    /// Copy that people wrote, nothing else.
+    Prewritten,
+    /// One generated text for each segment and product.
+    Segment,
+    /// Generated for each user.
+    Live,
+}
+
+/// Every mode by its name in files.
+pub const MODES: &[(&str, Mode)] =
+    &[("prewritten", Mode::Prewritten), ("segment", Mode::Segment), ("live", Mode::Live)];
+
+/// A text to be judged, and all that it is judged against.
+#[derive(Clone, Copy, Debug)]
+pub struct Subject<'a> {
+    /// The text.
+    pub text: &'a str,
+    /// The product's facts.
+    pub facts: &'a Map<String, Value>,
+    /// The attributes of the moment.
+    pub context: &'a Map<String, Value>,
+    /// The placement that it is for; `None` when that is not known.
+    pub placement: Option<&'a str>,
+    /// The locale of the copy; `None` when that is not known.
+    pub locale: Option<&'a Locale>,
+    /// The declared inputs that were given to the model.
+    pub inputs: &'a Map<String, Value>,
+    /// The moment.
+    pub at: Timestamp,
+}
+
+/// All that a text is judged against: a [`Subject`] without its text, and with the hash of the facts.
+#[derive(Clone, Copy, Debug)]
+pub struct Ground<'a> {
+    /// The product's facts.
+    pub facts: &'a Map<String, Value>,
+    /// The hash of all those facts, as [`facts_hash`] makes it; computed once per product, not per text.
+    pub facts_hash: [u8; 32],
+    /// The attributes of the moment.
+    pub context: &'a Map<String, Value>,
+    /// The placement that it is for; `None` when that is not known.
+    pub placement: Option<&'a str>,
+    /// The locale of the copy; `None` when that is not known.
+    pub locale: Option<&'a Locale>,
+    /// The declared inputs that were given to the model.
+    pub inputs: &'a Map<String, Value>,
+    /// The moment.
+    pub at: Timestamp,
+}
+
+impl<'a> Subject<'a> {
+    /// What the text is judged against. The facts' hash is left out: judging does not read it, and approving takes a
+    /// ground of its own.
+    fn ground(&self) -> Ground<'a> {
+        let Self { text: _, facts, context, placement, locale, inputs, at } = *self;
+        Ground { facts, facts_hash: [0; 32], context, placement, locale, inputs, at }
+    }
+}
+
+/// A ceiling: where it applies, no placement goes beyond its mode.
+#[derive(Clone, Debug)]
+struct Ceiling {
+    applies: rule::Applies,
+    mode: Mode,
+}
+
+/// The rules in force, compiled: one set, made of all files or not at all.
+#[derive(Debug)]
+pub struct Guardrails {
+    hash: Arc<Revision>,
+    rules: Vec<Rule>,
+    ceilings: Vec<Ceiling>,
+    retired: BTreeSet<String>,
+    context_paths: BTreeSet<String>,
+    /// The instants at which a rule or an override begins or ends, in order.
+    changes: Vec<Timestamp>,
+    prefilter: judge::Prefilter,
+    timezone: TimeZone,
+}
+
+impl Guardrails {
+    /// The content hash of all files, and of the time zone that their dates are in.
+    pub fn hash(&self) -> &Revision {
+        &self.hash
+    }
+
+    /// The rules, in the order of their files.
+    pub fn rules(&self) -> &[Rule] {
+        &self.rules
+    }
+
+    /// Every `context.*` path that a rule's `applies.when` or a ceiling reads: approvals depend on their values.
+    pub fn context_paths(&self) -> &BTreeSet<String> {
+        &self.context_paths
+    }
+
+    /// The next instant after `at` at which a rule, or what `guardrails.yml` says of it, begins or ends.
+    pub fn next_change(&self, at: Timestamp) -> Option<Timestamp> {
+        self.changes.get(self.changes.partition_point(|change| *change <= at)).copied()
+    }
+
+    /// The strictest ceiling that applies; `None` when none does. What is unknown applies.
+    pub fn ceiling(
+        &self,
+        facts: &Map<String, Value>,
+        context: &Map<String, Value>,
+        placement: Option<&str>,
+    ) -> Option<Mode> {
+        let scope = Scope { user: None, context, product: facts };
+        let applies = |ceiling: &&Ceiling| {
+            let rule::Applies { placements, when, .. } = &ceiling.applies;
+            let named =
+                placement.is_none_or(|p| placements.is_empty() || placements.iter().any(|named| named == p));
+            named && when.as_ref().is_none_or(|when| when.evaluate(&scope) != Truth::False)
+        };
+        self.ceilings.iter().filter(applies).map(|ceiling| ceiling.mode).min()
+    }
+
+    /// The rules of an earlier set that are neither here nor listed as `retired`: an edit that drops a rule without
+    /// saying so is refused.
+    pub fn vanished<'b>(&self, before: &'b Guardrails) -> Vec<&'b Rule> {
+        let here = |id: &str| self.rules.iter().any(|rule| rule.id == id) || self.retired.contains(id);
+        before.rules.iter().filter(|rule| !here(&rule.id)).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests;

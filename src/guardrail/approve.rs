@@ -1,0 +1,201 @@
+//! The one maker of [`Approved`].
+//!
+//! ```compile_fail
+//! // Nobody else can make one: its fields are private, it has no constructor, and it cannot be read from anywhere.
+//! let text = copyrail::guardrail::Approved { text: "Cures everything.".into() };
+//! ```
+//! ```compile_fail
+//! let text: copyrail::guardrail::Approved = serde_json::from_str("{}").unwrap();
+//! ```
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use serde_json::{Map, Value};
+
+use super::judge::{Finding, Judgement, Verdict, judge_at};
+use super::{Ground, Guardrails};
+use crate::words::Revision;
+
+/// What an approval held for. It is honoured only for the very text that it was given to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Stamp {
+    guardrails: Arc<Revision>,
+    ground: [u8; 32],
+    text: [u8; 32],
+    valid_until: Option<Timestamp>,
+}
+
+impl Stamp {
+    /// The rules that it was judged by.
+    pub fn guardrails(&self) -> &Revision {
+        &self.guardrails
+    }
+    /// The hash of everything that it was judged against: facts, the context that rules read, placement, locale.
+    pub fn ground(&self) -> &[u8; 32] {
+        &self.ground
+    }
+    /// The instant from which it holds no more; `None` when no rule is going to change by itself.
+    pub fn valid_until(&self) -> Option<Timestamp> {
+        self.valid_until
+    }
+}
+
+/// Text that is not approved, wherever it came from.
+#[derive(Clone, Debug)]
+pub struct Draft {
+    /// The text.
+    pub text: Arc<str>,
+    /// The stamp of an earlier approval of this text, which may save judging it again.
+    pub stamp: Option<Stamp>,
+}
+
+impl Draft {
+    /// A text that was never approved.
+    pub fn new(text: impl Into<Arc<str>>) -> Self {
+        Self { text: text.into(), stamp: None }
+    }
+}
+
+/// Text that passed every rule in force, against these facts, at this moment. Only [`approve`] makes one.
+#[derive(Clone, Debug)]
+pub struct Approved {
+    text: Arc<str>,
+    stamp: Stamp,
+    findings: Vec<Finding>,
+}
+
+impl Approved {
+    /// The text.
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+    /// What the approval holds for.
+    pub fn stamp(&self) -> &Stamp {
+        &self.stamp
+    }
+    /// Notes, and findings of rules in shadow, from when it was judged; empty when only stamps were compared.
+    pub fn findings(&self) -> &[Finding] {
+        &self.findings
+    }
+    /// The text with its stamp, to be kept and approved again later. Copies no text.
+    pub fn to_draft(&self) -> Draft {
+        Draft { text: Arc::clone(&self.text), stamp: Some(self.stamp.clone()) }
+    }
+}
+
+/// Approves a draft: by its stamp when that still holds, else by judging it. A text that only needs correcting is
+/// corrected once and judged again.
+///
+/// # Errors
+///
+/// The judgement, when the text does not pass. When it was corrected and the corrected text does not pass either, the
+/// judgement is the corrected text's, `fixed` holds that text, and the verdict is at least [`Verdict::Repair`].
+pub fn approve(guardrails: &Guardrails, draft: &Draft, ground: &Ground<'_>) -> Result<Approved, Judgement> {
+    let hash = ground_hash(guardrails, ground);
+    if let Some(stamp) = &draft.stamp
+        && stamp.guardrails == guardrails.hash
+        && stamp.ground == hash
+        && stamp.valid_until.is_none_or(|until| ground.at < until)
+        && stamp.text == text_hash(&draft.text)
+    {
+        return Ok(Approved { text: Arc::clone(&draft.text), stamp: stamp.clone(), findings: Vec::new() });
+    }
+    let approved = |text: Arc<str>, findings: Vec<Finding>| {
+        let stamp = Stamp {
+            guardrails: Arc::clone(&guardrails.hash),
+            ground: hash,
+            text: text_hash(&text),
+            valid_until: guardrails.next_change(ground.at),
+        };
+        Approved { text, stamp, findings }
+    };
+    let judgement = judge_at(guardrails, &draft.text, ground, Some(ground.at));
+    match (judgement.verdict, &judgement.fixed) {
+        (Verdict::Pass, _) => Ok(approved(Arc::clone(&draft.text), judgement.findings)),
+        (Verdict::Fix, Some(fixed)) => {
+            let again = judge_at(guardrails, fixed, ground, Some(ground.at));
+            match again.verdict {
+                Verdict::Pass => Ok(approved(fixed.as_str().into(), again.findings)),
+                verdict => Err(Judgement {
+                    verdict: verdict.max(Verdict::Repair),
+                    findings: again.findings,
+                    fixed: Some(fixed.clone()),
+                }),
+            }
+        }
+        _ => Err(judgement),
+    }
+}
+
+/// The hash of all of a product's facts, for [`Ground::facts_hash`]: BLAKE3 of them as JSON with keys in order.
+pub fn facts_hash(facts: &Map<String, Value>) -> [u8; 32] {
+    let mut hasher = blake3::Hasher::new();
+    hash_map(&mut hasher, facts);
+    *hasher.finalize().as_bytes()
+}
+
+fn hash_map(hasher: &mut blake3::Hasher, map: &Map<String, Value>) {
+    let mut keys: Vec<&String> = map.keys().collect();
+    keys.sort_unstable();
+    hasher.update(b"{").update(&(keys.len() as u64).to_le_bytes());
+    for key in keys {
+        hash_text(hasher, key);
+        hash_value(hasher, map.get(key).unwrap_or(&Value::Null));
+    }
+}
+
+fn hash_value(hasher: &mut blake3::Hasher, value: &Value) {
+    match value {
+        Value::Object(map) => hash_map(hasher, map),
+        Value::Array(items) => {
+            hasher.update(b"[").update(&(items.len() as u64).to_le_bytes());
+            items.iter().for_each(|item| hash_value(hasher, item));
+        }
+        Value::String(text) => {
+            hasher.update(b"\"");
+            hash_text(hasher, text);
+        }
+        Value::Number(number) => {
+            hasher.update(b"#");
+            hash_text(hasher, &number.to_string());
+        }
+        Value::Bool(truth) => {
+            hasher.update(if *truth { b"t" } else { b"f" });
+        }
+        Value::Null => {
+            hasher.update(b"n");
+        }
+    }
+}
+
+/// Lengths go in before texts, so that no two grounds run together into one.
+fn hash_text(hasher: &mut blake3::Hasher, text: &str) {
+    hasher.update(&(text.len() as u64).to_le_bytes()).update(text.as_bytes());
+}
+
+fn ground_hash(guardrails: &Guardrails, ground: &Ground<'_>) -> [u8; 32] {
+    let mut hasher = blake3::Hasher::new();
+    hasher.update(&ground.facts_hash);
+    for path in &guardrails.context_paths {
+        let value =
+            path.strip_prefix("context.").and_then(|rest| crate::condition::look_up(ground.context, rest));
+        hash_text(&mut hasher, path);
+        hash_value(&mut hasher, value.unwrap_or(&Value::Null));
+    }
+    for part in [ground.placement, ground.locale.map(crate::words::Locale::as_str)] {
+        hasher.update(&[u8::from(part.is_some())]);
+        hash_text(&mut hasher, part.unwrap_or_default());
+    }
+    *hasher.finalize().as_bytes()
+}
+
+fn text_hash(text: &str) -> [u8; 32] {
+    *blake3::hash(text.as_bytes()).as_bytes()
+}
+
+/// The same stamp as if it had been given to another text, so that tests can tell comparing from judging.
+#[cfg(test)]
+pub(super) fn tests_only_restamp(stamp: &Stamp, text: &str) -> Stamp {
+    Stamp { text: text_hash(text), ..stamp.clone() }
+}

@@ -1,0 +1,143 @@
+//! `cases/*.yml`: labelled copy that must pass, or must be caught by certain rules, and the account of what every rule
+//! caught, missed and wrongly caught.
+//!
+//! ```yaml
+//! cases:
+//!   - {text: "Guaranteed for life.", expect: [compliance.no-guarantees]}
+//!   - {text: "Comes with a two-year guarantee.", facts: {…}, context: {…}, locale: en-GB, placement: why-this,
+//!      as_of: 2026-12-01, expect: pass}
+//! ```
+
+use std::collections::BTreeMap;
+
+use jiff::tz::TimeZone;
+use serde::Serialize;
+
+use super::examples::{Expect, Sample};
+use super::judge::judge_at;
+use super::load::{Role, roles};
+use super::{Action, Guardrails, Judgement};
+use crate::diagnostic::{Diagnostic, Span};
+use crate::document::{Faults, Fields, Files, Kind, Node, did_you_mean, list, parse, text};
+
+/// One labelled text.
+#[derive(Debug)]
+pub(super) struct Case {
+    sample: Sample,
+    span: Span,
+    /// The rules that must catch it, each with where it is named; none when it must pass.
+    expect: Vec<(String, Span)>,
+}
+
+/// How one rule did on its own examples and on all labelled cases.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct RuleReport {
+    /// The rule's name.
+    pub rule: String,
+    /// Texts that it was to catch and did.
+    pub caught: usize,
+    /// Texts that it was to catch and did not.
+    pub missed: usize,
+    /// Texts that it was to leave alone and caught. Notes are not counted.
+    pub wrongly_caught: usize,
+    /// Texts that it was to leave alone and did.
+    pub left_alone: usize,
+}
+
+/// Reads one file of labelled cases.
+pub(super) fn read(content: &str, timezone: &TimeZone, faults: &Faults) -> Vec<Case> {
+    let Some(node) = parse(content, faults) else { return Vec::new() };
+    let Some(mut fields) = Fields::of(&node, "a file of cases", faults) else { return Vec::new() };
+    let items = fields.require("cases", "list the texts under `cases:`", faults);
+    let items = items.map(|node| list(node, faults)).unwrap_or_default();
+    let cases = items.iter().filter_map(|item| case(item, timezone, faults)).collect();
+    fields.finish(faults);
+    cases
+}
+
+fn case(node: &Node, timezone: &TimeZone, faults: &Faults) -> Option<Case> {
+    const HELP: &str = "write `expect: pass`, or the rules that must catch it: `expect: [brand.no-slang]`";
+    let mut fields = Fields::of(node, "a case", faults)?;
+    let sample = Sample::read(&mut fields, timezone, faults);
+    let expect = fields.require("expect", HELP, faults);
+    fields.finish(faults);
+    let expect = expect?;
+    let expect = match &expect.kind {
+        Kind::Scalar { text, .. } if text == "pass" => Vec::new(),
+        Kind::List(items) if !items.is_empty() => {
+            items.iter().filter_map(|item| Some((text(item, faults)?, item.span))).collect()
+        }
+        _ => {
+            faults.error_with_help(
+                expect.span,
+                "this says neither `pass` nor which rules must catch it",
+                HELP,
+            );
+            return None;
+        }
+    };
+    Some(Case { sample: sample?, span: node.span, expect })
+}
+
+/// Tries every labelled case of `files` against the whole set, and counts, rule by rule, what these and the rules' own
+/// examples came to. A case that comes out otherwise than it says is an error where it stands. Rules in shadow may
+/// catch; that a note is made is never wrong. A case without `as_of` is judged by all rules, whatever their dates.
+pub fn try_cases(guardrails: &Guardrails, files: &Files) -> (Vec<RuleReport>, Vec<Diagnostic>) {
+    let mut reports: BTreeMap<&str, RuleReport> = guardrails
+        .rules
+        .iter()
+        .map(|rule| (rule.id.as_str(), RuleReport { rule: rule.id.clone(), ..RuleReport::default() }))
+        .collect();
+    // A set is in force only when all its examples came out right.
+    for rule in &guardrails.rules {
+        let passing = rule.examples.iter().filter(|example| example.expect == Expect::Pass).count();
+        if let Some(report) = reports.get_mut(rule.id.as_str()) {
+            report.caught += rule.examples.len() - passing;
+            report.left_alone += passing;
+        }
+    }
+    let mut found = Vec::new();
+    for (path, _) in roles(files).into_iter().filter(|(_, role)| *role == Role::Cases) {
+        let faults = Faults::of(path);
+        let content = files.get(path).map(String::as_str).unwrap_or_default();
+        for case in read(content, &guardrails.timezone, &faults) {
+            let sample = &case.sample;
+            let judgement = judge_at(guardrails, &sample.text, &sample.ground(), sample.as_of);
+            compare(&case, &judgement, &mut reports, &faults);
+        }
+        found.extend(faults.into_diagnostics());
+    }
+    (guardrails.rules.iter().filter_map(|rule| reports.remove(rule.id.as_str())).collect(), found)
+}
+
+fn compare(case: &Case, judgement: &Judgement, reports: &mut BTreeMap<&str, RuleReport>, faults: &Faults) {
+    for (id, span) in &case.expect {
+        if !reports.contains_key(id.as_str()) {
+            let help = did_you_mean(id, reports.keys().copied());
+            faults.error_with_help(*span, format!("there is no rule `{id}`"), help);
+        }
+    }
+    for (id, report) in reports {
+        let wanted = case.expect.iter().find(|(wanted, _)| wanted == id);
+        let findings: Vec<_> = judgement.findings.iter().filter(|finding| finding.rule == *id).collect();
+        let counted = findings.iter().find(|finding| !finding.shadow && finding.action != Action::Note);
+        match (wanted, counted) {
+            (Some(_), _) if !findings.is_empty() => report.caught += 1,
+            (Some((_, span)), _) => {
+                report.missed += 1;
+                faults.error_with_help(
+                    *span,
+                    format!("`{id}` does not catch this text"),
+                    "widen the rule, or correct the case",
+                );
+            }
+            (None, Some(finding)) => {
+                report.wrongly_caught += 1;
+                let message =
+                    format!("`{id}` catches `{}` in a text that it should leave alone", finding.matched);
+                faults.error_with_help(case.span, message, "narrow the rule, or name it under `expect`");
+            }
+            (None, None) => report.left_alone += 1,
+        }
+    }
+}

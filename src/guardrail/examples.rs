@@ -1,0 +1,195 @@
+//! Examples and labelled cases: copy with the facts and the moment to judge it by, as people write them in files.
+
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+use serde_json::{Map, Value};
+
+use super::Ground;
+use super::judge::hits;
+use super::rule::Rule;
+use super::text::{Text, slice};
+use crate::diagnostic::{Diagnostic, Span};
+use crate::document::{Faults, Fields, Kind as NodeKind, Node, date, list, text};
+use crate::words::Locale;
+
+/// A text and what it is to be judged against. What is not given is unknown.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Sample {
+    pub(super) text: String,
+    pub(super) facts: Map<String, Value>,
+    pub(super) context: Map<String, Value>,
+    pub(super) inputs: Map<String, Value>,
+    pub(super) placement: Option<String>,
+    pub(super) locale: Option<Locale>,
+    /// The moment; without one, dates do not matter.
+    pub(super) as_of: Option<Timestamp>,
+}
+
+impl Sample {
+    /// Takes a sample's keys out of a map.
+    pub(super) fn read(fields: &mut Fields<'_>, timezone: &TimeZone, faults: &Faults) -> Option<Self> {
+        let text = fields.require_text("text", "write the copy under `text:`", faults);
+        let facts = object(fields.take("facts"), faults);
+        let context = object(fields.take("context"), faults);
+        let inputs = object(fields.take("inputs"), faults);
+        let placement = fields.text("placement", faults);
+        let locale = fields.take("locale").and_then(|node| locale(node, faults));
+        let as_of = fields.take("as_of").and_then(|node| start_of_day(date(node, faults)?, timezone));
+        Some(Self { text: text?, facts, context, inputs, placement, locale, as_of })
+    }
+
+    pub(super) fn ground(&self) -> Ground<'_> {
+        Ground {
+            facts: &self.facts,
+            facts_hash: [0; 32],
+            context: &self.context,
+            placement: self.placement.as_deref(),
+            locale: self.locale.as_ref(),
+            inputs: &self.inputs,
+            at: self.as_of.unwrap_or_default(),
+        }
+    }
+}
+
+/// The first instant of a day where the rules' dates are from.
+pub(super) fn start_of_day(day: jiff::civil::Date, timezone: &TimeZone) -> Option<Timestamp> {
+    day.to_zoned(timezone.clone()).ok().map(|zoned| zoned.timestamp())
+}
+
+fn object(node: Option<&Node>, faults: &Faults) -> Map<String, Value> {
+    match node.map(|node| (node, node.to_json())) {
+        None => Map::new(),
+        Some((_, Value::Object(map))) => map,
+        Some((node, _)) => {
+            faults.error_with_help(node.span, "a map is needed here", "write `{name: value}`");
+            Map::new()
+        }
+    }
+}
+
+fn locale(node: &Node, faults: &Faults) -> Option<Locale> {
+    let given = text(node, faults)?;
+    let locale = Locale::parse(&given);
+    if locale.is_none() {
+        faults.error_with_help(node.span, format!("`{given}` is no locale"), "write `en`, `en-GB`");
+    }
+    locale
+}
+
+/// The first position of a span: where a diagnostic about something missing points.
+pub(super) fn head(span: Span) -> Span {
+    Span { end: span.start, ..span }
+}
+
+/// One example of a rule.
+#[derive(Clone, Debug)]
+pub(super) struct Example {
+    pub(super) sample: Sample,
+    pub(super) span: Span,
+    pub(super) expect: Expect,
+}
+
+/// What a rule should make of its example.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Expect {
+    /// To find nothing.
+    Pass,
+    /// To find something: this text, where the example says so.
+    Fail { matched: Option<String> },
+}
+
+/// Reads a rule's `examples`. A rule needs at least one of each sort.
+pub(super) fn read(rule: &mut Fields<'_>, timezone: &TimeZone, faults: &Faults) -> Vec<Example> {
+    const HELP: &str = "write at least one text that the rule must catch and one that it must leave alone: \
+                        `examples: {fail: [\"…\"], pass: [\"…\"]}`";
+    let Some(node) = rule.require("examples", HELP, faults) else { return Vec::new() };
+    let Some(mut fields) = Fields::of(node, "`examples`", faults) else { return Vec::new() };
+    let mut examples = Vec::new();
+    for sort in ["fail", "pass"] {
+        let items = fields.take(sort).map(|node| list(node, faults)).unwrap_or_default();
+        if items.is_empty() {
+            faults.error_with_help(
+                head(rule.span()),
+                format!("a rule needs at least one `{sort}` example"),
+                HELP,
+            );
+        }
+        examples.extend(items.iter().filter_map(|item| example(item, sort == "fail", timezone, faults)));
+    }
+    fields.finish(faults);
+    examples
+}
+
+fn example(node: &Node, fails: bool, timezone: &TimeZone, faults: &Faults) -> Option<Example> {
+    let expect = |matched| if fails { Expect::Fail { matched } } else { Expect::Pass };
+    if let NodeKind::Scalar { text, .. } = &node.kind {
+        let sample = Sample { text: text.clone(), ..Sample::default() };
+        return Some(Example { sample, span: node.span, expect: expect(None) });
+    }
+    let mut fields = Fields::of(node, "an example", faults)?;
+    let sample = Sample::read(&mut fields, timezone, faults);
+    let matched = if fails { fields.text("match", faults) } else { None };
+    fields.finish(faults);
+    Some(Example { sample: sample?, span: node.span, expect: expect(matched) })
+}
+
+/// Runs a rule's examples against that rule alone, whatever its mode.
+pub(super) fn run(rule: &Rule) -> Vec<Diagnostic> {
+    let mut used = Vec::new();
+    let mut faults: Vec<Diagnostic> =
+        rule.examples.iter().filter_map(|example| run_one(rule, example, &mut used)).collect();
+    // When an example went wrong anyway, what it should have shown about exceptions is not known.
+    if faults.is_empty() {
+        let unused = rule.exceptions.iter().enumerate().filter(|(index, _)| !used.contains(index));
+        faults.extend(unused.map(|(_, exception)| {
+            let message = format!("no `pass` example needs the exception `{}`", exception.given);
+            Diagnostic::error(&rule.file, exception.span, message).with_help(
+                "add a `pass` example that the rule would catch without it, or take the exception out",
+            )
+        }));
+    }
+    faults
+}
+
+fn run_one(rule: &Rule, example: &Example, used: &mut Vec<usize>) -> Option<Diagnostic> {
+    let fault = |message: String, help: &str| {
+        Some(Diagnostic::error(&rule.file, example.span, message).with_help(help))
+    };
+    let sample = &example.sample;
+    let ground = sample.ground();
+    let text = Text::new(&sample.text);
+    let in_force = rule.effective.holds(sample.as_of);
+    let applies = rule.applies.holds(&ground);
+    let found = if in_force && applies {
+        let hits = hits(rule, &text, &ground);
+        if example.expect == Expect::Pass {
+            used.extend(hits.excepted_by);
+        }
+        hits.found
+    } else {
+        Vec::new()
+    };
+    let matches: Vec<&str> = found.iter().map(|hit| slice(text.given(), hit.range.clone())).collect();
+    let listed = || matches.iter().map(|m| format!("`{m}`")).collect::<Vec<_>>().join(", ");
+    match &example.expect {
+        Expect::Pass if found.is_empty() => None,
+        Expect::Pass => fault(
+            format!("`{}` catches {} in this `pass` example", rule.id, listed()),
+            "narrow the rule, or add an exception",
+        ),
+        Expect::Fail { .. } if found.is_empty() => {
+            let why = match (in_force, applies) {
+                (false, _) => ": it is not in force on the day of `as_of`",
+                (_, false) => ": its `applies` leaves this text out",
+                _ => "",
+            };
+            let help = "widen the rule, or correct the example";
+            fault(format!("`{}` does not catch this `fail` example{why}", rule.id), help)
+        }
+        Expect::Fail { matched: Some(wanted) } if !matches.contains(&wanted.as_str()) => fault(
+            format!("`{}` catches {} in this example, not `{wanted}`", rule.id, listed()),
+            "correct the rule, or the example's `match`",
+        ),
+        Expect::Fail { .. } => None,
+    }
+}

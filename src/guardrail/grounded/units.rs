@@ -1,0 +1,216 @@
+//! Units: what a number counts, and how units of one dimension convert into each other.
+
+/// What a unit measures.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Dimension {
+    Length,
+    Mass,
+    Volume,
+    Data,
+    DataRate,
+    Frequency,
+    Charge,
+    Power,
+    Voltage,
+    Current,
+    Energy,
+    Time,
+    Pixels,
+    Temperature,
+    Percent,
+    Turns,
+    Noise,
+    /// Money in a currency; the empty text is a currency that is not said.
+    Money(&'static str),
+}
+
+/// A unit, in terms of its dimension's first.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Unit {
+    pub(super) dimension: Dimension,
+    factor: f64,
+    /// The factor where thousands are 1,024, as with memory; the same as `factor` elsewhere.
+    binary: f64,
+}
+
+type Row = (&'static [&'static str], f64);
+const K: f64 = 1024.0;
+
+/// Names in small letters by dimension, each with its factor. Names of one letter stand in [`LETTERS`].
+const TABLE: &[(Dimension, &[Row])] = &[
+    (
+        Dimension::Length,
+        &[
+            (&["mm", "millimeter", "millimeters", "millimetre", "millimetres"], 1.0),
+            (&["cm", "centimeter", "centimeters", "centimetre", "centimetres", "zentimeter"], 10.0),
+            (&["dm"], 100.0),
+            (&["meter", "meters", "metre", "metres", "metern"], 1_000.0),
+            (&["km", "kilometer", "kilometers", "kilometre", "kilometres"], 1_000_000.0),
+            (&["inch", "inches", "zoll", "\""], 25.4),
+            (&["ft", "foot", "feet"], 304.8),
+            (&["yd", "yards"], 914.4),
+            (&["mile", "miles"], 1_609_344.0),
+            (&["nm"], 1e-6),
+            (&["µm", "μm"], 1e-3),
+        ],
+    ),
+    (
+        Dimension::Mass,
+        &[
+            (&["mg"], 1e-3),
+            (&["gram", "grams", "gramm", "gr"], 1.0),
+            (&["kg", "kilo", "kilos", "kilogram", "kilograms", "kilogramm"], 1_000.0),
+            (&["oz", "ounce", "ounces"], 28.349_523_125),
+            (&["lb", "lbs", "pound", "pounds"], 453.592_37),
+        ],
+    ),
+    (
+        Dimension::Volume,
+        &[
+            (&["ml", "milliliter", "milliliters", "millilitre", "millilitres"], 1.0),
+            (&["cl"], 10.0),
+            (&["dl"], 100.0),
+            (&["liter", "liters", "litre", "litres", "litern"], 1_000.0),
+            (&["gallon", "gallons"], 3_785.411_784),
+        ],
+    ),
+    (
+        Dimension::Data,
+        &[
+            (&["kb", "kib"], 1.0),
+            (&["mb", "mib", "megabyte", "megabytes"], 1e3),
+            (&["gb", "gib", "gigabyte", "gigabytes"], 1e6),
+            (&["tb", "tib", "terabyte", "terabytes"], 1e9),
+        ],
+    ),
+    (Dimension::DataRate, &[(&["kbps"], 1.0), (&["mbps"], 1e3), (&["gbps"], 1e6)]),
+    (Dimension::Frequency, &[(&["hz", "hertz"], 1.0), (&["khz"], 1e3), (&["mhz"], 1e6), (&["ghz"], 1e9)]),
+    (Dimension::Charge, &[(&["mah"], 1.0), (&["ah"], 1e3)]),
+    (Dimension::Power, &[(&["mw"], 1e-3), (&["watt", "watts"], 1.0), (&["kw"], 1e3)]),
+    (Dimension::Energy, &[(&["wh"], 1.0), (&["kwh"], 1e3)]),
+    (Dimension::Voltage, &[(&["mv"], 1e-3), (&["volt", "volts", "vac", "vdc"], 1.0), (&["kv"], 1e3)]),
+    (Dimension::Current, &[(&["ma"], 1e-3), (&["amp", "amps"], 1.0)]),
+    (
+        Dimension::Time,
+        &[
+            (&["ms"], 1e-3),
+            (&["sec", "secs", "second", "seconds", "sekunde", "sekunden"], 1.0),
+            (&["min", "mins", "minute", "minutes", "minuten"], 60.0),
+            (&["hr", "hrs", "hour", "hours", "stunde", "stunden"], 3_600.0),
+            (&["day", "days", "tag", "tage", "tagen"], 86_400.0),
+            (&["week", "weeks", "woche", "wochen"], 604_800.0),
+            (&["month", "months", "monat", "monate", "monaten"], 2_629_800.0),
+            (&["year", "years", "yr", "yrs", "jahr", "jahre", "jahren"], 31_557_600.0),
+        ],
+    ),
+    (Dimension::Pixels, &[(&["px", "pixel", "pixels"], 1.0), (&["mp", "megapixel", "megapixels"], 1e6)]),
+    (Dimension::Temperature, &[(&["celsius"], 1.0)]),
+    (Dimension::Percent, &[(&["%", "percent", "prozent"], 1.0)]),
+    (Dimension::Turns, &[(&["rpm"], 1.0)]),
+    (Dimension::Noise, &[(&["db", "dba"], 1.0)]),
+    (Dimension::Money(""), &[(&["cents", "cent", "pence"], 0.01)]),
+    (Dimension::Money("USD"), &[(&["$", "usd", "dollar", "dollars"], 1.0)]),
+    (Dimension::Money("EUR"), &[(&["€", "eur", "euro", "euros"], 1.0)]),
+    (Dimension::Money("GBP"), &[(&["£", "gbp"], 1.0)]),
+    (Dimension::Money("JPY"), &[(&["¥", "jpy", "yen"], 1.0)]),
+    (Dimension::Money("CHF"), &[(&["chf"], 1.0)]),
+];
+
+/// Units of one letter, in which capitals matter.
+const LETTERS: &[(char, Dimension, f64)] = &[
+    ('m', Dimension::Length, 1_000.0),
+    ('g', Dimension::Mass, 1.0),
+    ('l', Dimension::Volume, 1_000.0),
+    ('L', Dimension::Volume, 1_000.0),
+    ('W', Dimension::Power, 1.0),
+    ('V', Dimension::Voltage, 1.0),
+    ('A', Dimension::Current, 1.0),
+    ('h', Dimension::Time, 3_600.0),
+];
+
+impl Unit {
+    /// The unit of a name or sign. Not of `in`, which is a word as often as it is an inch.
+    pub(super) fn named(name: &str) -> Option<Self> {
+        let mut chars = name.chars();
+        if let (Some(letter), None) = (chars.next(), chars.next())
+            && let Some((_, dimension, factor)) = LETTERS.iter().find(|(l, ..)| *l == letter)
+        {
+            return Some(Self { dimension: *dimension, factor: *factor, binary: *factor });
+        }
+        let name = name.to_lowercase();
+        TABLE.iter().find_map(|(dimension, rows)| {
+            let (_, factor) = rows.iter().find(|(names, _)| names.contains(&name.as_str()))?;
+            let binary = if *dimension == Dimension::Data {
+                K.powi((factor.log10() / 3.0).round() as i32)
+            } else {
+                *factor
+            };
+            Some(Self { dimension: *dimension, factor: *factor, binary })
+        })
+    }
+
+    /// An inch.
+    pub(super) fn inch() -> Option<Self> {
+        Self::named("inch")
+    }
+
+    pub(super) fn is_money(self) -> bool {
+        matches!(self.dimension, Dimension::Money(_))
+    }
+
+    /// Whether both measure the same thing; an unknown currency may be any.
+    pub(super) fn measures_like(self, other: Self) -> bool {
+        match (self.dimension, other.dimension) {
+            (Dimension::Money(a), Dimension::Money(b)) => a == b || a.is_empty() || b.is_empty(),
+            (a, b) => a == b,
+        }
+    }
+
+    /// A value of the other unit in this one, in each way that it may be meant.
+    pub(super) fn convert(self, value: f64, from: Self) -> impl Iterator<Item = f64> {
+        let decimal = value * from.factor / self.factor;
+        let binary = value * from.binary / self.binary;
+        std::iter::once(decimal).chain((binary != decimal).then_some(binary))
+    }
+
+    /// The units that a number without one is likely to be in, when it measures what this unit measures.
+    pub(super) fn likely(self) -> impl Iterator<Item = Self> {
+        let names: &[&str] = match self.dimension {
+            Dimension::Length => &["mm", "cm", "m", "inch"],
+            Dimension::Mass => &["g", "kg"],
+            Dimension::Data => &["mb", "gb", "tb"],
+            Dimension::Frequency => &["hz", "mhz", "ghz"],
+            Dimension::DataRate => &["mbps"],
+            Dimension::Power => &["W"],
+            Dimension::Time => &["seconds", "minutes", "hours", "months", "years"],
+            _ => &[],
+        };
+        names.iter().filter_map(|name| Self::named(name)).chain(std::iter::once(self))
+    }
+}
+
+/// Number words that count as figures when a unit follows. `one` and `ein` are articles as often as numbers.
+pub(super) fn number_word(word: &str) -> Option<f64> {
+    const WORDS: &[&[&str]] = &[
+        &["two", "zwei"],
+        &["three", "drei"],
+        &["four", "vier"],
+        &["five", "fünf"],
+        &["six", "sechs"],
+        &["seven", "sieben"],
+        &["eight", "acht"],
+        &["nine", "neun"],
+        &["ten", "zehn"],
+        &["eleven", "elf"],
+        &["twelve", "zwölf"],
+    ];
+    if word.len() > 8 {
+        return None;
+    }
+    let word = word.to_lowercase();
+    WORDS
+        .iter()
+        .zip(2_u8..)
+        .find(|(names, _)| names.contains(&word.as_str()))
+        .map(|(_, value)| f64::from(value))
+}

@@ -1,0 +1,135 @@
+//! `markup`: what has no place in plain text. Looks at the text as given: folding would take away what it looks for.
+
+use std::ops::Range;
+use std::sync::LazyLock;
+
+use regex::Regex;
+
+use crate::guardrail::fold::{is_disguised, is_invisible};
+use crate::guardrail::rule::Hit;
+use crate::guardrail::text::slice;
+
+/// HTML tags and comments, Markdown, and placeholders of templates that nobody filled.
+const PATTERN: &str = r"(?xm)
+    <(?:[A-Za-z/!?][^<>\n]*>?)          # HTML
+  | \{\{[^\n]*?\}\} | \{%[^\n]*?%\} | \{\{ | \{%   # Jinja
+  | \*\*\S[^*\n]*\*\* | \b__\S[^\n]*?__\b          # bold
+  | ^\x20{0,3}\#{1,6}\x20+\S[^\n]*        # headings
+  | `[^`\n]+` | ```                     # code
+  | !?\[[^\]\n]+\]\([^)\n]*\)           # links and images
+";
+/// The beginning of a list's item.
+const BULLET: &str = r"(?m)^[ \t]*(?:[-*+]|\d{1,2}[.)])[ \t]+\S";
+
+// The patterns are constants, and a test compiles them; a pattern that did not compile would be `None` and found below.
+static MARKUP: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(PATTERN).ok());
+static BULLETS: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(BULLET).ok());
+
+pub(super) fn find(text: &str) -> Vec<Hit> {
+    let (Some(markup), Some(bullets)) = (MARKUP.as_ref(), BULLETS.as_ref()) else {
+        // What cannot be looked for counts as found.
+        return vec![Hit::at(0..text.len())];
+    };
+    let mut ranges: Vec<Range<usize>> = Vec::new();
+    if text.bytes().any(|b| matches!(b, b'<' | b'{' | b'*' | b'_' | b'#' | b'`' | b'[')) {
+        ranges.extend(markup.find_iter(text).map(|found| found.range()));
+    }
+    if text.contains('\n') {
+        ranges.extend(bullets.find_iter(text).map(|found| found.range()));
+    }
+    characters(text, &mut ranges);
+    ranges.sort_by_key(|range| (range.start, range.end));
+    ranges
+        .into_iter()
+        .map(|range| Hit { says: vec![visible(slice(text, range.clone()))], ..Hit::at(range) })
+        .collect()
+}
+
+/// Characters that nobody sees, and words whose letters are not what they seem.
+fn characters(text: &str, ranges: &mut Vec<Range<usize>>) {
+    let mut before = ' ';
+    for (at, c) in text.char_indices() {
+        if is_forbidden(c, before) {
+            ranges.push(at..at + c.len_utf8());
+        }
+        before = c;
+    }
+    if text.is_ascii() {
+        return;
+    }
+    let mut at = 0;
+    for word in text.split_inclusive(|c: char| !c.is_alphanumeric()) {
+        let letters = word.trim_end_matches(|c: char| !c.is_alphanumeric());
+        if !letters.is_ascii() && is_disguised(letters.chars()) {
+            ranges.push(at..at + letters.len());
+        }
+        at += word.len();
+    }
+}
+
+fn is_forbidden(c: char, before: char) -> bool {
+    match c {
+        '\n' => false,
+        // Emoji are joined and coloured by these, words of some scripts are written with them, and German copy may
+        // say where a long word breaks.
+        '\u{200c}' | '\u{200d}' => before < '\u{600}' || ('\u{2000}'..='\u{206f}').contains(&before),
+        '\u{fe00}'..='\u{fe0f}' | '\u{ad}' => false,
+        '\u{2028}' | '\u{2029}' | '\u{fff9}'..='\u{fffb}' => true,
+        _ => c.is_control() || is_invisible(c),
+    }
+}
+
+/// The match with what nobody sees written as `U+200B`.
+fn visible(found: &str) -> String {
+    let show = |c: char| if is_forbidden(c, ' ') { format!("U+{:04X}", u32::from(c)) } else { c.to_string() };
+    found.chars().map(show).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(text: &str, expected: &[&str]) {
+        let found: Vec<&str> = find(text).into_iter().map(|hit| slice(text, hit.range)).collect();
+        assert_eq!(found, expected, "{text:?}");
+    }
+
+    #[test]
+    fn markup_is_found() {
+        check("a <b>bold</b> word", &["<b>", "</b>"]);
+        check("<!-- x --><script", &["<!-- x -->", "<script"]);
+        check("<?php", &["<?php"]);
+        check("a **bold** word", &["**bold**"]);
+        check("a __bold__ word", &["__bold__"]);
+        check("# Title", &["# Title"]);
+        check("use `code`", &["`code`"]);
+        check("see [this](http://x.y)", &["[this](http://x.y)"]);
+        check("Good:\n- one\n2. two", &["- o", "2. t"]);
+        check("{{ product.name }} {% if x %}", &["{{ product.name }}", "{% if x %}"]);
+        check("a\u{200b}b\u{202e}c\u{7}", &["\u{200b}", "\u{202e}", "\u{7}"]);
+        check("a gυaranteed deal", &["gυaranteed"]);
+        check("a\u{e0041}", &["\u{e0041}"]);
+    }
+
+    #[test]
+    fn plain_text_is_left_alone() {
+        for text in [
+            "5 < 6 and a <3 heart",
+            "Only 2 * 3 * 4 mm",
+            "No. #14",
+            "snake_case_name",
+            "“it’s” – 5½ £",
+            "- one line alone",
+            "kΩ, µm, β-carotene",
+            "Family 👨‍👩‍👧 ❤️",
+            "می‌خواهم",
+            "Donau\u{ad}dampfschiff",
+            "гарантия",
+            "one\ntwo",
+            "2 for 1 [new]",
+        ] {
+            check(text, &[]);
+        }
+    }
+}

@@ -1,0 +1,190 @@
+//! `load`: from the files of a guardrails directory to one compiled set, or to everything that is wrong with them.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use jiff::tz::TimeZone;
+
+use super::judge::Prefilter;
+use super::rule::{Applies, Rule};
+use super::settings::{self, Settings};
+use super::{Guardrails, cases, examples, read};
+use crate::diagnostic::{Diagnostic, Span, any_error};
+use crate::document::{Faults, Fields, Files, Node, list, parse};
+use crate::words::Revision;
+
+/// The most rules in one set.
+const MAX_RULES: usize = 20_000;
+
+/// What a file of a guardrails directory is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Role {
+    Settings,
+    Rules,
+    Cases,
+    /// Something that this version does not run; the text says what.
+    ToCome(&'static str),
+    /// YAML where none is read.
+    Misplaced,
+    Ignored,
+}
+
+/// Tells what each file is for. The directory is where the files with the shortest paths stand.
+pub(super) fn roles(files: &Files) -> BTreeMap<&str, Role> {
+    const FOLDERS: &[&str] = &["cases", "styles", "vocabulary"];
+    let folders = |path: &str| path.split('/').count() - 1;
+    let in_folder = |path: &&String| path.split('/').rev().skip(1).any(|part| FOLDERS.contains(&part));
+    let root = files.keys().filter(|path| !in_folder(path)).map(|path| folders(path)).min();
+    let role = |path: &str| {
+        let mut parts = path.rsplit('/');
+        let name = parts.next().unwrap_or_default();
+        let yaml = name.ends_with(".yml") || name.ends_with(".yaml");
+        let within: Vec<&str> = match root {
+            Some(root) => path.split('/').take(folders(path)).skip(root).collect(),
+            None => parts.filter(|part| FOLDERS.contains(part)).collect(),
+        };
+        match (within.first().copied(), name) {
+            (Some("vocabulary"), _) if name.ends_with(".txt") => Role::ToCome("vocabulary lists"),
+            (Some("styles"), _) if yaml => Role::ToCome("public styles"),
+            (Some("cases"), _) if yaml => Role::Cases,
+            (None, "guardrails.yml") => Role::Settings,
+            (None, "claims.yml") => Role::ToCome("a register of claims"),
+            (None, _) if yaml => Role::Rules,
+            (Some(_), _) if yaml => Role::Misplaced,
+            _ => Role::Ignored,
+        }
+    };
+    files.keys().map(|path| (path.as_str(), role(path))).collect()
+}
+
+/// Compiles the files of a guardrails directory. Keys of `files` are paths as shown to people, such as
+/// `guardrails/brand.yml`. Runs every rule's own examples; dates are whole days in `timezone`.
+///
+/// There are guardrails exactly when no diagnostic is an error: a set is loaded whole or not at all.
+pub fn load(files: &Files, timezone: &TimeZone) -> (Option<Guardrails>, Vec<Diagnostic>) {
+    let mut found = Vec::new();
+    let mut lists = Lists::default();
+    let mut settings: Option<(Settings, Faults)> = None;
+    let roles = roles(files);
+    for (path, role) in &roles {
+        let content = files.get(*path).map(String::as_str).unwrap_or_default();
+        let faults = Faults::of(*path);
+        match role {
+            Role::Settings => {
+                let read = parse(content, &faults).map(|node| settings::read(&node, timezone, &faults));
+                settings = Some((read.unwrap_or_default(), faults));
+                continue;
+            }
+            Role::Rules => {
+                if let Some(node) = parse(content, &faults) {
+                    found.extend(lists.read(&node, path, timezone, &faults));
+                }
+            }
+            Role::Cases => {
+                cases::read(content, timezone, &faults);
+            }
+            Role::ToCome(what) => faults.error_with_help(
+                Span::START,
+                format!("this version does not run {what} yet"),
+                "take the file out of the guardrails directory",
+            ),
+            Role::Misplaced => faults.error_with_help(
+                Span::START,
+                "no rules are read from this folder",
+                "move the file up into the guardrails directory, or into `cases/`",
+            ),
+            Role::Ignored => {}
+        }
+        found.extend(faults.into_diagnostics());
+    }
+    let Lists { mut rules, known } = lists;
+    let (ceilings, retired) = match settings {
+        None => Default::default(),
+        Some((settings, faults)) => {
+            let applied = settings.apply(&mut rules, &known, &faults);
+            found.extend(faults.into_diagnostics());
+            applied
+        }
+    };
+    found.extend(rules.iter().flat_map(examples::run).map(|fault| owned(fault, &rules)));
+    found.sort_by(|a, b| (&a.file, a.span).cmp(&(&b.file, b.span)));
+    if any_error(&found) {
+        return (None, found);
+    }
+    let changes: BTreeSet<_> = rules.iter().flat_map(Rule::changes).collect();
+    let zone = timezone.iana_name().unwrap_or_default();
+    let content = files.iter().map(|(path, content)| (path.as_str(), content.as_str()));
+    let guardrails = Guardrails {
+        hash: Arc::new(Revision::of(std::iter::once(("timezone", zone)).chain(content))),
+        context_paths: context_paths(
+            rules.iter().map(|rule| &rule.applies).chain(ceilings.iter().map(|ceiling| &ceiling.applies)),
+        ),
+        prefilter: Prefilter::of(&rules),
+        changes: changes.into_iter().collect(),
+        timezone: timezone.clone(),
+        rules,
+        ceilings,
+        retired,
+    };
+    (Some(guardrails), found)
+}
+
+/// The rules read so far, and the ids of all that stand in the files.
+#[derive(Default)]
+struct Lists {
+    rules: Vec<Rule>,
+    known: BTreeSet<String>,
+}
+
+impl Lists {
+    /// Reads one list. Faults of a rule are answered with the rule's owner; faults of the file go to `faults`.
+    fn read(&mut self, node: &Node, path: &str, timezone: &TimeZone, faults: &Faults) -> Vec<Diagnostic> {
+        let name = path.rsplit('/').next().unwrap_or(path);
+        let stem = name.strip_suffix(".yml").or_else(|| name.strip_suffix(".yaml")).unwrap_or(name);
+        let mut found = Vec::new();
+        let Some(mut fields) = Fields::of(node, "a list of rules", faults) else { return found };
+        let items = fields.require("rules", "list the rules under `rules:`", faults);
+        for item in items.map(|node| list(node, faults)).unwrap_or_default() {
+            let own = Faults::of(path);
+            let owner = item.get("owner").and_then(|node| crate::document::text(node, &Faults::of(path)));
+            let before = self.known.len();
+            let id =
+                item.get("id").and_then(|node| Some((node, crate::document::text(node, &Faults::of(path))?)));
+            if let Some((node, id)) = id {
+                self.known.insert(format!("{stem}.{id}"));
+                if self.known.len() == before {
+                    own.error_with_help(
+                        node.span,
+                        format!("there is a second rule `{stem}.{id}`"),
+                        "give each a name of its own",
+                    );
+                }
+            }
+            let rule = read::rule(item, stem, timezone, &own);
+            if self.rules.len() == MAX_RULES {
+                own.error(item.span, format!("more than {MAX_RULES} rules"));
+            }
+            let faults = own.into_diagnostics();
+            self.rules.extend(rule.filter(|_| faults.is_empty() && self.rules.len() < MAX_RULES));
+            found.extend(faults.into_iter().map(|fault| Diagnostic { owner: owner.clone(), ..fault }));
+        }
+        fields.finish(faults);
+        found
+    }
+}
+
+/// A diagnostic with the owner of the rule that it is about.
+fn owned(fault: Diagnostic, rules: &[Rule]) -> Diagnostic {
+    let rule = rules.iter().find(|rule| {
+        rule.file == fault.file && rule.span.start <= fault.span.start && fault.span.start < rule.span.end
+    });
+    Diagnostic { owner: rule.and_then(|rule| rule.owner.clone()), ..fault }
+}
+
+fn context_paths<'a>(all: impl Iterator<Item = &'a Applies>) -> BTreeSet<String> {
+    all.filter_map(|applies| applies.when.as_ref())
+        .flat_map(|when| when.paths())
+        .filter(|path| path.starts_with("context."))
+        .map(str::to_owned)
+        .collect()
+}

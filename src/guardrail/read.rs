@@ -1,0 +1,338 @@
+//! From a rule's YAML to a compiled [`Rule`], with a diagnostic for everything that could not mean what its writer hoped.
+
+use jiff::tz::TimeZone;
+
+use super::examples::{self, head, start_of_day};
+use super::kinds::{Bounds, Check, KINDS, KINDS_TO_COME, Kind, Limit, Occurrence, Phrases, Swaps, group};
+use super::patterns::{Pattern, Style, check_token, compile, exceptions, token, tokens};
+use super::rule::{Action, Applies, Enforcement, Level, Override, Period, Rule};
+use super::text::Reach;
+use crate::condition::{self, Condition};
+use crate::document::{
+    Faults, Fields, Kind as NodeKind, Node, count, date, did_you_mean, entries, one_of, text, texts,
+};
+
+pub(super) const LEVELS: &[(&str, Level)] =
+    &[("error", Level::Error), ("warning", Level::Warning), ("suggestion", Level::Suggestion)];
+pub(super) const ACTIONS: &[(&str, Action)] =
+    &[("block", Action::Block), ("repair", Action::Repair), ("fix", Action::Fix), ("note", Action::Note)];
+pub(super) const ENFORCEMENTS: &[(&str, Enforcement)] =
+    &[("enforce", Enforcement::Enforce), ("shadow", Enforcement::Shadow), ("off", Enforcement::Off)];
+const REACHES: &[(&str, Reach)] =
+    &[("text", Reach::Text), ("sentence", Reach::Sentence), ("paragraph", Reach::Paragraph)];
+
+/// Reads one rule of the list in `stem`.yml. `None`, with at least one fault, when it cannot be run.
+pub(super) fn rule(node: &Node, stem: &str, timezone: &TimeZone, faults: &Faults) -> Option<Rule> {
+    let before = faults.errors();
+    let mut fields = Fields::of(node, "a rule", faults)?;
+    let name = fields.require("id", "give it a short name, such as `id: no-guarantees`", faults);
+    let name = name.and_then(|node| identifier(node, faults));
+    let kind = kind(&mut fields, faults)?;
+    let message = fields.require_text("message", "say what is wrong and what to write: `message: …`", faults);
+    let level = fields.take("level").map(|node| one_of(node, LEVELS, faults));
+    let on_match = fields.take("on_match");
+    let action = on_match.and_then(|node| one_of(node, ACTIONS, faults));
+    if level.is_none() && on_match.is_none() {
+        let help = "write `level: error`, `warning` or `suggestion`";
+        faults.error_with_help(head(fields.span()), "a rule needs `level`", help);
+    }
+    let mode = enforcement(&mut fields, faults).unwrap_or(Enforcement::Enforce);
+    let owner = fields.text("owner", faults);
+    let reference = fields.text("reference", faults);
+    let link = fields.text("link", faults);
+    let description = fields.text("description", faults);
+    let applies = fields.take("applies").and_then(|node| applies(node, faults)).unwrap_or_default();
+    let effective =
+        fields.take("effective").and_then(|node| effective(node, timezone, faults)).unwrap_or_default();
+    let examples = examples::read(&mut fields, timezone, faults);
+    let style = Style {
+        ignore_case: fields.boolean("ignorecase", false, faults),
+        nonword: fields.boolean("nonword", false, faults),
+    };
+    let exceptions =
+        fields.take("exceptions").map(|node| exceptions(node, style, faults)).unwrap_or_default();
+    let check = check(kind, &mut fields, style, faults);
+    if let (Some(node), Some(Action::Fix), Some(check)) = (on_match, action, &check)
+        && !check.corrects()
+    {
+        let help = "write `on_match: repair`, or make it a `substitution`, or an `existence` with \
+                    `action: {name: remove}`";
+        faults.error_with_help(node.span, "this rule has no correction of its own to apply", help);
+    }
+    let span = fields.span();
+    fields.finish(faults);
+    if faults.errors() > before {
+        return None;
+    }
+    let level = level.flatten().unwrap_or(match action {
+        Some(Action::Block) => Level::Error,
+        Some(Action::Note) => Level::Suggestion,
+        _ => Level::Warning,
+    });
+    Some(Rule {
+        id: format!("{stem}.{}", name?),
+        file: faults.file().to_owned(),
+        span,
+        level,
+        on_match: action,
+        mode,
+        message: message?,
+        owner,
+        reference,
+        link,
+        description,
+        check: check?,
+        exceptions,
+        applies,
+        effective,
+        overridden: Override::default(),
+        examples,
+    })
+}
+
+fn identifier(node: &Node, faults: &Faults) -> Option<String> {
+    let given = text(node, faults)?;
+    let fits = !given.is_empty() && given.chars().all(|c| c.is_alphanumeric() || c == '-' || c == '_');
+    if !fits {
+        let help = "write letters, digits, `-` and `_` alone; the file's name goes in front by itself";
+        faults.error_with_help(node.span, format!("`{given}` is no name for a rule"), help);
+    }
+    fits.then_some(given)
+}
+
+/// A kind that does not run here ends the reading: its other keys are not known, and would only hide this fault.
+fn kind(fields: &mut Fields<'_>, faults: &Faults) -> Option<Kind> {
+    let node = fields.require("extends", "name the kind of rule, such as `extends: existence`", faults)?;
+    let given = text(node, faults)?;
+    if KINDS_TO_COME.contains(&given.as_str()) {
+        let message = format!("this version does not run `{given}` rules yet");
+        faults.error_with_help(node.span, message, "take the rule out");
+        return None;
+    }
+    let found = KINDS.iter().find(|(word, _)| *word == given).map(|(_, kind)| *kind);
+    if found.is_none() {
+        let help = did_you_mean(&given, KINDS.iter().map(|(word, _)| *word));
+        faults.error_with_help(node.span, format!("`{given}` is no kind of rule"), help);
+    }
+    found
+}
+
+/// Takes `mode` and the reason that `off` needs.
+pub(super) fn enforcement(fields: &mut Fields<'_>, faults: &Faults) -> Option<Enforcement> {
+    let because = fields.text("because", faults);
+    let node = fields.take("mode")?;
+    let mode = one_of(node, ENFORCEMENTS, faults)?;
+    if mode == Enforcement::Off && because.is_none() {
+        faults.error_with_help(node.span, "a rule is off only for a reason", "add `because: …`");
+    }
+    Some(mode)
+}
+
+/// Reads a condition over facts and context.
+pub(super) fn when(node: &Node, faults: &Faults) -> Option<Condition> {
+    let check_path = |path: &str| match path.split_once('.') {
+        Some(("product" | "context", rest)) if !rest.is_empty() => Ok(()),
+        Some(("user", _)) => Err((
+            format!("`{path}` is about the user, and guardrails know no user"),
+            "ask about `product.…` or `context.…`".to_owned(),
+        )),
+        _ => Err((
+            format!("`{path}` is no attribute"),
+            format!("write `product.{path}` for a fact, `context.{path}` for the moment"),
+        )),
+    };
+    condition::read(node, &check_path, faults)
+}
+
+fn applies(node: &Node, faults: &Faults) -> Option<Applies> {
+    let mut fields = Fields::of(node, "`applies`", faults)?;
+    let locales = match fields.take("locale") {
+        Some(Node { kind: NodeKind::List(items), .. }) => {
+            items.iter().filter_map(|item| locale_pattern(item, faults)).collect()
+        }
+        Some(node) => locale_pattern(node, faults).into_iter().collect(),
+        None => Vec::new(),
+    };
+    let placements = fields.texts("placement", faults);
+    let when = fields.take("when").and_then(|node| when(node, faults));
+    fields.finish(faults);
+    Some(Applies { locales, placements, when })
+}
+
+fn locale_pattern(node: &Node, faults: &Faults) -> Option<String> {
+    let given = text(node, faults)?;
+    let fits = given.split('-').enumerate().all(|(index, part)| {
+        let lengths = if index == 0 { 2..=3 } else { 1..=8 };
+        part == "*" || (lengths.contains(&part.len()) && part.bytes().all(|b| b.is_ascii_alphanumeric()))
+    });
+    if !fits {
+        faults.error_with_help(node.span, format!("`{given}` is no locale"), "write `en`, `en-GB` or `en-*`");
+    }
+    fits.then_some(given)
+}
+
+fn effective(node: &Node, timezone: &TimeZone, faults: &Faults) -> Option<Period> {
+    let mut fields = Fields::of(node, "`effective`", faults)?;
+    let from = fields.take("from").and_then(|node| date(node, faults));
+    let until_node = fields.take("until");
+    let until = until_node.and_then(|node| date(node, faults));
+    fields.finish(faults);
+    if let (Some(from), Some(until), Some(node)) = (from, until, until_node)
+        && until < from
+    {
+        let help = "give a day on or after `from`; `until` is the last day in force";
+        faults.error_with_help(
+            node.span,
+            format!("the rule would end on {until}, before it begins on {from}"),
+            help,
+        );
+    }
+    let before = until.and_then(|day| day.tomorrow().ok());
+    Some(Period {
+        from: from.and_then(|day| start_of_day(day, timezone)),
+        before: before.and_then(|day| start_of_day(day, timezone)),
+    })
+}
+
+fn check(kind: Kind, fields: &mut Fields<'_>, style: Style, faults: &Faults) -> Option<Check> {
+    match kind {
+        Kind::Existence => existence(fields, style, faults).map(Check::Existence),
+        Kind::Substitution => substitution(fields, style, faults).map(Check::Substitution),
+        Kind::Occurrence => occurrence(fields, style, faults).map(Check::Occurrence),
+        Kind::Limit => limit(fields, faults).map(Check::Limit),
+        Kind::Markup => Some(Check::Markup),
+        Kind::Grounded => Some(Check::Grounded),
+    }
+}
+
+fn reach(fields: &mut Fields<'_>, faults: &Faults) -> Reach {
+    fields.take("scope").and_then(|node| one_of(node, REACHES, faults)).unwrap_or(Reach::Text)
+}
+
+/// Takes Vale's `action: {name: …}`, the way to correct a match; only `allowed` makes sense for the kind.
+fn correction(fields: &mut Fields<'_>, allowed: &'static str, faults: &Faults) -> bool {
+    let read = |node: &Node| {
+        let mut fields = Fields::of(node, "`action`", faults)?;
+        let help = format!("write `action: {{name: {allowed}}}`");
+        let name =
+            fields.require("name", &help, faults).and_then(|node| one_of(node, &[(allowed, ())], faults));
+        fields.finish(faults);
+        name
+    };
+    fields.take("action").and_then(read).is_some()
+}
+
+fn existence(fields: &mut Fields<'_>, style: Style, faults: &Faults) -> Option<Phrases> {
+    let (reach, removes) = (reach(fields, faults), correction(fields, "remove", faults));
+    let append = fields.boolean("append", false, faults);
+    let raw_node = fields.take("raw");
+    let raw = raw_node.map(|node| texts(node, faults).concat()).unwrap_or_default();
+    let tokens_node = fields.take("tokens");
+    let words = match tokens_node {
+        Some(node) => tokens(node, faults)?.into_iter().map(|(token, _)| format!("(?:{token})")).collect(),
+        None => Vec::new(),
+    };
+    let Some(node) = tokens_node.or(raw_node) else {
+        let help = "list the words to find: `tokens: [\"guaranteed\"]`";
+        faults.error_with_help(head(fields.span()), "an `existence` rule needs `tokens`", help);
+        return None;
+    };
+    if let (Some(raw_node), true) = (raw_node, words.is_empty()) {
+        check_token(&raw, raw_node.span, faults).then_some(())?;
+    }
+    // As in Vale, `raw` stands in front of the tokens, or behind them with `append`.
+    let (raw, words) = (super::fold::fold_pattern(&raw), words.join("|"));
+    let expression = match (words.is_empty(), append) {
+        (true, _) => raw,
+        (false, false) => format!("{raw}(?:{words})"),
+        (false, true) => format!("(?:{words}){raw}"),
+    };
+    let pattern = compile(&expression, style, raw_node.unwrap_or(node).span, faults)?;
+    Some(Phrases { pattern, reach, removes })
+}
+
+fn substitution(fields: &mut Fields<'_>, style: Style, faults: &Faults) -> Option<Swaps> {
+    let reach = reach(fields, faults);
+    correction(fields, "replace", faults);
+    let help = "list what to replace by what: `swap: {utilize: use}`";
+    let node = fields.require("swap", help, faults)?;
+    let before = faults.errors();
+    let mut swaps = Vec::new();
+    for (key, value) in entries(node, faults) {
+        let fits = check_token(&key.text, key.span, faults);
+        if let (true, Some(replacement)) = (fits, text(value, faults)) {
+            swaps.push((super::fold::fold_pattern(&key.text), replacement));
+        }
+    }
+    if faults.errors() > before {
+        return None;
+    }
+    if swaps.is_empty() {
+        faults.error_with_help(node.span, "this map is empty", help);
+        return None;
+    }
+    // Of two that begin at the same place the longer one is meant.
+    swaps.sort_by_key(|(pattern, _)| std::cmp::Reverse(pattern.chars().count()));
+    let groups: Vec<String> = swaps
+        .iter()
+        .enumerate()
+        .map(|(index, (pattern, _))| format!("(?P<{}>{pattern})", group(index)))
+        .collect();
+    let pattern = compile(&groups.join("|"), style, node.span, faults)?;
+    Some(Swaps {
+        pattern,
+        reach,
+        replacements: swaps.into_iter().map(|(_, replacement)| replacement).collect(),
+    })
+}
+
+fn occurrence(fields: &mut Fields<'_>, style: Style, faults: &Faults) -> Option<Occurrence> {
+    let reach = reach(fields, faults);
+    let node = fields.require("token", "write the expression to count: `token: \"!\"`", faults);
+    let bounds = bounds(fields, faults);
+    if bounds == Bounds::default() {
+        let help = "write how often at most: `max: 1`";
+        faults.error_with_help(head(fields.span()), "an `occurrence` rule needs `max` or `min`", help);
+    }
+    let (expression, span) = token(node?, faults)?;
+    // Vale counts the token as it stands, without word boundaries of its own.
+    let style = Style { nonword: true, ..style };
+    let Pattern { full, loose } = compile(&expression, style, span, faults)?;
+    Some(Occurrence { pattern: Pattern { full, loose }, reach, bounds })
+}
+
+fn bounds(fields: &mut Fields<'_>, faults: &Faults) -> Bounds {
+    let min = fields.take("min");
+    let max = fields.take("max").and_then(|node| count(node, faults));
+    let bounds = Bounds { min: min.and_then(|node| count(node, faults)), max };
+    if let (Some(least), Some(most), Some(node)) = (bounds.min, bounds.max, min)
+        && least > most
+    {
+        faults.error_with_help(node.span, "the least is more than the most", "write a `min` up to `max`");
+    }
+    bounds
+}
+
+fn limit(fields: &mut Fields<'_>, faults: &Faults) -> Option<Limit> {
+    let mut measure = |key: &'static str| {
+        let read = |node: &Node| {
+            let mut fields = Fields::of(node, "a limit", faults)?;
+            let bounds = bounds(&mut fields, faults);
+            if bounds == Bounds::default() {
+                faults.error_with_help(node.span, "a limit needs `max` or `min`", "write `{max: 280}`");
+            }
+            fields.finish(faults);
+            Some(bounds)
+        };
+        fields.take(key).and_then(read)
+    };
+    let measures =
+        [measure("characters"), measure("words"), measure("sentences"), measure("words_per_sentence")];
+    if measures.iter().all(Option::is_none) {
+        let help =
+            "say what is limited: `characters: {max: 280}`, `words`, `sentences`, `words_per_sentence`";
+        faults.error_with_help(head(fields.span()), "a `limit` rule needs a limit", help);
+    }
+    let [characters, words, sentences, words_per_sentence] = measures.map(Option::unwrap_or_default);
+    Some(Limit { characters, words, sentences, words_per_sentence })
+}

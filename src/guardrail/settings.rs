@@ -1,0 +1,128 @@
+//! `guardrails.yml`: what is in force, overrides, ceilings and retired rules, in one place.
+
+use std::collections::BTreeSet;
+
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+
+use super::examples::{head, start_of_day};
+use super::read::{ACTIONS, LEVELS, enforcement, when};
+use super::rule::{Action, Applies, Override, Rule};
+use super::{Ceiling, MODES};
+use crate::diagnostic::Span;
+use crate::document::{Faults, Fields, Key, Node, date, did_you_mean, entries, list, one_of, text};
+
+/// What the file says.
+#[derive(Debug, Default)]
+pub(super) struct Settings {
+    overrides: Vec<(Key, Span, Override)>,
+    pub(super) ceilings: Vec<Ceiling>,
+    retired: Vec<(String, Span)>,
+    /// Folders of public rules that it names. They do not run yet, and what is said of their rules is no second fault.
+    styles: Vec<String>,
+}
+
+/// Reads the file.
+pub(super) fn read(node: &Node, timezone: &TimeZone, faults: &Faults) -> Settings {
+    let mut settings = Settings::default();
+    let Some(mut fields) = Fields::of(node, "`guardrails.yml`", faults) else { return settings };
+    for style in fields.take("styles").map(|node| list(node, faults)).unwrap_or_default() {
+        if let Some(name) = text(style, faults) {
+            let message = format!("this version does not run public styles yet, and `{name}` is one");
+            faults.error_with_help(style.span, message, "take it out of `styles`");
+            settings.styles.push(name);
+        }
+    }
+    for (key, node) in fields.take("rules").map(|node| entries(node, faults)).unwrap_or_default() {
+        if let Some((span, read)) = overriding(node, timezone, faults) {
+            settings.overrides.push((key.clone(), span, read));
+        }
+    }
+    let ceilings = fields.take("ceilings").map(|node| list(node, faults)).unwrap_or_default();
+    settings.ceilings = ceilings.iter().filter_map(|node| ceiling(node, faults)).collect();
+    let retirements = fields.take("retired").map(|node| list(node, faults)).unwrap_or_default();
+    settings.retired = retirements.iter().filter_map(|node| retired(node, faults)).collect();
+    fields.finish(faults);
+    settings
+}
+
+fn overriding(node: &Node, timezone: &TimeZone, faults: &Faults) -> Option<(Span, Override)> {
+    let mut fields = Fields::of(node, "what is said of a rule", faults)?;
+    let level = fields.take("level").and_then(|node| one_of(node, LEVELS, faults));
+    let on_match = fields.take("on_match");
+    let span = on_match.map_or(node.span, |node| node.span);
+    let on_match = on_match.and_then(|node| one_of(node, ACTIONS, faults));
+    let mode = enforcement(&mut fields, faults);
+    let until = fields.take("until").and_then(|node| date(node, faults));
+    fields.finish(faults);
+    Some((span, Override { level, on_match, mode, before: until.and_then(|day| day_after(day, timezone)) }))
+}
+
+fn day_after(day: jiff::civil::Date, timezone: &TimeZone) -> Option<Timestamp> {
+    start_of_day(day.tomorrow().ok()?, timezone)
+}
+
+fn ceiling(node: &Node, faults: &Faults) -> Option<Ceiling> {
+    let mut fields = Fields::of(node, "a ceiling", faults)?;
+    let when = fields.take("when").and_then(|node| when(node, faults));
+    let placements = fields.texts("placement", faults);
+    let mode = fields.require("mode", "write `mode: segment` or `prewritten`", faults);
+    let mode = mode.and_then(|node| one_of(node, MODES, faults));
+    if let Some(approval) = fields.take("approval") {
+        let message = "this version does not hold copy back for a person's approval yet";
+        faults.error_with_help(
+            approval.span,
+            message,
+            "take `approval` out, and write `mode: prewritten` to be safe",
+        );
+    }
+    fields.finish(faults);
+    Some(Ceiling { applies: Applies { locales: Vec::new(), placements, when }, mode: mode? })
+}
+
+fn retired(node: &Node, faults: &Faults) -> Option<(String, Span)> {
+    const HELP: &str = "say which rule went, why, by whom and when: \
+                        `{id: brand.old-slogan, reason: campaign over, by: jo@example.com, on: 2026-11-01}`";
+    let mut fields = Fields::of(node, "a retired rule", faults)?;
+    let id = fields.require("id", HELP, faults);
+    fields.require_text("reason", HELP, faults);
+    fields.require_text("by", HELP, faults);
+    fields.require("on", HELP, faults).and_then(|node| date(node, faults));
+    fields.finish(faults);
+    let id = id?;
+    Some((text(id, faults)?, id.span))
+}
+
+impl Settings {
+    /// Applies the overrides to the rules and answers the retired ids. `known` holds the ids of all rules that stand in
+    /// the files, of those too that did not compile.
+    pub(super) fn apply(
+        self,
+        rules: &mut [Rule],
+        known: &BTreeSet<String>,
+        faults: &Faults,
+    ) -> (Vec<Ceiling>, BTreeSet<String>) {
+        for (key, span, over) in self.overrides {
+            let in_style =
+                key.text.split_once('.').is_some_and(|(style, _)| self.styles.iter().any(|s| s == style));
+            if !known.contains(&key.text) {
+                if !in_style {
+                    let help = did_you_mean(&key.text, known.iter().map(String::as_str));
+                    faults.error_with_help(key.span, format!("there is no rule `{}`", key.text), help);
+                }
+                continue;
+            }
+            let Some(rule) = rules.iter_mut().find(|rule| rule.id == key.text) else { continue };
+            if over.on_match == Some(Action::Fix) && !rule.check.corrects() {
+                let message = format!("`{}` has no correction of its own to apply", rule.id);
+                faults.error_with_help(span, message, "write `on_match: repair`");
+            }
+            rule.overridden = over;
+        }
+        for (id, span) in self.retired.iter().filter(|(id, _)| known.contains(id)) {
+            let message = format!("`{id}` is listed as retired and still stands in the files");
+            faults.error_with_help(head(*span), message, "take the rule out, or this line");
+        }
+        (self.ceilings, self.retired.into_iter().map(|(id, _)| id).collect())
+    }
+}

@@ -1,0 +1,234 @@
+use super::*;
+use crate::diagnostic::render;
+
+const GOOD: &str = "  - {id: ok, extends: existence, message: m, level: error, tokens: [x], examples: {fail: [x], pass: [y]}}\n";
+
+#[track_caller]
+fn check_faults(all: &[(&str, &str)], expected: &[&str]) {
+    let files: Files =
+        all.iter().map(|(path, content)| ((*path).to_owned(), (*content).to_owned())).collect();
+    let (guardrails, faults) = load(&files, &london());
+    let found: Vec<String> = faults.iter().map(|f| format!("{} {}", f.place(), f.message)).collect();
+    assert_eq!(found, expected);
+    assert_eq!(guardrails.is_none(), !expected.is_empty());
+    assert!(faults.iter().all(|fault| fault.help.is_some()), "{faults:?}");
+}
+
+/// A fault of the one rule whose lines after `id`, `extends: existence` and `message` are given.
+#[track_caller]
+fn check_rule(lines: &str, expected: &[&str]) {
+    let lines = lines.replace('\n', "\n    ");
+    let file = format!("rules:\n  - id: r\n    extends: existence\n    message: m\n    {lines}\n");
+    check_faults(&[("g/f.yml", &file)], expected);
+}
+
+#[test]
+fn the_four_faults_are_all_said_where_they_stand() {
+    let source = r#"rules:
+  - id: no-guarantees
+    extends: existence
+    message: "'%s' promises an outcome."
+    levle: error
+    level: error
+    tokens: ["guaranteed", "risk(free"]
+    owner: legal@example.com
+    examples:
+      fail: ["Guaranteed."]
+      pass: ["Sturdy."]
+  - id: gifts
+    extends: existence
+    message: "No gifts."
+    level: error
+    tokens: ["gift"]
+    effective: {until: 2026-13-01}
+    examples:
+      fail: ["A gift."]
+      pass: ["A present."]
+  - id: untested
+    extends: existence
+    message: "No slang."
+    level: warning
+    tokens: ["innit"]
+    examples:
+      fail: ["Nice, innit."]
+"#;
+    let (guardrails, faults) = load(&files([("guardrails/brand.yml", source)]), &london());
+    assert!(guardrails.is_none());
+    assert_eq!(faults.len(), 4);
+    assert_eq!(faults.iter().filter(|f| f.owner.as_deref() == Some("legal@example.com")).count(), 2);
+    let shown: Vec<String> = faults.iter().map(|fault| render(fault, source, false)).collect();
+    insta::assert_snapshot!(shown.join("\n\n"));
+}
+
+#[test]
+fn what_this_version_does_not_run_is_said() {
+    check_faults(
+        &[
+            ("g/a.yml", "rules:\n  - {id: c, extends: claim, anything: else}\n"),
+            ("g/claims.yml", "claims: []"),
+            (
+                "g/guardrails.yml",
+                "styles: [Microsoft]\nrules: {Microsoft.Passive: {mode: off, because: x}}\nceilings: [{mode: segment, approval: true}]",
+            ),
+            ("g/old/b.yml", "rules: []"),
+            ("g/styles/Microsoft/Passive.yml", "extends: existence"),
+            ("g/vocabulary/accept.txt", "word"),
+            ("g/README.md", "# Rules"),
+        ],
+        &[
+            "g/a.yml:2:22 this version does not run `claim` rules yet",
+            "g/claims.yml:1:1 this version does not run a register of claims yet",
+            "g/guardrails.yml:1:10 this version does not run public styles yet, and `Microsoft` is one",
+            "g/guardrails.yml:3:38 this version does not hold copy back for a person's approval yet",
+            "g/old/b.yml:1:1 no rules are read from this folder",
+            "g/styles/Microsoft/Passive.yml:1:1 this version does not run public styles yet",
+            "g/vocabulary/accept.txt:1:1 this version does not run vocabulary lists yet",
+        ],
+    );
+}
+
+#[test]
+fn faults_of_rules() {
+    let examples = "examples: {fail: [x], pass: [y]}";
+    check_rule(&format!("level: error\ntokens: [x]\n{examples}"), &[]);
+    check_rule(&format!("tokens: [x]\n{examples}"), &["g/f.yml:2:5 a rule needs `level`"]);
+    check_rule(
+        &format!("level: fatal\ntokens: [x]\n{examples}"),
+        &["g/f.yml:5:12 `fatal` is not known here"],
+    );
+    check_rule(&format!("level: error\ntokens: []\n{examples}"), &["g/f.yml:6:13 this list is empty"]);
+    check_rule(&format!("level: error\n{examples}"), &["g/f.yml:2:5 an `existence` rule needs `tokens`"]);
+    check_rule("level: error\ntokens: [x]", &["g/f.yml:2:5 a rule needs `examples`"]);
+    check_rule(
+        &format!("level: error\ntokens: ['x*']\n{examples}"),
+        &["g/f.yml:6:14 this pattern matches the empty text, so it would match anywhere"],
+    );
+    check_rule(
+        &format!("level: error\ntokens: [x]\nmode: off\n{examples}"),
+        &["g/f.yml:7:11 a rule is off only for a reason"],
+    );
+    check_rule(
+        &format!("level: error\ntokens: [x]\non_match: fix\n{examples}"),
+        &["g/f.yml:7:15 this rule has no correction of its own to apply"],
+    );
+    check_rule(
+        &format!("level: error\ntokens: [x]\napplies: {{when: {{user.age: 5}}}}\n{examples}"),
+        &["g/f.yml:7:22 `user.age` is about the user, and guardrails know no user"],
+    );
+    check_rule(
+        &format!("level: error\ntokens: [x]\napplies: {{locale: [en-*, english]}}\n{examples}"),
+        &["g/f.yml:7:30 `english` is no locale"],
+    );
+    check_rule(
+        &format!("level: error\ntokens: [x]\neffective: {{from: 2026-02-01, until: 2026-01-31}}\n{examples}"),
+        &["g/f.yml:7:42 the rule would end on 2026-01-31, before it begins on 2026-02-01"],
+    );
+    check_rule(
+        &format!("level: error\ntokens: [x]\nexceptions: [x ray]\n{examples}"),
+        &["g/f.yml:7:18 no `pass` example needs the exception `x ray`"],
+    );
+}
+
+#[test]
+fn examples_are_run() {
+    check_rule(
+        "level: error\ntokens: [x]\nexamples:\n  fail: [z, {text: an x, match: an}]\n  pass: [an x]",
+        &[
+            "g/f.yml:8:14 `f.r` does not catch this `fail` example",
+            "g/f.yml:8:17 `f.r` catches `x` in this example, not `an`",
+            "g/f.yml:9:14 `f.r` catches `x` in this `pass` example",
+        ],
+    );
+}
+
+#[test]
+fn the_files_are_read_together() {
+    let again = GOOD.replace("[x]", "[xx]");
+    check_faults(
+        &[
+            ("g/f.yml", &format!("rules:\n{GOOD}{again}")),
+            (
+                "g/guardrails.yml",
+                "rules: {f.okk: {mode: shadow}}\nretired: [{id: f.ok, reason: r, by: b, on: 2026-01-01}]",
+            ),
+        ],
+        &[
+            "g/f.yml:3:10 there is a second rule `f.ok`",
+            "g/guardrails.yml:1:9 there is no rule `f.okk`",
+            "g/guardrails.yml:2:16 `f.ok` is listed as retired and still stands in the files",
+        ],
+    );
+}
+
+#[test]
+fn vanished_rules_are_told_apart_from_retired_ones() {
+    let before = loaded(&files([("g/f.yml", &format!("rules:\n{GOOD}"))]));
+    let gone = loaded(&files([("g/f.yml", "rules: []")]));
+    let retired =
+        loaded(&files([("g/guardrails.yml", "retired: [{id: f.ok, reason: r, by: b, on: 2026-01-01}]")]));
+    assert_eq!(gone.vanished(&before).len(), 1);
+    assert_eq!(retired.vanished(&before).len(), 0);
+    assert_ne!(gone.hash(), before.hash());
+}
+
+#[test]
+fn the_rules_of_the_specification_load() {
+    let source = r#"
+rules:
+  - id: no-guarantees
+    extends: existence
+    message: "'%s' promises an outcome; say what the product does instead."
+    level: error
+    ignorecase: true
+    tokens: ["guaranteed", "risk[- ]free", "never fails"]
+    exceptions: ["satisfaction guaranteed by law"]     # a phrase that covers the match, or a fact: product.name
+    on_match: block
+    mode: enforce
+    owner: legal@example.com
+    reference: CAP Code 3.7
+    applies: {locale: ["en-*"], placement: [why-this], when: {product.category: supplements, context.country: GB}}
+    effective: {from: 2026-12-01, until: 2027-06-30}
+    examples:
+      fail: ["Guaranteed to last a lifetime.", {text: "A risk-free choice.", match: "risk-free"}]
+      pass: ["Comes with a two-year guarantee.", "Your satisfaction guaranteed by law for two years."]
+"#;
+    let guardrails = loaded(&files([("guardrails/compliance.yml", source)]));
+    let rule = &guardrails.rules()[0];
+    assert_eq!(
+        (rule.id(), rule.level(), rule.on_match()),
+        ("compliance.no-guarantees", Level::Error, Action::Block)
+    );
+}
+
+#[test]
+fn cases_are_tried() {
+    let cases = "cases:\n  - {text: Guaranteed., expect: [house.no-guarantees]}\n  - {text: Sturdy., expect: pass}\n  \
+                 - {text: Utilise it., expect: pass}\n  - {text: Sturdy., expect: [house.calm]}\n  - {text: x, expect: [house.clam]}\n";
+    let files = files([("g/house.yml", EVERY_KIND), ("g/cases/a.yml", cases)]);
+    let (reports, faults) = try_cases(&loaded(&files), &files);
+    let found: Vec<String> = faults.iter().map(|f| format!("{} {}", f.place(), f.message)).collect();
+    assert_eq!(
+        found,
+        [
+            "g/cases/a.yml:4:5 `house.plain-words` catches `Utilise` in a text that it should leave alone",
+            "g/cases/a.yml:5:30 `house.calm` does not catch this text",
+            "g/cases/a.yml:6:24 there is no rule `house.clam`",
+        ]
+    );
+    let of = |id: &str| reports.iter().find(|report| report.rule == id).unwrap();
+    let guarantees = of("house.no-guarantees");
+    assert_eq!((guarantees.caught, guarantees.missed, guarantees.wrongly_caught), (3, 0, 0));
+    assert_eq!((of("house.calm").missed, of("house.plain-words").wrongly_caught), (1, 1));
+}
+
+#[test]
+fn a_case_file_is_read_with_the_rules() {
+    check_faults(
+        &[("g/cases/a.yml", "cases:\n  - {txt: x, expect: pas}\n")],
+        &[
+            "g/cases/a.yml:2:5 a case needs `text`",
+            "g/cases/a.yml:2:6 a case has no key `txt`",
+            "g/cases/a.yml:2:22 this says neither `pass` nor which rules must catch it",
+        ],
+    );
+}
