@@ -215,7 +215,8 @@ impl Reader<'_> {
             return (None, at);
         }
         match Unit::named(word) {
-            Some(unit) => (Some((unit, false)), end),
+            // Pounds are money as often as they are a weight.
+            Some(unit) => (Some((unit, word.starts_with("pound"))), end),
             None => (None, at),
         }
     }

@@ -70,6 +70,7 @@ fn money_is_not_any_number() {
     check("Now $5", json!({"slots": 5, "price": 6}), &["$5"]);
     check("Now $6", json!({"slots": 5, "price": 6}), &[]);
     check("Now £6", json!({"note": "only $6"}), &["£6"]);
+    check("6 pounds", json!({"price": 6}), &[]);
     check("USD 6", json!({"price": "6.00"}), &[]);
 }
 

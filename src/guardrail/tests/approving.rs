@@ -77,3 +77,10 @@ fn corrections_are_applied_once_and_judged() {
     let judgement = scene.approve(&circle, &Draft::new("a")).unwrap_err();
     assert_eq!((judgement.verdict, judgement.fixed.as_deref()), (Verdict::Repair, Some("b")));
 }
+
+#[test]
+fn a_set_is_shared_between_threads() {
+    fn check<T: Send + Sync>() {}
+    check::<Guardrails>();
+    check::<Approved>();
+}
