@@ -2,9 +2,11 @@
 
 use serde_json::{Map, Value};
 
+use super::decimals::{Reading, read};
 use super::numbers::{What, figures};
 use super::units::{Unit, number_word};
 use crate::guardrail::fold::fold;
+use crate::guardrail::text::slice;
 
 /// The figures that facts hold.
 #[derive(Debug, Default)]
@@ -86,13 +88,16 @@ impl<'a> Known<'a> {
         let folded: Option<String> = fold(text).map(|folded| folded.iter().map(|f| f.is).collect());
         let text = folded.as_deref().unwrap_or(text);
         for figure in figures(text, None) {
-            if let What::Number { readings, items, unit, soft } = figure.what {
-                for reading in readings.iter().chain(&items) {
-                    let known = KnownFigure { attribute, value: reading.value, unit: unit.or(unit_of_name) };
-                    self.figures.push(known);
-                    if soft {
-                        self.figures.push(KnownFigure { unit: None, ..known });
-                    }
+            let (readings, unit, soft) = match figure.what {
+                What::Number { readings, items, unit, soft } => ([readings, items].concat(), unit, soft),
+                // The facts' own shorthand supports its number: `1080p@30fps` that of "30 frames per second".
+                What::Code => (leading_number(slice(text, figure.range)).into_iter().collect(), None, false),
+            };
+            for reading in readings {
+                let known = KnownFigure { attribute, value: reading.value, unit: unit.or(unit_of_name) };
+                self.figures.push(known);
+                if soft {
+                    self.figures.push(KnownFigure { unit: None, ..known });
                 }
             }
         }
@@ -137,6 +142,11 @@ impl<'a> Known<'a> {
                 !cuts_before && !cuts_after
             })
     }
+}
+
+fn leading_number(code: &str) -> Option<Reading> {
+    let digits = code.find(|c: char| !c.is_ascii_digit()).unwrap_or(code.len());
+    if digits == 0 { None } else { read(slice(code, 0..digits), None).0.first().copied() }
 }
 
 fn is_price(path: &str) -> bool {

@@ -96,6 +96,7 @@ fn ranges_dimensions_ratings_codes() {
     check("GT 220 and GT220", json!({"name": "GT220"}), &[]);
     check("the S8", json!({"name": "S80"}), &["S8"]);
     check("USB 2.0", json!({"usb_2_0_ports_quantity": 2}), &[]);
+    check("720p video at 30 frames per second", json!({"video": "720p@30fps"}), &[]);
     check("released in 2009", json!({"date_released": "2009-02-12"}), &[]);
     check("both 2.5\" and 3.5\" drives", json!({"sizes": "2.5,3.5"}), &[]);
 }
