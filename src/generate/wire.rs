@@ -5,66 +5,7 @@ use serde::{Deserialize, Deserializer, Serialize, de::DeserializeOwned};
 use serde_json::{Value, json};
 
 use super::{Output, Provider, TokenLimitField, Usage};
-
-/// The most tokens that may be written where the parameters do not say: four times a long blurb.
-pub const DEFAULT_MAX_TOKENS: u32 = 400;
-
-/// What a model is asked.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Prompt {
-    /// The turns, in order.
-    pub messages: Vec<Message>,
-    /// How to write.
-    pub parameters: Parameters,
-}
-
-/// One turn of a prompt.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Message {
-    /// Who speaks.
-    pub role: Role,
-    /// What is said.
-    pub content: String,
-}
-
-/// Who speaks.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Role {
-    /// The one who sets the task.
-    System,
-    /// The one who asks.
-    User,
-    /// The model.
-    Assistant,
-}
-
-/// How to write; what is not set is left to the provider.
-#[derive(Clone, Debug, Default, Serialize, PartialEq)]
-pub struct Parameters {
-    /// How freely words are chosen, from 0 to 2.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub temperature: Option<f64>,
-    /// The share of likely words to choose from, from 0 to 1.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub top_p: Option<f64>,
-    /// The most tokens to write; [`DEFAULT_MAX_TOKENS`] where it is not set.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub max_tokens: Option<u32>,
-    /// How much to shy away from words used at all, from -2 to 2.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub presence_penalty: Option<f64>,
-    /// How much to shy away from words used often, from -2 to 2.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub frequency_penalty: Option<f64>,
-}
-
-impl Parameters {
-    /// The most tokens to write, said or not.
-    pub fn token_limit(&self) -> u32 {
-        self.max_tokens.unwrap_or(DEFAULT_MAX_TOKENS)
-    }
-}
+use crate::prompt::{Message, Parameters, Prompt, Role};
 
 #[derive(Serialize)]
 pub(super) struct Request<'a> {

@@ -20,6 +20,7 @@ const LONGEST_BACKOFF: Duration = Duration::from_secs(5);
 pub struct Generator {
     clients: Vec<Client>,
     providers: Vec<Provider>,
+    models: String,
     budget: Budget,
 }
 
@@ -54,12 +55,18 @@ impl Generator {
     /// Makes ready to ask the providers in that order. Connects to nothing. Without providers every prompt fails.
     pub fn new(providers: Vec<Provider>, budget: Budget) -> Result<Self, GenerateError> {
         let clients = providers.iter().cloned().map(Client::new).collect::<Result<_, _>>()?;
-        Ok(Self { clients, providers, budget })
+        let models = providers.iter().map(|provider| provider.model.as_str()).collect::<Vec<_>>().join("\n");
+        Ok(Self { clients, providers, models, budget })
     }
 
     /// The providers, in the order they are asked.
     pub fn providers(&self) -> &[Provider] {
         &self.providers
+    }
+
+    /// The models that may answer, in their order, as one text: part of what copy is kept under.
+    pub fn models(&self) -> &str {
+        &self.models
     }
 
     /// The budget that calls are paid from.

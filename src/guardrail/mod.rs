@@ -164,6 +164,20 @@ impl Guardrails {
         self.ceilings.iter().filter(applies).map(|ceiling| ceiling.mode).min()
     }
 
+    /// These rules alone, by their names.
+    ///
+    /// # Errors
+    ///
+    /// The first name that no rule has.
+    pub fn only(mut self, names: &[String]) -> Result<Self, String> {
+        if let Some(unknown) = names.iter().find(|name| !self.rules.iter().any(|rule| rule.id == **name)) {
+            return Err(unknown.clone());
+        }
+        self.rules.retain(|rule| names.contains(&rule.id));
+        self.prefilter = judge::Prefilter::of(&self.rules);
+        Ok(self)
+    }
+
     /// The rules of an earlier set that are neither here nor listed as `retired`: an edit that drops a rule without
     /// saying so is refused.
     pub fn vanished<'b>(&self, before: &'b Guardrails) -> Vec<&'b Rule> {

@@ -63,6 +63,16 @@ pub struct Parameters {
     pub frequency_penalty: Option<f64>,
 }
 
+/// The most tokens of an answer where a template does not say: four times a long blurb.
+pub const DEFAULT_MAX_TOKENS: u32 = 400;
+
+impl Parameters {
+    /// The most tokens of an answer, said or not.
+    pub fn token_limit(&self) -> u32 {
+        self.max_tokens.unwrap_or(DEFAULT_MAX_TOKENS)
+    }
+}
+
 /// What a model is asked.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Prompt {

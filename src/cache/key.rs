@@ -1,0 +1,56 @@
+//! The key of a question: two requests with the same key would get the same prompt, so they share the copy.
+
+use serde_json::{Map, Value};
+
+/// The hash of all that a prompt is made of. Never the user's id.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Key([u8; 32]);
+
+/// What a key is the hash of.
+#[derive(Clone, Copy, Debug)]
+pub struct Question<'q> {
+    /// The placement's id.
+    pub placement: &'q str,
+    /// The product's id; none for facts that came without.
+    pub product: Option<&'q str>,
+    /// The hash of the template's file: its body, parameters, copy and declarations.
+    pub template: &'q blake3::Hash,
+    /// The declared inputs, shaped; they hold the facts that the template reads.
+    pub inputs: &'q Map<String, Value>,
+    /// The locale that the copy will be in.
+    pub locale: &'q str,
+    /// The models that may answer, in their order.
+    pub models: &'q str,
+}
+
+impl Key {
+    /// The key of a question.
+    pub fn of(question: &Question<'_>) -> Self {
+        let mut hasher = blake3::Hasher::new();
+        let mut part = |bytes: &[u8]| {
+            hasher.update(&(bytes.len() as u64).to_le_bytes());
+            hasher.update(bytes);
+        };
+        part(question.placement.as_bytes());
+        part(&[u8::from(question.product.is_some())]);
+        part(question.product.unwrap_or_default().as_bytes());
+        part(question.template.as_bytes());
+        // A map of JSON values always serialises; should it not, the empty text would still be hashed as itself.
+        part(&serde_json::to_vec(question.inputs).unwrap_or_default());
+        part(question.locale.as_bytes());
+        part(question.models.as_bytes());
+        Self(*hasher.finalize().as_bytes())
+    }
+}
+
+impl std::fmt::Display for Key {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&blake3::Hash::from_bytes(self.0).to_hex())
+    }
+}
+
+impl std::fmt::Debug for Key {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Key({self})")
+    }
+}

@@ -1,0 +1,231 @@
+//! One request laid out: who and what it is about, and what the policy says of it. Pure: no cache, no model, no log.
+
+use std::sync::{Arc, LazyLock};
+use std::time::Duration;
+
+use jiff::Timestamp;
+use serde::Serialize;
+use serde_json::{Map, Value};
+
+use super::{Parts, Priority, Request};
+use crate::cache::{self, Key};
+use crate::catalogue::Product;
+use crate::condition::{Scope, Truth};
+use crate::config::Limits;
+use crate::guardrail::{Ground, Mode};
+use crate::policy::Policy;
+use crate::prompt::{Chosen, Placement};
+use crate::segment::{self, Outcome, Shaped};
+use crate::words::{DEFAULT_SEGMENT, Locale, Reason, SegmentId, Tier};
+
+static NOTHING: LazyLock<Map<String, Value>> = LazyLock::new(Map::new);
+
+/// One request laid out.
+#[derive(Debug)]
+pub struct Case<'a> {
+    /// The policy it is answered by, from start to end.
+    pub policy: &'a Arc<Policy>,
+    /// Where the copy goes.
+    pub placement: &'a Placement,
+    /// What it is about, or why that is not known.
+    pub product: Result<Arc<Product>, Reason>,
+    /// The declared attributes that may be read.
+    pub attributes: Shaped,
+    /// What the request says of the moment: rules may read what segments do not declare.
+    pub context: &'a Map<String, Value>,
+    /// Who asks.
+    pub segment: SegmentId,
+    /// How each segment came out, up to the one chosen.
+    pub outcomes: Vec<Outcome>,
+    /// The locale asked for; the placement's own when none was.
+    pub locale: Locale,
+    /// Wall time of the request.
+    pub now: Timestamp,
+    /// How much of the concurrency it may take.
+    pub priority: Priority,
+    /// The trace that the request is part of.
+    pub trace_id: Option<&'a str>,
+    consent: bool,
+    user_id: Option<&'a str>,
+    user_given: bool,
+}
+
+/// How far copy may go for a request, and what holds it there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct Limit {
+    /// The best tier allowed.
+    pub tier: Tier,
+    /// Why no better one is, when a better one exists.
+    pub reason: Option<Reason>,
+}
+
+/// What would be asked of the model.
+pub(super) struct Question {
+    pub(super) key: Key,
+    pub(super) inputs: Map<String, Value>,
+}
+
+/// Why a request is answered as it is.
+#[derive(Debug, Serialize)]
+pub struct Explanation {
+    /// The placement.
+    pub placement: String,
+    /// The segment chosen.
+    pub segment: SegmentId,
+    /// How every segment came out, in order, condition by condition.
+    pub segments: Vec<Outcome>,
+    /// The template chosen.
+    pub template: Option<String>,
+    /// The locale its copy is in.
+    pub locale: String,
+    /// The best tier allowed.
+    pub tier: Tier,
+    /// Why no better one is.
+    pub reason: Option<Reason>,
+    /// Attributes that were given and left out, and why.
+    pub ignored: Vec<String>,
+    /// The policy that says so.
+    pub revision: String,
+}
+
+impl<'a> Case<'a> {
+    /// Lays a request out.
+    pub fn of(
+        policy: &'a Arc<Policy>,
+        placement: &'a Placement,
+        request: &'a Request,
+        product: Result<Arc<Product>, Reason>,
+        now: Timestamp,
+    ) -> Self {
+        let segments = &policy.copy.segments;
+        // Without consent nothing of the user is read, so nothing of it is even shaped.
+        let user = if request.personalisation { &request.user } else { &*NOTHING };
+        let attributes = segments.attributes.shape(user, &request.context, now);
+        let asked = request.context.get("locale").and_then(Value::as_str).and_then(Locale::parse);
+        let mut case = Self {
+            policy,
+            placement,
+            product,
+            attributes,
+            context: &request.context,
+            segment: SegmentId::new(DEFAULT_SEGMENT),
+            outcomes: Vec::new(),
+            locale: asked.unwrap_or_else(|| placement.language.clone()),
+            now,
+            priority: request.priority,
+            trace_id: request.trace_id.as_deref(),
+            consent: request.personalisation,
+            user_id: request.user_id.as_deref(),
+            user_given: !request.user.is_empty(),
+        };
+        let mut outcomes = segments.explain(&case.scope());
+        if let Some(first) = outcomes.iter().position(|outcome| outcome.outcome == Truth::True) {
+            outcomes.truncate(first + 1);
+            case.segment = outcomes.last().map_or_else(|| case.segment.clone(), |outcome| outcome.segment.clone());
+        }
+        case.outcomes = outcomes;
+        case
+    }
+
+    /// What conditions are asked about.
+    pub fn scope(&self) -> Scope<'_> {
+        Scope {
+            user: self.consent.then_some(&self.attributes.user),
+            context: &self.attributes.context,
+            product: self.facts(),
+        }
+    }
+
+    /// The product's facts; none of an unknown product.
+    pub fn facts(&self) -> &Map<String, Value> {
+        self.product.as_ref().ok().and_then(|product| product.facts.as_object()).unwrap_or(&NOTHING)
+    }
+
+    /// What copy in this locale is judged against.
+    pub fn ground<'g>(&'g self, locale: &'g Locale) -> Ground<'g> {
+        Ground {
+            facts: self.facts(),
+            facts_hash: self.product.as_ref().map(|product| product.hash).unwrap_or_default(),
+            context: self.context,
+            placement: Some(self.placement.id.as_str()),
+            locale: Some(locale),
+            inputs: &NOTHING,
+            at: self.now,
+        }
+    }
+
+    /// The template for the best tier allowed.
+    pub fn choose(&self, tier: Tier) -> Option<Chosen<'_>> {
+        self.policy.copy.prompts.choose(&self.placement.id, &self.segment, &self.locale, tier.max(Tier::Segment))
+    }
+
+    /// How long this request waits: what it says, else its placement, else the settings; never above the maximum.
+    pub fn deadline(&self, limits: &Limits, asked: Option<Duration>) -> Duration {
+        asked.or(self.placement.deadline).unwrap_or(limits.deadline).min(limits.max_deadline)
+    }
+
+    /// How far copy may go: the placement's mode, compliance's ceilings, the rollout, consent.
+    pub fn limit(&self) -> Limit {
+        let ceiling = self.policy.guardrails.ceiling(self.facts(), self.context, Some(self.placement.id.as_str()));
+        let mode = ceiling.map_or(self.placement.mode, |ceiling| ceiling.min(self.placement.mode));
+        let mut tier = match mode {
+            Mode::Prewritten => Tier::Prewritten,
+            Mode::Segment => Tier::Segment,
+            Mode::Live => Tier::User,
+        };
+        let mut why = Reason::Mode;
+        if tier > Tier::Prewritten && !self.in_rollout() {
+            tier = if tier == Tier::User { Tier::Segment } else { Tier::Prewritten };
+            why = Reason::Rollout;
+        }
+        if tier == Tier::User && !self.consent {
+            tier = Tier::Segment;
+            why = Reason::NoConsent;
+        }
+        // A limit is worth a word only where better copy exists: a template for it, or attributes that were not read.
+        let best = self.choose(Tier::User).map(|chosen| chosen.template.tier());
+        let unread = why == Reason::NoConsent && self.user_given;
+        let lowered = best.is_some_and(|best| best > tier) || unread;
+        Limit { tier, reason: lowered.then_some(why) }
+    }
+
+    /// Sticky by the user's id; without it, outside every share but the whole.
+    fn in_rollout(&self) -> bool {
+        let share = self.placement.rollout;
+        share >= 1.0
+            || self.user_id.filter(|_| self.consent).is_some_and(|id| segment::bucket(self.placement.id.as_str(), id) < share)
+    }
+
+    /// What would be asked of the model for a template, and under which key the answer is kept.
+    pub(super) fn question(&self, parts: &Parts, chosen: Chosen<'_>) -> Result<Question, Reason> {
+        let product = self.product.as_ref().map_err(|reason| *reason)?;
+        let inputs = chosen.template.inputs(&self.scope());
+        let models = parts.generator.as_ref().map(|generator| generator.models()).unwrap_or_default();
+        let key = Key::of(&cache::Question {
+            placement: self.placement.id.as_str(),
+            product: Some(product.id.as_str()).filter(|id| !id.is_empty()),
+            template: &chosen.template.hash,
+            inputs: &inputs,
+            locale: chosen.locale.as_str(),
+            models,
+        });
+        Ok(Question { key, inputs })
+    }
+
+    /// Why the request is answered as it is.
+    pub fn explain(&self) -> Explanation {
+        let Limit { tier, reason } = self.limit();
+        let chosen = self.choose(tier);
+        Explanation {
+            placement: self.placement.id.to_string(),
+            segment: self.segment.clone(),
+            segments: self.policy.copy.segments.explain(&self.scope()),
+            template: chosen.map(|chosen| chosen.template.id.to_string()),
+            locale: chosen.map_or_else(|| self.locale.to_string(), |chosen| chosen.locale.to_string()),
+            tier: chosen.map_or(Tier::Prewritten, |chosen| chosen.template.tier().min(tier)),
+            reason: reason.or(self.product.as_ref().err().copied()),
+            ignored: self.attributes.ignored.clone(),
+            revision: self.policy.revision.to_string(),
+        }
+    }
+}

@@ -1,0 +1,306 @@
+//! The generation task: prompt → LLM → guardrails → (one repair) → durable record → memory. It belongs to nobody who
+//! waits for it, ends within its own limit, and lands copy only once its record is durable.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+use serde_json::{Map, Value, json};
+use tokio::time::Instant;
+use uuid::Uuid;
+
+use super::case::Question;
+use super::{Case, Landed, Parts, Priority};
+use crate::audit::{GenerationPayload, GenerationRecord, Outcome};
+use crate::cache::{Flight, Kept, Key, Refused};
+use crate::catalogue::Product;
+use crate::generate::{Attempt, Failure, Place};
+use crate::guardrail::{Approved, Draft, Finding, Ground, Judgement, Verdict, approve};
+use crate::policy::Policy;
+use crate::prompt::{Chosen, Message, Prompt, Role, Ttl};
+use crate::words::{Locale, Micros, PlacementId, Reason, SegmentId, TemplateId, new_id};
+
+/// How long a question whose answer did not pass is not asked again.
+const REFUSED_FOR: SignedDuration = SignedDuration::from_secs(60);
+
+/// Why no generation was started.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Declined {
+    /// It landed a moment ago: its copy is in memory.
+    Kept,
+    /// For this reason.
+    Because(Reason),
+}
+
+/// Everything that a generation needs, owned: the request that started it may be gone before it ends.
+struct Job {
+    id: Uuid,
+    policy: Arc<Policy>,
+    placement: PlacementId,
+    segment: SegmentId,
+    template: TemplateId,
+    locale: Locale,
+    product: Arc<Product>,
+    context: Map<String, Value>,
+    inputs: Map<String, Value>,
+    prompt: Prompt,
+    key: Key,
+    ttl: Ttl,
+    /// When the product's offer ends, for a template that reads it.
+    offer_ends: Option<Timestamp>,
+    trace_id: Option<String>,
+    started: Timestamp,
+}
+
+/// Starts the generation of a question in a task of its own, or joins the one that somebody else started meanwhile.
+pub(super) fn start(
+    parts: &Arc<Parts>,
+    case: &Case<'_>,
+    chosen: Chosen<'_>,
+    question: Question,
+) -> Result<Flight<Landed>, Declined> {
+    let because = |reason| Err(Declined::Because(reason));
+    if parts.generator.is_none() {
+        return because(Reason::Upstream);
+    }
+    if !parts.recorder.healthy() {
+        return because(Reason::StoreUnavailable);
+    }
+    let key = question.key;
+    let job = Job::of(case, chosen, question).map_err(Declined::Because)?;
+    parts.flights.join_or_start(key, || {
+        // A flight that landed between the look into memory and here has left its copy there; stale copy is not that.
+        if parts.memory.get(&key, case.now).is_some_and(|kept| case.now < kept.stale) {
+            return Err(Declined::Kept);
+        }
+        let overload = Declined::Because(Reason::Overload);
+        let mut places = vec![parts.gate.enter().ok_or(overload)?];
+        if case.priority == Priority::Bulk {
+            places.insert(0, parts.bulk.enter().ok_or(overload)?);
+        }
+        let parts = Arc::clone(parts);
+        Ok(async move { run(&parts, job, places).await })
+    })
+}
+
+impl Job {
+    fn of(case: &Case<'_>, chosen: Chosen<'_>, question: Question) -> Result<Self, Reason> {
+        let product = Arc::clone(case.product.as_ref().map_err(|reason| *reason)?);
+        let prompt = case.policy.copy.prompts.render(chosen, &question.inputs).map_err(|error| {
+            tracing::warn!(template = %chosen.template.id, product = product.id, %error, "the template cannot be rendered");
+            Reason::UnknownProduct
+        })?;
+        let reads_offer = chosen.template.inputs.iter().any(|input| input.path.starts_with("product.offer"));
+        let offer_ends = crate::condition::look_up(case.facts(), "offer.valid_until").and_then(Value::as_str);
+        Ok(Self {
+            id: new_id(case.now),
+            policy: Arc::clone(case.policy),
+            placement: case.placement.id.clone(),
+            segment: case.segment.clone(),
+            template: chosen.template.id.clone(),
+            locale: chosen.locale.clone(),
+            context: case.context.clone(),
+            inputs: question.inputs,
+            prompt,
+            key: question.key,
+            ttl: case.placement.ttl,
+            offer_ends: offer_ends.filter(|_| reads_offer).and_then(|at| at.parse().ok()),
+            trace_id: case.trace_id.map(str::to_owned),
+            started: case.now,
+            product,
+        })
+    }
+
+    fn ground<'g>(&'g self, nothing: &'g Map<String, Value>, at: Timestamp) -> Ground<'g> {
+        Ground {
+            facts: self.product.facts.as_object().unwrap_or(nothing),
+            facts_hash: self.product.hash,
+            context: &self.context,
+            placement: Some(self.placement.as_str()),
+            locale: Some(&self.locale),
+            inputs: &self.inputs,
+            at,
+        }
+    }
+}
+
+/// What came of writing and judging, before it is recorded.
+struct Verdicts {
+    attempts: Vec<Attempt>,
+    messages: Vec<Message>,
+    result: Result<Approved, Reason>,
+    findings: Vec<Finding>,
+    outcome: Outcome,
+}
+
+async fn run(parts: &Arc<Parts>, job: Job, places: Vec<Place>) -> Landed {
+    let limit = parts.limits.generation_timeout;
+    let ends = Instant::now() + limit;
+    let turn = async {
+        let mut permits = Vec::with_capacity(places.len());
+        for place in places {
+            permits.push(place.wait().await);
+        }
+        permits
+    };
+    let Ok(permits) = tokio::time::timeout_at(ends, turn).await else { return Err(Reason::Overload) };
+    let verdicts = write_and_judge(parts, &job, ends).await;
+    drop(permits);
+    let now = (parts.now)();
+    let record = record(&job, &verdicts, now);
+    let payload = payload(&job, &verdicts);
+    let landed = verdicts.result.map(|approved| Arc::new(kept(&job, &approved, now)));
+    if let Err(error) = parts.recorder.generation(record, payload).await {
+        tracing::error!(%error, generation = %job.id, "a generation could not be recorded; its text is not used");
+        return Err(Reason::StoreUnavailable);
+    }
+    match &landed {
+        Ok(kept) => parts.memory.keep(job.key, Arc::clone(kept)),
+        Err(Reason::Guardrail) => {
+            let until = now.saturating_add(REFUSED_FOR).unwrap_or(now);
+            let guardrails = job.policy.guardrails.hash().clone();
+            parts.memory.refuse(job.key, Refused { guardrails, until }, now);
+        }
+        Err(_) => {}
+    }
+    landed
+}
+
+/// One prompt, and one more with what was wrong where the rules ask for that.
+async fn write_and_judge(parts: &Parts, job: &Job, ends: Instant) -> Verdicts {
+    let mut verdicts = Verdicts {
+        attempts: Vec::new(),
+        messages: job.prompt.messages.clone(),
+        result: Err(Reason::Upstream),
+        findings: Vec::new(),
+        outcome: Outcome::Failed,
+    };
+    let mut prompt = job.prompt.clone();
+    for repaired in [false, true] {
+        let today = (parts.now)().to_zoned(jiff::tz::TimeZone::UTC).date();
+        let left = ends.saturating_duration_since(Instant::now());
+        let text = match &parts.generator {
+            Some(generator) if left > Duration::ZERO => {
+                let written = generator.write(&prompt, left, today).await;
+                verdicts.attempts.extend(written.attempts);
+                written.result
+            }
+            _ => Err(Failure::TimedOut),
+        };
+        let text = match text {
+            Ok(text) => text,
+            // A repair that failed leaves the finding that asked for it as the reason.
+            Err(_) if repaired => break,
+            Err(failure) => {
+                verdicts.result = Err(reason(failure));
+                if failure == Failure::TimedOut {
+                    verdicts.outcome = Outcome::Abandoned;
+                }
+                break;
+            }
+        };
+        let nothing = Map::new();
+        match approve(&job.policy.guardrails, &Draft::new(text.as_str()), &job.ground(&nothing, (parts.now)())) {
+            Ok(approved) => {
+                verdicts.findings.extend_from_slice(approved.findings());
+                verdicts.outcome = Outcome::Passed;
+                verdicts.result = Ok(approved);
+                break;
+            }
+            Err(Judgement { verdict, findings, .. }) => {
+                prompt = repair(&job.prompt, text, &findings);
+                verdicts.findings.extend(findings);
+                verdicts.outcome = Outcome::Blocked;
+                verdicts.result = Err(Reason::Guardrail);
+                if verdict != Verdict::Repair {
+                    break;
+                }
+                if !repaired {
+                    verdicts.messages.clone_from(&prompt.messages);
+                }
+            }
+        }
+    }
+    verdicts
+}
+
+/// The prompt again, with the text that came and what was wrong with it.
+fn repair(prompt: &Prompt, text: String, findings: &[Finding]) -> Prompt {
+    let wrong: Vec<String> = findings.iter().map(|finding| format!("- {}", finding.message)).collect();
+    let again = format!(
+        "This text breaks rules of the shop:\n{}\nWrite it again without that, by the same instructions. Answer with the text alone.",
+        wrong.join("\n")
+    );
+    let mut messages = prompt.messages.clone();
+    messages.push(Message { role: Role::Assistant, content: text });
+    messages.push(Message { role: Role::User, content: again });
+    Prompt { messages, parameters: prompt.parameters.clone() }
+}
+
+fn reason(failure: Failure) -> Reason {
+    match failure {
+        Failure::Upstream | Failure::TimedOut => Reason::Upstream,
+        Failure::Budget => Reason::Budget,
+    }
+}
+
+fn kept(job: &Job, approved: &Approved, now: Timestamp) -> Kept {
+    let after = |duration: Duration| {
+        let later = SignedDuration::try_from(duration).ok().and_then(|d| now.checked_add(d).ok());
+        later.unwrap_or(Timestamp::MAX)
+    };
+    let capped = |at: Timestamp| job.offer_ends.map_or(at, |ends| at.min(ends));
+    Kept {
+        draft: approved.to_draft(),
+        generation: job.id,
+        stale: capped(after(job.ttl.soft)),
+        expires: capped(after(job.ttl.hard)),
+    }
+}
+
+fn record(job: &Job, verdicts: &Verdicts, finished: Timestamp) -> GenerationRecord {
+    let without = |value: Value, fields: &[&str]| match value {
+        Value::Object(mut map) => {
+            fields.iter().for_each(|field| drop(map.remove(*field)));
+            Value::Object(map)
+        }
+        other => other,
+    };
+    // What the model said and what a finding matched may hold personal data: they stand in the payload.
+    let attempts = verdicts.attempts.iter().map(|attempt| without(json!(attempt), &["text", "refusal"])).collect();
+    let findings = verdicts.findings.iter().map(|finding| without(json!(finding), &["match", "message"])).collect();
+    let evidence = verdicts.findings.iter().filter_map(|finding| finding.evidence.as_ref()).map(|e| json!(e)).collect();
+    GenerationRecord {
+        id: job.id,
+        started: job.started,
+        finished,
+        placement: job.placement.clone(),
+        segment: job.segment.clone(),
+        template: job.template.clone(),
+        revision: job.policy.revision.clone(),
+        guardrails: job.policy.guardrails.hash().to_string(),
+        product: Some(job.product.id.clone()).filter(|id| !id.is_empty()),
+        locale: job.locale.to_string(),
+        cache_key: job.key.to_string(),
+        outcome: verdicts.outcome,
+        reason: verdicts.result.as_ref().err().copied(),
+        model: verdicts.attempts.last().and_then(|attempt| attempt.model_answering.clone()),
+        attempts,
+        findings,
+        evidence,
+        cost: Micros(verdicts.attempts.iter().map(|attempt| attempt.cost.0).sum()),
+        trace_id: job.trace_id.clone(),
+    }
+}
+
+fn payload(job: &Job, verdicts: &Verdicts) -> GenerationPayload {
+    GenerationPayload {
+        inputs: Value::Object(job.inputs.clone()),
+        messages: json!(verdicts.messages),
+        raw_texts: verdicts.attempts.iter().map(|attempt| attempt.text.clone()).collect(),
+        text: verdicts.result.as_ref().ok().map(|approved| approved.text().to_owned()),
+        // What the template does not declare stays out of the log; the facts it does declare stand in the inputs.
+        facts: Value::Null,
+        matches: verdicts.findings.iter().map(|f| json!({"match": f.matched, "message": f.message})).collect(),
+    }
+}

@@ -1,0 +1,164 @@
+//! From what is served to the answer and its record.
+
+use std::sync::Arc;
+
+use jiff::{SignedDuration, Timestamp};
+use serde::{Serialize, Serializer};
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use super::{Case, Parts, Request};
+use crate::audit::ServeRecord;
+use crate::guardrail::Approved;
+use crate::words::{Locale, PlacementId, Reason, Revision, SegmentId, Source, TemplateId, Tier, new_id};
+
+/// How long callers may keep copy that nothing better is on its way for.
+const KEEP: SignedDuration = SignedDuration::from_mins(5);
+/// How long callers may keep what stands in for better copy.
+const KEEP_FALLBACK: SignedDuration = SignedDuration::from_secs(5);
+
+/// What is about to be served.
+#[derive(Debug)]
+pub(super) struct Served {
+    pub(super) text: Option<Approved>,
+    pub(super) source: Source,
+    pub(super) tier: Tier,
+    pub(super) reason: Option<Reason>,
+    pub(super) pending: bool,
+    pub(super) locale: String,
+    pub(super) template: Option<TemplateId>,
+    pub(super) generation: Option<Uuid>,
+    pub(super) stale: Option<Timestamp>,
+    pub(super) expires: Option<Timestamp>,
+}
+
+impl Served {
+    /// The empty text.
+    pub(super) fn nothing(locale: &Locale) -> Self {
+        Self {
+            text: None,
+            source: Source::None,
+            tier: Tier::None,
+            reason: None,
+            pending: false,
+            locale: locale.to_string(),
+            template: None,
+            generation: None,
+            stale: None,
+            expires: None,
+        }
+    }
+
+    /// The same, with why nothing better was allowed.
+    pub(super) fn because(self, reason: Option<Reason>) -> Self {
+        Self { reason: self.reason.or(reason), ..self }
+    }
+
+    /// Whether its copy is due to be written anew.
+    pub(super) fn is_stale(&self, now: Timestamp) -> bool {
+        self.stale.is_some_and(|stale| now >= stale)
+    }
+}
+
+/// The answer to a request for one blurb.
+#[derive(Debug, Serialize)]
+pub struct Answer {
+    /// The copy, approved; the empty text where there is none.
+    #[serde(serialize_with = "text_or_empty")]
+    pub text: Option<Approved>,
+    /// Where it came from.
+    pub source: Source,
+    /// What kind of copy it is.
+    pub tier: Tier,
+    /// Why it is of a lower tier.
+    pub reason: Option<Reason>,
+    /// Whether better copy is being written, and will be served next time.
+    pub pending: bool,
+    /// The locale of the text.
+    pub locale: String,
+    /// The placement asked for.
+    pub placement: PlacementId,
+    /// The segment chosen.
+    pub segment: SegmentId,
+    /// The template whose copy it is, generated or pre-written.
+    pub template: Option<TemplateId>,
+    /// The policy that it was approved under.
+    pub revision: Revision,
+    /// The generation that wrote it.
+    pub generation_id: Option<Uuid>,
+    /// This answer's own record.
+    pub serve_id: Uuid,
+    /// Whether a model wrote it.
+    pub ai_generated: bool,
+    /// Until when the caller may keep it.
+    pub expires_at: Timestamp,
+}
+
+fn text_or_empty<S: Serializer>(text: &Option<Approved>, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(text.as_ref().map_or("", Approved::text))
+}
+
+/// Makes the answer and hands its record to the log, which neither waits nor fails.
+pub(super) fn recorded(parts: &Parts, case: &Case<'_>, served: Served, request: &Request) -> Answer {
+    let now = (parts.now)();
+    let serve_id = new_id(now);
+    let ai_generated = matches!(served.source, Source::Generated | Source::Cache);
+    let keep = if ai_generated || served.reason.is_none() { KEEP } else { KEEP_FALLBACK };
+    let ends = served.text.as_ref().and_then(|text| text.stamp().valid_until());
+    let expires_at = [Some(now.saturating_add(keep).unwrap_or(now)), served.expires, ends];
+    let text: Option<Arc<str>> =
+        served.text.as_ref().filter(|_| !ai_generated).map(|text| text.to_draft().text);
+    parts.recorder.serve(
+        ServeRecord {
+            id: serve_id,
+            at: now,
+            placement: case.placement.id.clone(),
+            segment: case.segment.clone(),
+            conditions: outcomes(case),
+            product: request.product.id().map(str::to_owned),
+            user: request.user_id.as_deref().filter(|_| request.personalisation).map(|id| parts.user_key.hash(id)),
+            tier: served.tier,
+            source: served.source,
+            reason: served.reason,
+            generation_id: served.generation,
+            text_hash: None,
+            latency_us: u64::try_from(request.received.elapsed().as_micros()).unwrap_or(u64::MAX),
+            revision: case.policy.revision.clone(),
+            locale: served.locale.clone(),
+            template: served.template.clone(),
+            pending: served.pending,
+        },
+        text,
+    );
+    Answer {
+        text: served.text,
+        source: served.source,
+        tier: served.tier,
+        reason: served.reason,
+        pending: served.pending,
+        locale: served.locale,
+        placement: case.placement.id.clone(),
+        segment: case.segment.clone(),
+        template: served.template,
+        revision: case.policy.revision.clone(),
+        generation_id: served.generation,
+        serve_id,
+        ai_generated,
+        expires_at: expires_at.into_iter().flatten().min().unwrap_or(now),
+    }
+}
+
+/// How each segment and each of its conditions came out, without the values they were decided by.
+fn outcomes(case: &Case<'_>) -> Value {
+    case.outcomes
+        .iter()
+        .map(|outcome| {
+            let conditions: Vec<Value> = outcome
+                .conditions
+                .iter()
+                .map(|step| json!({"path": step.path, "operator": step.operator, "outcome": step.outcome}))
+                .collect();
+            json!({"segment": outcome.segment, "outcome": outcome.outcome, "conditions": conditions})
+        })
+        .collect()
+}

@@ -1,0 +1,231 @@
+//! The desk: which policy is in force, and what became of the edits. The only room that may swap a policy.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use arc_swap::ArcSwap;
+use jiff::Timestamp;
+use serde::Serialize;
+
+use super::files::shown;
+use super::{Copy, Policy, Sources, load_copy, load_guardrails};
+use crate::config::PolicySettings;
+use crate::diagnostic::{Diagnostic, any_error};
+use crate::document::Files;
+use crate::guardrail::Guardrails;
+use crate::words::Revision;
+
+/// One of the two sets that load as one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Set {
+    /// The guardrails.
+    Guardrails,
+    /// Segments, placements, templates, pre-written copy.
+    Prompts,
+}
+
+impl Set {
+    /// Its name in records.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Guardrails => "guardrails",
+            Self::Prompts => "prompts",
+        }
+    }
+}
+
+/// An edit that did not take effect.
+#[derive(Clone, Debug, Serialize)]
+pub struct Refusal {
+    /// Which set it is of.
+    pub set: Set,
+    /// Since when it stands.
+    pub since: Timestamp,
+    /// What is wrong with it.
+    pub diagnostics: Vec<Diagnostic>,
+}
+
+/// What became of one set of files.
+#[derive(Clone, Debug)]
+pub struct Edit {
+    /// Which set.
+    pub set: Set,
+    /// The hash of its files.
+    pub hash: Revision,
+    /// Whether it is in force now.
+    pub accepted: bool,
+    /// Its files, for keeping.
+    pub files: Files,
+    /// What was said of it, warnings included.
+    pub diagnostics: Vec<Diagnostic>,
+}
+
+/// The policy in force and the edits that were refused.
+pub struct Desk {
+    settings: PolicySettings,
+    current: ArcSwap<Policy>,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    /// The hashes of the sets that were last looked at, whether they were accepted or not.
+    seen: [Option<Revision>; 2],
+    refused: Vec<Refusal>,
+}
+
+impl std::fmt::Debug for Desk {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Desk")
+    }
+}
+
+impl Desk {
+    /// Opens the desk: each set from the files as they are, or else, when they are faulty, from `last_good`.
+    ///
+    /// # Errors
+    /// All diagnostics, when a set is faulty and none was kept.
+    pub fn open(
+        settings: PolicySettings,
+        sources: Result<Sources, Vec<Diagnostic>>,
+        last_good: impl Fn(Set) -> Option<Files>,
+        now: Timestamp,
+    ) -> Result<(Self, Vec<Edit>), Vec<Diagnostic>> {
+        let (sources, mut unread) = match sources {
+            Ok(sources) => (Some(sources), Vec::new()),
+            Err(faults) => (None, faults),
+        };
+        let mut state = State::default();
+        let mut edits = Vec::new();
+        let mut settle = |set, loaded: (bool, Vec<Diagnostic>), files: Files| {
+            let (accepted, diagnostics) = loaded;
+            let hash = hash(&files);
+            edits.push(Edit { set, hash, accepted, files, diagnostics: diagnostics.clone() });
+            if !accepted {
+                state.refused.push(Refusal { set, since: now, diagnostics });
+            }
+        };
+        let mut faults = std::mem::take(&mut unread);
+        let guardrail_files = sources.as_ref().map(|s| s.guardrails.clone()).unwrap_or_default();
+        let mut guardrails: Option<Arc<Guardrails>> = None;
+        if sources.is_some() {
+            let (loaded, found) = load_guardrails(&guardrail_files, &settings.timezone);
+            faults.extend(found.iter().filter(|d| d.is_error()).cloned());
+            guardrails = loaded.map(Arc::new);
+            settle(Set::Guardrails, (guardrails.is_some(), found), guardrail_files);
+        }
+        let guardrails = guardrails.or_else(|| {
+            let files = last_good(Set::Guardrails)?;
+            load_guardrails(&files, &settings.timezone).0.map(Arc::new)
+        });
+        let mut copy: Option<Arc<Copy>> = None;
+        let load = |files: &Files, rules: Option<&Guardrails>| {
+            let (segments, prompts) = (shown(&settings.segments), shown(&settings.prompts));
+            load_copy(files, &segments, &prompts, rules, now)
+        };
+        if let Some(sources) = &sources {
+            let (loaded, found) = load(&sources.copy, guardrails.as_deref());
+            faults.extend(found.iter().filter(|d| d.is_error()).cloned());
+            copy = loaded.map(Arc::new);
+            settle(Set::Prompts, (copy.is_some(), found), sources.copy.clone());
+        }
+        // What was good once is in force whatever a rule made since then says of its last-resort copy: such copy is
+        // withdrawn at each serve, and must not keep the service from starting.
+        let copy = copy.or_else(|| load(&last_good(Set::Prompts)?, None).0.map(Arc::new));
+        let (Some(guardrails), Some(copy)) = (guardrails, copy) else { return Err(faults) };
+        if sources.is_none() {
+            let both = [Set::Guardrails, Set::Prompts];
+            state.refused.extend(both.map(|set| Refusal { set, since: now, diagnostics: faults.clone() }));
+        }
+        state.seen = [
+            sources.as_ref().map(|s| hash(&s.guardrails)),
+            sources.as_ref().map(|s| hash(&s.copy)),
+        ];
+        let current = ArcSwap::from_pointee(Policy::of(guardrails, copy, now));
+        Ok((Self { settings, current, state: Mutex::new(state) }, edits))
+    }
+
+    /// The policy in force, for one request from its start to its end.
+    pub fn pin(&self) -> Arc<Policy> {
+        self.current.load_full()
+    }
+
+    /// The policy in force, for those who need no desk.
+    pub fn into_policy(self) -> Arc<Policy> {
+        self.current.into_inner()
+    }
+
+    /// The edits that stand refused.
+    pub fn refused(&self) -> Vec<Refusal> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner).refused.clone()
+    }
+
+    /// Where the files are.
+    pub fn settings(&self) -> &PolicySettings {
+        &self.settings
+    }
+
+    /// Looks at the files as they are now: each set that changed since the last look is put in force or refused.
+    pub fn look(&self, sources: Result<Sources, Vec<Diagnostic>>, now: Timestamp) -> Vec<Edit> {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let sources = match sources {
+            Ok(sources) => sources,
+            Err(faults) => {
+                // A folder that is being swapped is not there for a moment; only what stays is worth saying.
+                let known = state.refused.iter().any(|refusal| refusal.diagnostics == faults);
+                if !known {
+                    state.seen = [None, None];
+                    state.refused = vec![Refusal { set: Set::Guardrails, since: now, diagnostics: faults }];
+                }
+                return Vec::new();
+            }
+        };
+        let mut edits = Vec::new();
+        for (set, files) in [(Set::Guardrails, sources.guardrails), (Set::Prompts, sources.copy)] {
+            let hash = hash(&files);
+            let seen = match set {
+                Set::Guardrails => &mut state.seen[0],
+                Set::Prompts => &mut state.seen[1],
+            };
+            if seen.as_ref() == Some(&hash) {
+                continue;
+            }
+            *seen = Some(hash.clone());
+            let diagnostics = self.take(set, &files, now);
+            let accepted = !any_error(&diagnostics);
+            state.refused.retain(|refusal| refusal.set != set);
+            if !accepted {
+                state.refused.push(Refusal { set, since: now, diagnostics: diagnostics.clone() });
+            }
+            edits.push(Edit { set, hash, accepted, files, diagnostics });
+        }
+        edits
+    }
+
+    /// Puts a set in force when it is sound.
+    fn take(&self, set: Set, files: &Files, now: Timestamp) -> Vec<Diagnostic> {
+        let current = self.pin();
+        let (next, diagnostics) = match set {
+            Set::Guardrails => {
+                let (guardrails, found) = load_guardrails(files, &self.settings.timezone);
+                (guardrails.map(|g| (Arc::new(g), Arc::clone(&current.copy))), found)
+            }
+            Set::Prompts => {
+                let (segments, prompts) = (shown(&self.settings.segments), shown(&self.settings.prompts));
+                let (copy, found) = load_copy(files, &segments, &prompts, Some(&current.guardrails), now);
+                (copy.map(|c| (Arc::clone(&current.guardrails), Arc::new(c))), found)
+            }
+        };
+        if let Some((guardrails, copy)) = next {
+            let next = Policy::of(guardrails, copy, now);
+            if next.revision != current.revision {
+                self.current.store(Arc::new(next));
+            }
+        }
+        diagnostics
+    }
+}
+
+fn hash(files: &Files) -> Revision {
+    Revision::of(files.iter().map(|(path, text)| (path.as_str(), text.as_str())))
+}
