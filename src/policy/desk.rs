@@ -137,10 +137,7 @@ impl Desk {
             let both = [Set::Guardrails, Set::Prompts];
             state.refused.extend(both.map(|set| Refusal { set, since: now, diagnostics: faults.clone() }));
         }
-        state.seen = [
-            sources.as_ref().map(|s| hash(&s.guardrails)),
-            sources.as_ref().map(|s| hash(&s.copy)),
-        ];
+        state.seen = [sources.as_ref().map(|s| hash(&s.guardrails)), sources.as_ref().map(|s| hash(&s.copy))];
         let current = ArcSwap::from_pointee(Policy::of(guardrails, copy, now));
         Ok((Self { settings, current, state: Mutex::new(state) }, edits))
     }

@@ -43,11 +43,13 @@ pub fn read_file(path: &Path, into: &mut Files, faults: &mut Vec<Diagnostic>) {
     let fault = |message: String, help: &str| Diagnostic::error(&name, Span::START, message).with_help(help);
     match std::fs::metadata(path) {
         Ok(metadata) if metadata.len() > MAX_FILE as u64 => {
-            return faults.push(fault("the file is too large".into(), "split it, or take out what is not needed"));
+            return faults
+                .push(fault("the file is too large".into(), "split it, or take out what is not needed"));
         }
         Ok(_) => {}
         Err(error) => {
-            return faults.push(fault(format!("cannot be read: {error}"), "check that it is there and may be read"));
+            return faults
+                .push(fault(format!("cannot be read: {error}"), "check that it is there and may be read"));
         }
     }
     match std::fs::read(path).map(String::from_utf8) {

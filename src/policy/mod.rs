@@ -1,1 +1,185 @@
-//! (being written)
+//! Directories → the policy in force, and every fault that stands in the way of an edit.
+//!
+//! Guardrails load as one set, prompts with segments as another, each all or nothing. A request pins one policy from
+//! start to end; an edit makes another. Knows no requests, no model, no log.
+
+mod check;
+mod desk;
+mod files;
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+use serde_json::Map;
+
+pub use check::{Report, below, check};
+pub use desk::{Desk, Edit, Refusal, Set};
+pub use files::{Sources, read_dir, read_file};
+
+use crate::diagnostic::Diagnostic;
+use crate::document::Files;
+use crate::guardrail::{self, Finding, Guardrails, Judgement, Subject, Verdict};
+use crate::prompt::{self, Placement, Prompts};
+use crate::segment::{self, Segments};
+use crate::words::{Locale, Revision};
+
+/// What is in force: guardrails, and the copy that they judge.
+#[derive(Debug)]
+pub struct Policy {
+    /// The rules.
+    pub guardrails: Arc<Guardrails>,
+    /// Segments, placements, templates and pre-written copy.
+    pub copy: Arc<Copy>,
+    /// The content hash of all its files.
+    pub revision: Revision,
+    /// Since when this revision is in force.
+    pub since: Timestamp,
+}
+
+/// Segments, placements, templates and pre-written copy: what loads as one set.
+#[derive(Debug)]
+pub struct Copy {
+    /// Who is who.
+    pub segments: Segments,
+    /// What may be asked, and what stands in for it.
+    pub prompts: Prompts,
+    /// The content hash of its files.
+    pub revision: Revision,
+}
+
+impl Policy {
+    /// The policy that two sets make.
+    pub fn of(guardrails: Arc<Guardrails>, copy: Arc<Copy>, since: Timestamp) -> Self {
+        let revision = Revision::joined([guardrails.hash(), &copy.revision]);
+        Self { guardrails, copy, revision, since }
+    }
+}
+
+/// Reads segments and prompts, and holds the last-resort copy against the rules in force. `segments` and `prompts` are
+/// the paths that people type. `None` when anything is faulty.
+pub fn load_copy(
+    files: &Files,
+    segments: &str,
+    prompts: &str,
+    guardrails: Option<&Guardrails>,
+    now: Timestamp,
+) -> (Option<Copy>, Vec<Diagnostic>) {
+    let revision = Revision::of(files.iter().map(|(path, text)| (path.as_str(), text.as_str())));
+    let Some(text) = files.get(segments) else {
+        let missing = Diagnostic::error(segments, crate::diagnostic::Span::START, "this file is not there")
+            .with_help(
+                "write one that begins with `segments: []`, or set `[policy] segments` to where it is",
+            );
+        return (None, vec![missing]);
+    };
+    let (cohorts, mut found) = segment::load(segments, text);
+    // Templates are read even when the segments are faulty, so that every fault is said at once; what follows from the
+    // segments' faults alone is not said twice.
+    let stand_in = segment::load(segments, "segments: []").0;
+    let Some(known) = cohorts.as_ref().or(stand_in.as_ref()) else { return (None, found) };
+    let below: Files =
+        files.iter().filter(|(path, _)| *path != segments).map(|(p, t)| (p.clone(), t.clone())).collect();
+    let (templates, faults) = prompt::load(prompts, &below, known);
+    if cohorts.is_some() {
+        found.extend(faults);
+    } else {
+        let follows = |d: &Diagnostic| {
+            d.message.starts_with("there is no segment")
+                || d.message.contains("is not declared in the segments file")
+        };
+        found.extend(faults.into_iter().filter(|d| !follows(d)));
+    }
+    let (Some(segments), Some(prompts)) = (cohorts, templates) else { return (None, found) };
+    if let Some(guardrails) = guardrails {
+        for placement in prompts.placements() {
+            found.extend(last_resort_faults(placement, guardrails, now));
+        }
+        found.extend(sample_findings(&prompts, guardrails, now));
+    }
+    let sound = !crate::diagnostic::any_error(&found);
+    (sound.then_some(Copy { segments, prompts, revision }), found)
+}
+
+/// Last-resort copy must pass every rule, whenever it begins: there is nothing below it but the empty text.
+fn last_resort_faults(placement: &Placement, guardrails: &Guardrails, now: Timestamp) -> Vec<Diagnostic> {
+    /// Rules begin and end on days; this many beginnings are more than any set of rules has.
+    const MOST_CHANGES: usize = 1_000;
+    let empty = Map::new();
+    let mut found = Vec::new();
+    for (language, (text, span)) in &placement.last_resort {
+        let locale = Locale::parse(language);
+        let moments = std::iter::successors(Some(now), |at| guardrails.next_change(*at)).take(MOST_CHANGES);
+        for at in moments {
+            let subject = Subject {
+                text,
+                facts: &empty,
+                context: &empty,
+                placement: Some(placement.id.as_str()),
+                locale: locale.as_ref(),
+                inputs: &empty,
+                at,
+            };
+            let judgement = guardrail::judge(guardrails, &subject);
+            let too_long = placement.max_characters.is_some_and(|max| text.chars().count() > max);
+            if judgement.verdict > Verdict::Fix || judgement.verdict == Verdict::Fix || too_long {
+                let why = judgement
+                    .findings
+                    .first()
+                    .map_or_else(|| "it is longer than the placement's limit".into(), named);
+                found.push(
+                    Diagnostic::error(
+                        &placement.file,
+                        *span,
+                        format!("this last-resort copy does not pass: {why}"),
+                    )
+                    .with_help(
+                        "write a text that passes every rule: nothing stands below it but the empty text",
+                    ),
+                );
+                break;
+            }
+        }
+    }
+    found
+}
+
+/// Pre-written copy of templates that does not pass for its own sample: it is withdrawn, and refuses nothing.
+fn sample_findings(prompts: &Prompts, guardrails: &Guardrails, now: Timestamp) -> Vec<Diagnostic> {
+    let empty = Map::new();
+    let mut found = Vec::new();
+    for (template, locale, span, facts, text) in prompts.samples() {
+        let subject = Subject {
+            text: &text,
+            facts: &facts,
+            context: &empty,
+            placement: Some(template.placement.as_str()),
+            locale: Some(locale),
+            inputs: &empty,
+            at: now,
+        };
+        let Judgement { verdict, findings, .. } = guardrail::judge(guardrails, &subject);
+        if verdict > Verdict::Fix {
+            let why = findings.first().map(named).unwrap_or_default();
+            found.push(
+                Diagnostic::warning(
+                    &template.file,
+                    span,
+                    format!("this pre-written copy is withdrawn where it comes out as for the sample: {why}"),
+                )
+                .with_help("rewrite it; until then the placement's last-resort copy is served instead"),
+            );
+        }
+    }
+    found
+}
+
+/// A finding in a sentence.
+pub fn named(finding: &Finding) -> String {
+    format!("`{}` found `{}`: {}", finding.rule, finding.matched, finding.message)
+}
+
+/// Reads guardrails from files.
+pub fn load_guardrails(files: &Files, timezone: &TimeZone) -> (Option<Guardrails>, Vec<Diagnostic>) {
+    guardrail::load(files, timezone)
+}

@@ -1,0 +1,83 @@
+//! `check`: everything that people edit below one folder, read as the service would read it.
+
+use std::path::{Path, PathBuf};
+
+use jiff::Timestamp;
+use serde::Serialize;
+
+use super::files::shown;
+use super::{Sources, load_copy, load_guardrails, read_dir, read_file};
+use crate::config::PolicySettings;
+use crate::diagnostic::{Diagnostic, Span, any_error};
+use crate::guardrail::{self, RuleReport};
+
+/// What a check found.
+#[derive(Debug, Serialize)]
+pub struct Report {
+    /// Whether the files would be put in force.
+    pub ok: bool,
+    /// Every fault and warning.
+    pub diagnostics: Vec<Diagnostic>,
+    /// How each rule did on its examples and the labelled cases.
+    pub rules: Vec<RuleReport>,
+    /// How many files were read.
+    pub files: usize,
+}
+
+/// Checks the files of a policy as of an instant. Guardrails are checked alone where there are no prompts, and prompts
+/// alone where there are no guardrails.
+pub fn check(settings: &PolicySettings, now: Timestamp) -> (Report, Sources) {
+    let mut diagnostics = Vec::new();
+    let mut sources = Sources::default();
+    let mut rules = Vec::new();
+    let there = |path: &Path| path.exists();
+    let (has_rules, has_copy) =
+        (there(&settings.guardrails), there(&settings.prompts) || there(&settings.segments));
+    if !has_rules && !has_copy {
+        let dir = shown(&settings.guardrails);
+        diagnostics.push(
+            Diagnostic::error(dir, Span::START, "there is nothing here to check")
+                .with_help("name a folder that holds `guardrails/`, `prompts/` or `config/segments.yml`"),
+        );
+    }
+    let mut guardrails = None;
+    if has_rules {
+        read_dir(&settings.guardrails, &mut sources.guardrails, &mut diagnostics);
+        let (loaded, found) = load_guardrails(&sources.guardrails, &settings.timezone);
+        diagnostics.extend(found);
+        if let Some(loaded) = loaded {
+            let (reports, found) = guardrail::try_cases(&loaded, &sources.guardrails);
+            rules = reports;
+            diagnostics.extend(found);
+            guardrails = Some(loaded);
+        }
+    }
+    if has_copy {
+        if there(&settings.prompts) {
+            read_dir(&settings.prompts, &mut sources.copy, &mut diagnostics);
+        }
+        if there(&settings.segments) {
+            read_file(&settings.segments, &mut sources.copy, &mut diagnostics);
+        }
+        let (segments, prompts) = (shown(&settings.segments), shown(&settings.prompts));
+        diagnostics.extend(load_copy(&sources.copy, &segments, &prompts, guardrails.as_ref(), now).1);
+    }
+    let files = sources.guardrails.len() + sources.copy.len();
+    (Report { ok: !any_error(&diagnostics), diagnostics, rules, files }, sources)
+}
+
+/// The same settings for the files below another folder.
+pub fn below(settings: &PolicySettings, dir: &Path) -> PolicySettings {
+    let join = |path: &PathBuf| if dir == Path::new(".") { path.clone() } else { dir.join(path) };
+    let mut below = PolicySettings {
+        segments: join(&settings.segments),
+        prompts: join(&settings.prompts),
+        guardrails: join(&settings.guardrails),
+        ..settings.clone()
+    };
+    // Somebody who names the guardrails' own folder means it.
+    if !below.guardrails.exists() && dir.join("guardrails.yml").exists() {
+        below.guardrails = dir.to_path_buf();
+    }
+    below
+}
