@@ -1,1 +1,224 @@
-//! (being written)
+//! THE request, and the generation task it may start.
+//!
+//! [`answer`] reads top to bottom as the product: facts and attributes, segment, how far copy may go, template, key,
+//! what is kept, what must be written, what stands in for it. Failure in here is not an error: it is a [`Reason`] that
+//! ends in the record, and the next rung of the ladder. Every text on its way out is an `Approved`.
+
+mod case;
+mod generation;
+mod request;
+mod response;
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use tokio::time::Instant;
+
+pub use case::{Case, Explanation, Limit};
+pub use request::{Priority, ProductRef, Request};
+pub use response::Answer;
+
+use crate::audit::{Recorder, UserKey};
+use crate::cache::{Flights, Kept, Key, Memory};
+use crate::catalogue::Catalogue;
+use crate::config::Limits;
+use crate::fallback;
+use crate::generate::{Gate, Generator};
+use crate::guardrail::{Approved, Draft, approve};
+use crate::policy::Policy;
+use crate::prompt::Chosen;
+use crate::words::{Reason, Source, Tier};
+use generation::Declined;
+use response::Served;
+
+/// What the pipeline stands on. Everything in it can be shared by all requests.
+pub struct Parts {
+    /// Bounds on time and work.
+    pub limits: Limits,
+    /// Tells wall time.
+    pub now: crate::audit::Clock,
+    /// What was written already.
+    pub memory: Memory,
+    /// What is being written.
+    pub flights: Flights<Landed>,
+    /// Who writes; none when no provider is configured.
+    pub generator: Option<Generator>,
+    /// How many may write at once.
+    pub gate: Gate,
+    /// How many of them for work in bulk: a quarter.
+    pub bulk: Gate,
+    /// Where everything is recorded.
+    pub recorder: Recorder,
+    /// Product facts.
+    pub catalogue: Catalogue,
+    /// What user references are hashed with.
+    pub user_key: UserKey,
+}
+
+/// What came of a generation, for all who waited: copy that passed and is durable in the log, or why there is none.
+pub type Landed = Result<Arc<Kept>, Reason>;
+
+/// Answers one request, always, within its deadline; records the answer.
+pub async fn answer(parts: &Arc<Parts>, policy: &Arc<Policy>, request: Request) -> Option<Answer> {
+    let placement = policy.copy.prompts.placement(request.placement.as_str())?;
+    let product = request.facts(&parts.catalogue).await;
+    let now = (parts.now)();
+    let case = Case::of(policy, placement, &request, product, now);
+    let deadline = request.received + case.deadline(&parts.limits, request.deadline);
+    let mut served = best(parts, &case, deadline, request.may_generate).await;
+    if request.accept.is_some_and(|accept| served.tier < accept) {
+        // The caller would rather wait: nothing is shown, and the record says so.
+        served = Served { reason: served.reason, pending: served.pending, ..Served::nothing(&case.locale) };
+    }
+    Some(response::recorded(parts, &case, served, &request))
+}
+
+/// The best copy that is ready by the deadline.
+async fn best(parts: &Arc<Parts>, case: &Case<'_>, deadline: Instant, may_generate: bool) -> Served {
+    let Limit { tier, reason: limited } = case.limit();
+    let chosen = case.choose(tier);
+    let mut reason = limited;
+    let mut pending = false;
+    match (&case.product, chosen) {
+        (Err(unknown), _) => reason = Some(*unknown),
+        (Ok(_), None) => reason = reason.or(Some(Reason::Mode)),
+        (Ok(_), Some(_)) if tier <= Tier::Prewritten => {}
+        (Ok(_), Some(chosen)) => match written(parts, case, chosen, deadline, may_generate).await {
+            Ok(served) => return served.because(limited),
+            Err(shortfall) => {
+                (reason, pending) = (Some(shortfall.reason), shortfall.pending);
+                if let Some(served) = segment_level(parts, case, chosen) {
+                    return Served { reason, pending, ..served };
+                }
+            }
+        },
+    }
+    Served { reason, pending, ..prewritten(case, chosen) }
+}
+
+/// Why there is no generated copy for a request.
+struct Shortfall {
+    reason: Reason,
+    /// Whether it is being written, and will be served next time.
+    pending: bool,
+}
+
+impl From<Reason> for Shortfall {
+    fn from(reason: Reason) -> Self {
+        Self { reason, pending: false }
+    }
+}
+
+/// Generated copy: kept already, or written now if that is done by the deadline.
+async fn written(
+    parts: &Arc<Parts>,
+    case: &Case<'_>,
+    chosen: Chosen<'_>,
+    deadline: Instant,
+    may_generate: bool,
+) -> Result<Served, Shortfall> {
+    let question = case.question(parts, chosen)?;
+    if let Some(served) = kept(parts, case, chosen, &question.key) {
+        if served.is_stale(case.now) && may_generate {
+            // Whoever asked gets the copy that is there; the new text is for those who come after.
+            let _ = generation::start(parts, case, chosen, question);
+        }
+        return Ok(served);
+    }
+    if parts.memory.refused(&question.key, case.policy.guardrails.hash(), case.now) {
+        return Err(Reason::Guardrail.into());
+    }
+    let key = question.key;
+    let flight = match parts.flights.join(&key) {
+        Some(flight) => flight,
+        None if !may_generate => return Err(Reason::NotAdmitted.into()),
+        None => match generation::start(parts, case, chosen, question) {
+            Ok(flight) => flight,
+            Err(Declined::Kept) => {
+                return kept(parts, case, chosen, &key).ok_or_else(|| Reason::Guardrail.into());
+            }
+            Err(Declined::Because(reason)) => return Err(reason.into()),
+        },
+    };
+    match tokio::time::timeout_at(deadline, flight.landed()).await {
+        Err(_elapsed) => Err(Shortfall { reason: Reason::Deadline, pending: true }),
+        Ok(None) => Err(Reason::Upstream.into()),
+        Ok(Some(Err(reason))) => Err(reason.into()),
+        Ok(Some(Ok(kept))) => {
+            approved(case, chosen, &kept, Source::Generated).ok_or_else(|| Reason::Guardrail.into())
+        }
+    }
+}
+
+/// Copy that is in memory and passes what is in force now. Copy that does not is dropped.
+fn kept(parts: &Parts, case: &Case<'_>, chosen: Chosen<'_>, key: &Key) -> Option<Served> {
+    let kept = parts.memory.get(key, case.now)?;
+    let served = approved(case, chosen, &kept, Source::Cache);
+    match &served {
+        None => parts.memory.drop(key),
+        // Judged again, it carries a new stamp, which saves the next judgement.
+        Some(Served { text: Some(text), .. }) => {
+            let draft = text.to_draft();
+            if kept.draft.stamp != draft.stamp {
+                parts.memory.keep(*key, Arc::new(Kept { draft, ..Kept::clone(&kept) }));
+            }
+        }
+        Some(_) => {}
+    }
+    served
+}
+
+fn approved(case: &Case<'_>, chosen: Chosen<'_>, kept: &Kept, source: Source) -> Option<Served> {
+    let text = approve(&case.policy.guardrails, &kept.draft, &case.ground(chosen.locale)).ok()?;
+    Some(Served {
+        text: Some(text),
+        source,
+        tier: chosen.template.tier(),
+        reason: None,
+        pending: false,
+        locale: chosen.locale.to_string(),
+        template: Some(chosen.template.id.clone()),
+        generation: Some(kept.generation),
+        stale: Some(kept.stale),
+        expires: Some(kept.expires),
+    })
+}
+
+/// The tier below copy for one user: what was written for the segment, if it is in memory.
+fn segment_level(parts: &Parts, case: &Case<'_>, better: Chosen<'_>) -> Option<Served> {
+    if better.template.tier() != Tier::User {
+        return None;
+    }
+    let chosen = case.choose(Tier::Segment)?;
+    let question = case.question(parts, chosen).ok()?;
+    kept(parts, case, chosen, &question.key)
+}
+
+/// The first rung of pre-written copy that passes, or the empty text.
+fn prewritten(case: &Case<'_>, chosen: Option<Chosen<'_>>) -> Served {
+    let chosen = chosen.or_else(|| case.choose(Tier::Segment));
+    let facts = case.product.as_ref().ok().and_then(|product| product.facts.as_object());
+    fallback::ladder(&case.policy.copy.prompts, chosen, case.placement, &case.locale, facts)
+        .find_map(|rung| {
+            let locale = crate::words::Locale::parse(&rung.locale)?;
+            let text = judged(case, &rung.text, &locale)?;
+            Some(Served {
+                text: Some(text),
+                source: Source::Prewritten,
+                tier: Tier::Prewritten,
+                locale: rung.locale,
+                template: rung.template,
+                ..Served::nothing(&case.locale)
+            })
+        })
+        .unwrap_or_else(|| Served::nothing(&case.locale))
+}
+
+fn judged(case: &Case<'_>, text: &str, locale: &crate::words::Locale) -> Option<Approved> {
+    approve(&case.policy.guardrails, &Draft::new(text), &case.ground(locale)).ok()
+}
+
+/// Wall time as the pipeline tells it, for those above.
+pub fn now(parts: &Parts) -> Timestamp {
+    (parts.now)()
+}

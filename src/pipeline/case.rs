@@ -121,7 +121,8 @@ impl<'a> Case<'a> {
         let mut outcomes = segments.explain(&case.scope());
         if let Some(first) = outcomes.iter().position(|outcome| outcome.outcome == Truth::True) {
             outcomes.truncate(first + 1);
-            case.segment = outcomes.last().map_or_else(|| case.segment.clone(), |outcome| outcome.segment.clone());
+            case.segment =
+                outcomes.last().map_or_else(|| case.segment.clone(), |outcome| outcome.segment.clone());
         }
         case.outcomes = outcomes;
         case
@@ -156,7 +157,12 @@ impl<'a> Case<'a> {
 
     /// The template for the best tier allowed.
     pub fn choose(&self, tier: Tier) -> Option<Chosen<'_>> {
-        self.policy.copy.prompts.choose(&self.placement.id, &self.segment, &self.locale, tier.max(Tier::Segment))
+        self.policy.copy.prompts.choose(
+            &self.placement.id,
+            &self.segment,
+            &self.locale,
+            tier.max(Tier::Segment),
+        )
     }
 
     /// How long this request waits: what it says, else its placement, else the settings; never above the maximum.
@@ -166,7 +172,8 @@ impl<'a> Case<'a> {
 
     /// How far copy may go: the placement's mode, compliance's ceilings, the rollout, consent.
     pub fn limit(&self) -> Limit {
-        let ceiling = self.policy.guardrails.ceiling(self.facts(), self.context, Some(self.placement.id.as_str()));
+        let ceiling =
+            self.policy.guardrails.ceiling(self.facts(), self.context, Some(self.placement.id.as_str()));
         let mode = ceiling.map_or(self.placement.mode, |ceiling| ceiling.min(self.placement.mode));
         let mut tier = match mode {
             Mode::Prewritten => Tier::Prewritten,
@@ -193,7 +200,10 @@ impl<'a> Case<'a> {
     fn in_rollout(&self) -> bool {
         let share = self.placement.rollout;
         share >= 1.0
-            || self.user_id.filter(|_| self.consent).is_some_and(|id| segment::bucket(self.placement.id.as_str(), id) < share)
+            || self
+                .user_id
+                .filter(|_| self.consent)
+                .is_some_and(|id| segment::bucket(self.placement.id.as_str(), id) < share)
     }
 
     /// What would be asked of the model for a template, and under which key the answer is kept.

@@ -200,7 +200,11 @@ async fn write_and_judge(parts: &Parts, job: &Job, ends: Instant) -> Verdicts {
             }
         };
         let nothing = Map::new();
-        match approve(&job.policy.guardrails, &Draft::new(text.as_str()), &job.ground(&nothing, (parts.now)())) {
+        match approve(
+            &job.policy.guardrails,
+            &Draft::new(text.as_str()),
+            &job.ground(&nothing, (parts.now)()),
+        ) {
             Ok(approved) => {
                 verdicts.findings.extend_from_slice(approved.findings());
                 verdicts.outcome = Outcome::Passed;
@@ -267,9 +271,12 @@ fn record(job: &Job, verdicts: &Verdicts, finished: Timestamp) -> GenerationReco
         other => other,
     };
     // What the model said and what a finding matched may hold personal data: they stand in the payload.
-    let attempts = verdicts.attempts.iter().map(|attempt| without(json!(attempt), &["text", "refusal"])).collect();
-    let findings = verdicts.findings.iter().map(|finding| without(json!(finding), &["match", "message"])).collect();
-    let evidence = verdicts.findings.iter().filter_map(|finding| finding.evidence.as_ref()).map(|e| json!(e)).collect();
+    let attempts =
+        verdicts.attempts.iter().map(|attempt| without(json!(attempt), &["text", "refusal"])).collect();
+    let findings =
+        verdicts.findings.iter().map(|finding| without(json!(finding), &["match", "message"])).collect();
+    let evidence =
+        verdicts.findings.iter().filter_map(|finding| finding.evidence.as_ref()).map(|e| json!(e)).collect();
     GenerationRecord {
         id: job.id,
         started: job.started,
@@ -301,6 +308,10 @@ fn payload(job: &Job, verdicts: &Verdicts) -> GenerationPayload {
         text: verdicts.result.as_ref().ok().map(|approved| approved.text().to_owned()),
         // What the template does not declare stays out of the log; the facts it does declare stand in the inputs.
         facts: Value::Null,
-        matches: verdicts.findings.iter().map(|f| json!({"match": f.matched, "message": f.message})).collect(),
+        matches: verdicts
+            .findings
+            .iter()
+            .map(|f| json!({"match": f.matched, "message": f.message}))
+            .collect(),
     }
 }

@@ -116,7 +116,11 @@ pub(super) fn recorded(parts: &Parts, case: &Case<'_>, served: Served, request: 
             segment: case.segment.clone(),
             conditions: outcomes(case),
             product: request.product.id().map(str::to_owned),
-            user: request.user_id.as_deref().filter(|_| request.personalisation).map(|id| parts.user_key.hash(id)),
+            user: request
+                .user_id
+                .as_deref()
+                .filter(|_| request.personalisation)
+                .map(|id| parts.user_key.hash(id)),
             tier: served.tier,
             source: served.source,
             reason: served.reason,

@@ -1,1 +1,13 @@
-//! (being written)
+//! Tracing: what operators read while the service runs. Never a secret, never what a user is or was told.
+
+use tracing_subscriber::EnvFilter;
+
+/// Writes log lines to standard error: as JSON when `json` is set, for people otherwise. `filter` is a directive such as
+/// `info` or `copyrail=debug`. Later calls change nothing.
+pub fn start(filter: &str, json: bool, colour: bool) {
+    let filter = EnvFilter::try_new(filter).unwrap_or_else(|_| EnvFilter::new("info"));
+    let builder =
+        tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(colour);
+    // The one who starts first wins, which only tests do twice.
+    let _ = if json { builder.json().try_init() } else { builder.compact().try_init() };
+}
