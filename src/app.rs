@@ -1,1 +1,325 @@
-//! (being written)
+//! The parts put together: settings → running service; background tasks; ordered shutdown.
+
+use std::collections::BTreeMap;
+use std::future::Future;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use jiff::Timestamp;
+use serde_json::json;
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+
+use crate::audit::{self, Clock, PolicyRecord, Recorder, UserKey, search};
+use crate::cache::{Flights, Memory};
+use crate::catalogue::Catalogue;
+use crate::config::{OutputSetting, ProviderSettings, Settings};
+use crate::diagnostic::Diagnostic;
+use crate::document::Files;
+use crate::generate::{Budget, Gate, Generator, Output, Price, Provider, ProviderKind, TokenLimitField};
+use crate::http;
+use crate::pipeline::Parts;
+use crate::policy::{Desk, Edit, Set, Sources};
+use crate::store::keys::KeyRow;
+use crate::store::{Access, Store, keys, policies};
+use crate::words::{Micros, Revision};
+
+/// How long running generations may go on after the last request of a shutdown.
+const DRAIN: Duration = Duration::from_secs(10);
+
+/// The wall clock: the one place where it is read.
+#[expect(clippy::disallowed_methods, reason = "this is the one clock")]
+pub fn wall_clock() -> Clock {
+    Arc::new(Timestamp::now)
+}
+
+/// A service that runs.
+pub struct App {
+    /// Its address.
+    pub address: SocketAddr,
+    /// What it stands on.
+    pub shared: Arc<Shared>,
+    stop: watch::Sender<bool>,
+    served: tokio::task::JoinHandle<()>,
+}
+
+/// What all handlers share.
+pub struct Shared {
+    /// The pipeline's parts.
+    pub parts: Arc<Parts>,
+    /// The policy in force.
+    pub desk: Desk,
+    /// The store.
+    pub store: Store,
+    /// The keys that are known, by id; looked up anew every second.
+    pub keys: ArcSwap<BTreeMap<String, KeyRow>>,
+    /// Whether new requests should go elsewhere.
+    pub stopping: AtomicBool,
+}
+
+/// Why the service did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The policy is faulty and no last good one is kept.
+    #[error("the policy is faulty, and no last good one is kept")]
+    Policy(Vec<Diagnostic>),
+    /// Something it stands on is not there.
+    #[error(transparent)]
+    Other(#[from] anyhow::Error),
+}
+
+impl App {
+    /// Starts the service: opens the store, reads the policy, listens.
+    ///
+    /// # Errors
+    /// When the policy is faulty and none was kept, or the store, the data folder or the address cannot be had.
+    pub async fn start(settings: Settings, now: Clock) -> Result<Self, StartError> {
+        let sources = read_sources(&settings).await;
+        Self::start_with(settings, sources, now).await
+    }
+
+    /// Starts the service on files that were read already.
+    ///
+    /// # Errors
+    /// As [`App::start`].
+    pub async fn start_with(
+        settings: Settings,
+        sources: Result<Sources, Vec<Diagnostic>>,
+        now: Clock,
+    ) -> Result<Self, StartError> {
+        let store = Store::open(&settings.store_url, Access::Serve).await.map_err(anyhow::Error::from)?;
+        let kept = [last_good(&store, Set::Guardrails).await, last_good(&store, Set::Prompts).await];
+        let last_good = |set| match set {
+            Set::Guardrails => kept[0].clone(),
+            Set::Prompts => kept[1].clone(),
+        };
+        let opened = Desk::open(settings.policy.clone(), sources, last_good, now());
+        let (desk, edits) = opened.map_err(StartError::Policy)?;
+        std::fs::create_dir_all(&settings.data_dir).map_err(|e| {
+            anyhow::anyhow!("the data folder {} cannot be made: {e}", settings.data_dir.display())
+        })?;
+        let user_key = UserKey::open(&settings.data_dir).map_err(|e| {
+            anyhow::anyhow!(
+                "the key for user references cannot be opened in {}: {e}",
+                settings.data_dir.display()
+            )
+        })?;
+        let generator = generator(&settings, &store, now()).await?;
+        if generator.is_none() {
+            tracing::warn!(
+                "no LLM provider is configured, so pre-written copy alone is served; set OPENAI_BASE_URL or [[llm.providers]]"
+            );
+        }
+        let recorder = Recorder::start(store.clone(), audit::Settings::default(), Arc::clone(&now));
+        let parts = Arc::new(Parts {
+            limits: settings.limits,
+            now,
+            memory: Memory::new(settings.cache_bytes),
+            flights: Flights::default(),
+            generator,
+            gate: Gate::new(settings.limits.concurrency, settings.limits.queue),
+            bulk: Gate::new((settings.limits.concurrency / 4).max(1), settings.limits.queue / 4),
+            recorder,
+            catalogue: Catalogue::new(store.clone()),
+            user_key,
+        });
+        let shared = Arc::new(Shared {
+            parts,
+            desk,
+            store,
+            keys: ArcSwap::default(),
+            stopping: AtomicBool::new(false),
+        });
+        shared.refresh_keys().await;
+        for edit in edits {
+            shared.settle(edit).await;
+        }
+        let listener = TcpListener::bind(settings.listen).await.map_err(|e| {
+            anyhow::anyhow!("cannot listen on {}: {e}; set `listen` to another address", settings.listen)
+        })?;
+        let address = listener.local_addr().map_err(anyhow::Error::from)?;
+        let (stop, stopped) = watch::channel(false);
+        tokio::spawn(watch_files(Arc::clone(&shared), stopped.clone()));
+        tokio::spawn(refresh(Arc::clone(&shared), stopped.clone()));
+        let served = tokio::spawn(http::serve(listener, Arc::clone(&shared), until(stopped)));
+        Ok(Self { address, shared, stop, served })
+    }
+
+    /// Stops in order: unready, requests finished, generations given ten seconds, the log flushed.
+    pub async fn stop(self) {
+        self.shared.stopping.store(true, Ordering::SeqCst);
+        self.stop.send_replace(true);
+        let _ = self.served.await;
+        let parts = &self.shared.parts;
+        let drained = async {
+            while !parts.flights.is_empty() {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        };
+        if tokio::time::timeout(DRAIN, drained).await.is_err() {
+            tracing::warn!(generations = parts.flights.len(), "generations were given up at shutdown");
+        }
+        parts.recorder.close().await;
+        self.shared.store.close().await;
+    }
+}
+
+impl Shared {
+    /// Reads the keys anew; on a failing store the known ones stay.
+    pub async fn refresh_keys(&self) {
+        match keys::list(&self.store).await {
+            Ok(rows) => {
+                self.keys.store(Arc::new(rows.into_iter().map(|row| (row.id.clone(), row)).collect()))
+            }
+            Err(error) => tracing::warn!(%error, "keys cannot be read; those already known stay in force"),
+        }
+    }
+
+    /// Looks at the files now: what the once-a-second task does.
+    pub async fn look_at_files(&self, sources: Result<Sources, Vec<Diagnostic>>) {
+        let now = (self.parts.now)();
+        for edit in self.desk.look(sources, now) {
+            self.settle(edit).await;
+        }
+    }
+
+    /// Keeps an accepted set, records what became of an edit, and says so.
+    async fn settle(&self, edit: Edit) {
+        let now = (self.parts.now)();
+        for diagnostic in &edit.diagnostics {
+            let place = diagnostic.place();
+            if diagnostic.is_error() {
+                tracing::error!(set = edit.set.as_str(), place, "{}", diagnostic.message);
+            } else {
+                tracing::warn!(set = edit.set.as_str(), place, "{}", diagnostic.message);
+            }
+        }
+        let set = edit.set.as_str();
+        if edit.accepted {
+            tracing::info!(set, hash = %edit.hash, "in force");
+            if let Err(error) = policies::keep(&self.store, set, edit.hash.as_str(), &edit.files, now).await {
+                tracing::warn!(%error, set, "the set in force could not be kept for a later start");
+            }
+        } else {
+            tracing::error!(set, hash = %edit.hash, "refused; what was in force stays");
+        }
+        let record = PolicyRecord {
+            at: now,
+            kind: set.to_owned(),
+            hash: edit.hash.to_string(),
+            accepted: edit.accepted,
+            files: edit
+                .files
+                .iter()
+                .map(|(p, t)| (p.clone(), Revision::of([("", t.as_str())]).to_string()))
+                .collect(),
+            faults: json!(edit.diagnostics),
+            by: "files".into(),
+        };
+        if let Err(error) = self.parts.recorder.policy(record).await {
+            tracing::warn!(%error, "a policy change could not be recorded");
+        }
+    }
+}
+
+/// Reads the policy's files without holding up the runtime.
+pub async fn read_sources(settings: &Settings) -> Result<Sources, Vec<Diagnostic>> {
+    let policy = settings.policy.clone();
+    let read = tokio::task::spawn_blocking(move || Sources::read(&policy)).await;
+    read.unwrap_or_else(|error| {
+        Err(vec![Diagnostic::error(
+            "the policy's files",
+            crate::diagnostic::Span::START,
+            format!("reading failed: {error}"),
+        )])
+    })
+}
+
+async fn last_good(store: &Store, set: Set) -> Option<Files> {
+    policies::last_good(store, set.as_str()).await.unwrap_or_else(|error| {
+        tracing::warn!(%error, set = set.as_str(), "the last good set cannot be read");
+        None
+    })
+}
+
+async fn until(mut stopped: watch::Receiver<bool>) {
+    let _ = stopped.wait_for(|stopped| *stopped).await;
+}
+
+async fn watch_files(shared: Arc<Shared>, stopped: watch::Receiver<bool>) {
+    let settings = shared.desk.settings().clone();
+    every(settings.reload, stopped, || async {
+        let policy = settings.clone();
+        if let Ok(sources) = tokio::task::spawn_blocking(move || Sources::read(&policy)).await {
+            shared.look_at_files(sources).await;
+        }
+    })
+    .await;
+}
+
+/// New keys and a new catalogue are in use within two seconds, whoever wrote them.
+async fn refresh(shared: Arc<Shared>, stopped: watch::Receiver<bool>) {
+    every(Duration::from_secs(1), stopped, || async {
+        shared.refresh_keys().await;
+        if let Err(error) = shared.parts.catalogue.refresh().await {
+            tracing::warn!(%error, "the catalogue cannot be asked whether it changed");
+        }
+    })
+    .await;
+}
+
+async fn every<F: Future<Output = ()>>(
+    period: Duration,
+    stopped: watch::Receiver<bool>,
+    work: impl Fn() -> F,
+) {
+    let mut ticks = tokio::time::interval(period);
+    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    ticks.tick().await;
+    loop {
+        tokio::select! {
+            _ = ticks.tick() => work().await,
+            () = until(stopped.clone()) => return,
+        }
+    }
+}
+
+async fn generator(settings: &Settings, store: &Store, now: Timestamp) -> anyhow::Result<Option<Generator>> {
+    if settings.providers.is_empty() {
+        return Ok(None);
+    }
+    let today = now.to_zoned(jiff::tz::TimeZone::UTC).date();
+    let midnight = today.to_zoned(jiff::tz::TimeZone::UTC)?.timestamp();
+    // What was spent before a restart is spent.
+    let spent = search::spent_since(store, midnight).await?;
+    let budget = Budget::new(settings.budget_per_day.map(Micros::from_units), spent, today);
+    let providers = settings.providers.iter().map(provider).collect();
+    Ok(Some(Generator::new(providers, budget)?))
+}
+
+fn provider(settings: &ProviderSettings) -> Provider {
+    Provider {
+        name: settings.name.clone(),
+        kind: if settings.azure { ProviderKind::Azure } else { ProviderKind::OpenAi },
+        base_url: settings.base_url.clone(),
+        api_key: settings.api_key.clone(),
+        model: settings.model.clone(),
+        connect_timeout: settings.connect_timeout,
+        timeout: settings.timeout,
+        retries: settings.retries,
+        token_limit_field: if settings.old_token_limit_field {
+            TokenLimitField::MaxTokens
+        } else {
+            TokenLimitField::MaxCompletionTokens
+        },
+        output: match settings.output {
+            OutputSetting::Text => Output::Text,
+            OutputSetting::JsonSchema => Output::JsonSchema,
+            OutputSetting::JsonObject => Output::JsonObject,
+        },
+        price: settings.price.map(|[input, cached_input, output]| Price { input, cached_input, output }),
+    }
+}

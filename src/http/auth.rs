@@ -1,0 +1,50 @@
+//! Keys: who sent a request, and whether they may.
+
+use std::sync::Arc;
+
+use axum::extract::{Request, State};
+use axum::http::{HeaderMap, header};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+
+use super::Problem;
+use crate::app::Shared;
+use crate::store::keys::{Role, parse_token};
+
+/// Lets a request through when it carries a key of the role, before anything of its body is read.
+pub(super) async fn require(
+    State((shared, role)): State<(Arc<Shared>, Role)>,
+    request: Request,
+    next: Next,
+) -> Response {
+    match allowed(&shared, request.headers(), role) {
+        Ok(()) => next.run(request).await,
+        Err(problem) => problem.into_response(),
+    }
+}
+
+fn allowed(shared: &Shared, headers: &HeaderMap, needed: Role) -> Result<(), Problem> {
+    let Some(value) = headers.get(header::AUTHORIZATION) else {
+        return Err(Problem::no_key("Send `authorization: Bearer crk_…`; `copyrail keys new` makes a key."));
+    };
+    // A key that is not known, expired, revoked or garbled is answered alike: nothing is told to those who guess.
+    let unknown = || Problem::no_key("This key is not known, has expired or was revoked.");
+    let token = value.to_str().ok().and_then(bearer).and_then(parse_token).ok_or_else(unknown)?;
+    let keys = shared.keys.load();
+    let row = keys.get(&token.id).filter(|row| row.matches(&token)).ok_or_else(unknown)?;
+    if !row.holds((shared.parts.now)()) {
+        return Err(unknown());
+    }
+    if !row.role.allows(needed) {
+        return Err(Problem::not_allowed(format!(
+            "This key has the role `{}`, and this call needs `{needed}`; `copyrail keys new --role {needed}` makes one.",
+            row.role
+        )));
+    }
+    Ok(())
+}
+
+fn bearer(value: &str) -> Option<&str> {
+    let (scheme, token) = value.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
+}

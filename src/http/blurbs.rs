@@ -1,0 +1,141 @@
+//! `POST /v1/blurbs` and `POST /v1/explain`.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::extract::State;
+use axum::http::HeaderMap;
+use axum::response::{IntoResponse, Response};
+use axum::{Extension, Json};
+use serde::Deserialize;
+use serde_json::{Map, Value};
+
+use super::body::Body;
+use super::watch::{Received, traceparent};
+use super::{Pinned, Problem};
+use crate::app::Shared;
+use crate::catalogue::Product;
+use crate::pipeline::{self, Case, Priority, ProductRef, Request};
+use crate::words::{PlacementId, Tier};
+
+/// A request for one blurb, as sent.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct BlurbRequest {
+    placement: String,
+    product: Map<String, Value>,
+    #[serde(default)]
+    user: Option<User>,
+    #[serde(default)]
+    context: Option<Map<String, Value>>,
+    #[serde(default)]
+    consent: Option<Consent>,
+    #[serde(default)]
+    deadline_ms: Option<u64>,
+    #[serde(default)]
+    accept: Option<Accept>,
+    #[serde(default)]
+    priority: Option<Priority>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct User {
+    #[serde(default)]
+    id: Option<String>,
+    #[serde(default)]
+    attributes: Option<Map<String, Value>>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Consent {
+    #[serde(default)]
+    personalisation: bool,
+}
+
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum Accept {
+    Segment,
+    User,
+}
+
+impl BlurbRequest {
+    fn into_request(self, received: Received, headers: &HeaderMap) -> Result<Request, Problem> {
+        let user = self.user.unwrap_or(User { id: None, attributes: None });
+        Ok(Request {
+            placement: PlacementId::new(self.placement),
+            product: product(self.product)?,
+            user_id: user.id.filter(|id| !id.is_empty()),
+            user: user.attributes.unwrap_or_default(),
+            context: self.context.unwrap_or_default(),
+            personalisation: self.consent.is_some_and(|consent| consent.personalisation),
+            deadline: self.deadline_ms.map(Duration::from_millis),
+            received: received.0,
+            may_generate: true,
+            accept: self.accept.map(|accept| match accept {
+                Accept::Segment => Tier::Segment,
+                Accept::User => Tier::User,
+            }),
+            priority: self.priority.unwrap_or_default(),
+            trace_id: traceparent(headers)
+                .and_then(|value| value.to_str().ok()?.split('-').nth(1).map(str::to_owned)),
+        })
+    }
+}
+
+/// A product by its id alone, or its facts.
+pub(super) fn product(mut given: Map<String, Value>) -> Result<ProductRef, Problem> {
+    let by_id = given.len() == 1 && (given.contains_key("id") || given.contains_key("product_id"));
+    if !by_id {
+        let product = Product::inline(Value::Object(given))
+            .map_err(|error| Problem::malformed(format!("`product`: {error}")))?;
+        return Ok(ProductRef::Facts(Arc::new(product)));
+    }
+    let id = match given.remove("id").or_else(|| given.remove("product_id")) {
+        Some(Value::String(id)) => id,
+        Some(Value::Number(id)) => id.to_string(),
+        _ => String::new(),
+    };
+    if id.is_empty() || id.len() > 200 || id.chars().any(char::is_control) {
+        return Err(Problem::malformed(
+            "`product.id`: write the product's id as a text of 1 to 200 characters",
+        ));
+    }
+    Ok(ProductRef::Id(id))
+}
+
+pub(super) async fn blurb(
+    State(shared): State<Arc<Shared>>,
+    Pinned(policy): Pinned,
+    Extension(received): Extension<Received>,
+    headers: HeaderMap,
+    Body(body): Body<BlurbRequest>,
+) -> Result<Response, Problem> {
+    let request = body.into_request(received, &headers)?;
+    let (placement, accept) = (request.placement.clone(), request.accept);
+    let answer = pipeline::answer(&shared.parts, &policy, request).await;
+    let answer = answer.ok_or_else(|| Problem::no_such_placement(placement.as_str()))?;
+    if accept.is_some_and(|accept| answer.tier < accept) {
+        let reason = serde_json::to_value(answer.reason).ok().and_then(|r| r.as_str().map(str::to_owned));
+        let why =
+            reason.map_or_else(|| "it is being written".into(), |reason| format!("the reason is `{reason}`"));
+        return Err(Problem::rather_wait(format!("Nothing of the tier asked for is ready; {why}.")));
+    }
+    Ok(Json(answer).into_response())
+}
+
+pub(super) async fn explain(
+    State(shared): State<Arc<Shared>>,
+    Pinned(policy): Pinned,
+    Extension(received): Extension<Received>,
+    headers: HeaderMap,
+    Body(body): Body<BlurbRequest>,
+) -> Result<Response, Problem> {
+    let request = body.into_request(received, &headers)?;
+    let placement = policy.copy.prompts.placement(request.placement.as_str());
+    let placement = placement.ok_or_else(|| Problem::no_such_placement(request.placement.as_str()))?;
+    let product = request.facts(&shared.parts.catalogue).await;
+    let case = Case::of(&policy, placement, &request, product, (shared.parts.now)());
+    Ok(Json(case.explain()).into_response())
+}

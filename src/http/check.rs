@@ -1,0 +1,84 @@
+//! `POST /v1/check`: judges a given text and generates nothing.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::State;
+use axum::response::{IntoResponse, Response};
+use serde::Deserialize;
+use serde_json::{Map, Value};
+
+use super::blurbs::product;
+use super::body::Body;
+use super::{Pinned, Problem};
+use crate::app::Shared;
+use crate::guardrail::{self, Subject};
+use crate::pipeline::ProductRef;
+use crate::words::Locale;
+
+/// A text to judge, as sent.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct CheckRequest {
+    text: String,
+    #[serde(default)]
+    product: Option<Map<String, Value>>,
+    #[serde(default)]
+    facts: Option<Map<String, Value>>,
+    #[serde(default)]
+    context: Option<Map<String, Value>>,
+    #[serde(default)]
+    attributes: Option<Map<String, Value>>,
+    #[serde(default)]
+    locale: Option<String>,
+    #[serde(default)]
+    placement: Option<String>,
+}
+
+pub(super) async fn check(
+    State(shared): State<Arc<Shared>>,
+    Pinned(policy): Pinned,
+    Body(body): Body<CheckRequest>,
+) -> Result<Response, Problem> {
+    let facts = match (body.facts, body.product) {
+        (Some(_), Some(_)) => {
+            return Err(Problem::malformed("`facts` and `product` say the same; send one of them"));
+        }
+        (Some(facts), None) => facts,
+        (None, Some(given)) => facts_of(&shared, given).await?,
+        (None, None) => Map::new(),
+    };
+    let context = body.context.unwrap_or_default();
+    let locale = body.locale.as_deref().or_else(|| context.get("locale").and_then(Value::as_str));
+    let locale = locale.and_then(Locale::parse);
+    let inputs = body.attributes.unwrap_or_default();
+    let judgement = guardrail::judge(
+        &policy.guardrails,
+        &Subject {
+            text: &body.text,
+            facts: &facts,
+            context: &context,
+            placement: body.placement.as_deref(),
+            locale: locale.as_ref(),
+            inputs: &inputs,
+            at: (shared.parts.now)(),
+        },
+    );
+    let mut answer = serde_json::json!({"verdict": judgement.verdict, "findings": judgement.findings, "revision": policy.revision});
+    if let (Some(fixed), Value::Object(answer)) = (judgement.fixed, &mut answer) {
+        answer.insert("text".into(), fixed.into());
+    }
+    Ok(Json(answer).into_response())
+}
+
+async fn facts_of(shared: &Shared, given: Map<String, Value>) -> Result<Map<String, Value>, Problem> {
+    let product = match product(given)? {
+        ProductRef::Facts(product) => product,
+        ProductRef::Id(id) => {
+            let found =
+                shared.parts.catalogue.look_up(&id).await.map_err(|_| Problem::store_unavailable())?;
+            found.ok_or_else(|| Problem::malformed("`product.id`: the catalogue has no such product"))?
+        }
+    };
+    Ok(product.facts.as_object().cloned().unwrap_or_default())
+}

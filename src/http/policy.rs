@@ -1,0 +1,80 @@
+//! `GET /v1/policy`, `/healthz` and `/readyz`.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use serde_json::{Value, json};
+
+use super::Pinned;
+use crate::app::Shared;
+use crate::diagnostic::Diagnostic;
+
+/// What is in force, since when, and which edits were refused.
+pub(super) async fn policy(State(shared): State<Arc<Shared>>, Pinned(policy): Pinned) -> Json<Value> {
+    let refused: Vec<Value> = shared
+        .desk
+        .refused()
+        .into_iter()
+        .flat_map(|refusal| {
+            let errors: Vec<Diagnostic> =
+                refusal.diagnostics.into_iter().filter(Diagnostic::is_error).collect();
+            errors.into_iter().map(move |d| {
+                json!({
+                    "file": d.file, "line": d.span.start.line, "column": d.span.start.column,
+                    "message": d.message, "help": d.help, "owner": d.owner,
+                    "set": refusal.set, "since": refusal.since,
+                })
+            })
+        })
+        .collect();
+    let node = json!({"node": "self", "revision": policy.revision, "since": policy.since});
+    Json(json!({
+        "revision": policy.revision,
+        "since": policy.since,
+        "guardrails": policy.guardrails.hash(),
+        "prompts": policy.copy.revision,
+        "nodes": [node],
+        "refused": refused,
+    }))
+}
+
+/// Live: touches nothing.
+pub(super) async fn healthz() -> Json<Value> {
+    Json(json!({"status": "live"}))
+}
+
+/// Ready, and which parts are degraded; 503 only when requests should go elsewhere.
+pub(super) async fn readyz(State(shared): State<Arc<Shared>>) -> Response {
+    if shared.stopping.load(Ordering::SeqCst) {
+        return (StatusCode::SERVICE_UNAVAILABLE, Json(json!({"status": "stopping"}))).into_response();
+    }
+    let parts = &shared.parts;
+    let mut degraded = Vec::new();
+    if !parts.recorder.healthy() {
+        degraded.push(json!({"part": "log", "detail": "cannot be written: nothing new is generated"}));
+    }
+    if parts.recorder.lost() > 0 {
+        let detail = format!("{} serves could not be recorded since the start", parts.recorder.lost());
+        degraded.push(json!({"part": "log", "detail": detail}));
+    }
+    if parts.generator.is_none() {
+        degraded.push(
+            json!({"part": "llm", "detail": "no provider is configured: pre-written copy alone is served"}),
+        );
+    }
+    for refusal in shared.desk.refused() {
+        let faults = refusal.diagnostics.iter().filter(|d| d.is_error()).count();
+        let detail = format!(
+            "an edit of the {} is refused since {} ({faults} faults)",
+            refusal.set.as_str(),
+            refusal.since
+        );
+        degraded.push(json!({"part": "policy", "detail": detail}));
+    }
+    let status = if degraded.is_empty() { "ready" } else { "degraded" };
+    Json(json!({"status": status, "degraded": degraded})).into_response()
+}

@@ -1,0 +1,127 @@
+//! Errors as RFC 9457 problems with stable types.
+
+use axum::Json;
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde::Serialize;
+
+/// An error that a caller sees.
+#[derive(Debug, Serialize)]
+pub struct Problem {
+    #[serde(rename = "type")]
+    kind: &'static str,
+    title: &'static str,
+    status: u16,
+    detail: String,
+    #[serde(skip)]
+    retry_after: Option<u32>,
+}
+
+impl Problem {
+    fn new(status: StatusCode, kind: &'static str, title: &'static str, detail: impl Into<String>) -> Self {
+        Self { kind, title, status: status.as_u16(), detail: detail.into(), retry_after: None }
+    }
+
+    /// 400: the request is not built as it should be; `detail` says what to send instead.
+    pub fn malformed(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, "urn:copyrail:malformed", "The request cannot be read", detail)
+    }
+
+    /// 401: no key, or none that holds.
+    pub fn no_key(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::UNAUTHORIZED, "urn:copyrail:no-key", "A key is needed", detail)
+    }
+
+    /// 403: the key is for something else.
+    pub fn not_allowed(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::FORBIDDEN, "urn:copyrail:not-allowed", "This key may not do that", detail)
+    }
+
+    /// 404: no such placement.
+    pub fn no_such_placement(placement: &str) -> Self {
+        let shown: String = placement.chars().filter(|c| !c.is_control()).take(80).collect();
+        let detail = format!("No placement `{shown}`; placements are the folders of the prompts directory.");
+        Self::new(
+            StatusCode::NOT_FOUND,
+            "urn:copyrail:no-such-placement",
+            "There is no such placement",
+            detail,
+        )
+    }
+
+    /// 404: no such record.
+    pub fn no_such_record(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::NOT_FOUND, "urn:copyrail:no-such-record", "There is no such record", detail)
+    }
+
+    /// 404: no such route.
+    pub fn no_such_route() -> Self {
+        let detail = "Nothing is served at this address; the API is below /v1.";
+        Self::new(StatusCode::NOT_FOUND, "urn:copyrail:no-such-route", "There is nothing here", detail)
+    }
+
+    /// 405: the route takes another method.
+    pub fn no_such_method() -> Self {
+        let detail = "This address takes another method; the `allow` header says which.";
+        Self::new(
+            StatusCode::METHOD_NOT_ALLOWED,
+            "urn:copyrail:no-such-method",
+            "Another method is needed",
+            detail,
+        )
+    }
+
+    /// 408: the body did not arrive.
+    pub fn too_slow() -> Self {
+        let detail = "The body did not arrive within ten seconds.";
+        Self::new(StatusCode::REQUEST_TIMEOUT, "urn:copyrail:too-slow", "The request came too slowly", detail)
+    }
+
+    /// 413: the body is too large.
+    pub fn too_large(limit: usize) -> Self {
+        let detail = format!(
+            "A body holds at most {} KiB; send fewer facts, or name a product of the catalogue.",
+            limit / 1024
+        );
+        Self::new(StatusCode::PAYLOAD_TOO_LARGE, "urn:copyrail:too-large", "The request is too large", detail)
+    }
+
+    /// 500: a fault of the service.
+    pub fn internal() -> Self {
+        let detail = "The service made a mistake; its log says more.";
+        Self::new(StatusCode::INTERNAL_SERVER_ERROR, "urn:copyrail:internal", "Something went wrong", detail)
+    }
+
+    /// 503: the caller would rather wait than take what is ready.
+    pub fn rather_wait(detail: impl Into<String>) -> Self {
+        let kind = "urn:copyrail:not-ready";
+        let problem =
+            Self::new(StatusCode::SERVICE_UNAVAILABLE, kind, "The copy asked for is not ready", detail);
+        Self { retry_after: Some(1), ..problem }
+    }
+
+    /// 503: the log cannot be read.
+    pub fn store_unavailable() -> Self {
+        let detail = "The store cannot be read at the moment; pages are still served.";
+        let kind = "urn:copyrail:store-unavailable";
+        let problem = Self::new(StatusCode::SERVICE_UNAVAILABLE, kind, "The log cannot be read", detail);
+        Self { retry_after: Some(5), ..problem }
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let retry_after = self.retry_after;
+        let mut response = (status, Json(self)).into_response();
+        let headers = response.headers_mut();
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        if let Some(seconds) = retry_after {
+            headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        if status == StatusCode::UNAUTHORIZED {
+            headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
+        response
+    }
+}

@@ -1,0 +1,46 @@
+//! Around every request: when its headers were read, its id, its trace, how long it took.
+
+use axum::extract::Request;
+use axum::http::{HeaderMap, HeaderName, HeaderValue};
+use axum::middleware::Next;
+use axum::response::Response;
+use tokio::time::Instant;
+
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
+const SERVER_TIMING: HeaderName = HeaderName::from_static("server-timing");
+
+/// When the headers of a request were read: deadlines count from here.
+#[derive(Clone, Copy)]
+pub(super) struct Received(pub(super) Instant);
+
+pub(super) async fn watch(mut request: Request, next: Next) -> Response {
+    let received = Instant::now();
+    request.extensions_mut().insert(Received(received));
+    let id = request.headers().get(REQUEST_ID).filter(|id| is_plain(id)).cloned().or_else(|| {
+        let random: u128 = rand::random();
+        HeaderValue::from_str(&format!("{random:032x}")).ok()
+    });
+    let trace = traceparent(request.headers()).cloned();
+    let mut response = next.run(request).await;
+    let headers = response.headers_mut();
+    headers.extend(id.map(|id| (REQUEST_ID, id)));
+    headers.extend(trace.map(|trace| (TRACEPARENT, trace)));
+    let timing = format!("app;dur={:.3}", received.elapsed().as_secs_f64() * 1e3);
+    headers.extend(HeaderValue::from_str(&timing).ok().map(|timing| (SERVER_TIMING, timing)));
+    response
+}
+
+/// The W3C trace context of a request, when it is well-formed.
+pub(super) fn traceparent(headers: &HeaderMap) -> Option<&HeaderValue> {
+    headers.get(TRACEPARENT).filter(|value| {
+        let text = value.to_str().unwrap_or_default();
+        let lengths: Vec<usize> = text.split('-').map(str::len).collect();
+        lengths == [2, 32, 16, 2] && text.bytes().all(|b| b == b'-' || b.is_ascii_hexdigit())
+    })
+}
+
+fn is_plain(value: &HeaderValue) -> bool {
+    let text = value.to_str().unwrap_or_default();
+    (1..=128).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_graphic())
+}
