@@ -1,3 +1,7 @@
-//! The copyrail executable.
+//! The copyrail executable: hands the command line to [`copyrail::cli`].
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    copyrail::cli::main()
+}

@@ -1,1 +1,203 @@
-//! (being written)
+//! Arguments → one command each. Results go to standard output, talk to standard error. Exit 0: done; 1: the thing
+//! checked is not in order, or the command failed; 2: usage.
+
+mod audit;
+mod catalog;
+mod check;
+mod demo;
+mod keys;
+mod output;
+mod render;
+mod scan;
+mod serve;
+mod simulate;
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+pub use output::Output;
+
+use crate::audit::Clock;
+use crate::config::{self, Settings};
+use crate::diagnostic::Diagnostic;
+
+/// Personalised product copy, kept on rails.
+#[derive(Debug, Parser)]
+#[command(
+    name = "copyrail",
+    version,
+    max_term_width = 100,
+    arg_required_else_help = true,
+    after_help = "Begin with `copyrail demo --once`: the whole service on a simulated LLM, shown and gone in seconds."
+)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// The whole service on a simulated LLM, with a few real requests shown
+    Demo(demo::Demo),
+    /// The service
+    Serve(serve::Serve),
+    /// Check all that people edit: every fault, every example and labelled case
+    Check(check::Check),
+    /// Show segment, template, prompt, cache key and pre-written copy of one request; calls nothing
+    Render(render::Render),
+    /// Judge texts in bulk: JSON Lines in, JSON Lines out
+    Scan(scan::Scan),
+    /// Product facts
+    #[command(subcommand)]
+    Catalog(catalog::Catalog),
+    /// Keys of people and systems
+    #[command(subcommand)]
+    Keys(keys::Keys),
+    /// The log
+    #[command(subcommand)]
+    Audit(audit::Audit),
+    /// An OpenAI-compatible stand-in for trying things; names itself `simulated` in every answer
+    SimulateLlm(simulate::SimulateLlm),
+}
+
+/// What every command that reads settings takes.
+#[derive(Debug, Args)]
+struct ConfigArgs {
+    /// The settings file
+    #[arg(long, value_name = "F", default_value = config::DEFAULT_PATH)]
+    config: PathBuf,
+}
+
+/// How results are written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+enum Format {
+    /// For people.
+    #[default]
+    Text,
+    /// For programs.
+    Json,
+}
+
+/// How a command ended badly.
+#[derive(Debug, thiserror::Error)]
+enum Failure {
+    /// The thing checked is not in order; what is wrong has been said.
+    #[error("not in order")]
+    NotInOrder,
+    /// The command line asks for something that cannot be.
+    #[error("{0}")]
+    Usage(String),
+    /// Something failed.
+    #[error(transparent)]
+    Failed(#[from] anyhow::Error),
+}
+
+impl From<std::io::Error> for Failure {
+    fn from(error: std::io::Error) -> Self {
+        Self::Failed(error.into())
+    }
+}
+
+impl From<crate::store::StoreError> for Failure {
+    fn from(error: crate::store::StoreError) -> Self {
+        Self::Failed(error.into())
+    }
+}
+
+/// What commands stand on: the environment, the clock, the terminal.
+struct Shell {
+    environment: BTreeMap<String, String>,
+    now: Clock,
+    out: Output,
+}
+
+/// Runs the command line of this process.
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let mut shell = Shell {
+        environment: environment(),
+        now: crate::app::wall_clock(),
+        out: Output::stdio(&environment()),
+    };
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            shell.out.error(&format!("the runtime cannot be started: {error}"));
+            return ExitCode::from(1);
+        }
+    };
+    let ended = runtime.block_on(run(cli.command, &mut shell));
+    runtime.shutdown_timeout(std::time::Duration::from_secs(1));
+    match ended {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(Failure::NotInOrder) => ExitCode::from(1),
+        Err(Failure::Usage(message)) => {
+            shell.out.error(&message);
+            ExitCode::from(2)
+        }
+        // A reader that has seen enough, such as `head`, is no failure of ours.
+        Err(Failure::Failed(error)) if is_broken_pipe(&error) => ExitCode::SUCCESS,
+        Err(Failure::Failed(error)) => {
+            shell.out.error(&format!("{error:#}"));
+            ExitCode::from(1)
+        }
+    }
+}
+
+async fn run(command: Command, shell: &mut Shell) -> Result<(), Failure> {
+    match command {
+        Command::Demo(args) => demo::run(args, shell).await,
+        Command::Serve(args) => serve::run(args, shell).await,
+        Command::Check(args) => check::run(args, shell),
+        Command::Render(args) => render::run(args, shell).await,
+        Command::Scan(args) => scan::run(args, shell),
+        Command::Catalog(command) => catalog::run(command, shell).await,
+        Command::Keys(command) => keys::run(command, shell).await,
+        Command::Audit(command) => audit::run(command, shell).await,
+        Command::SimulateLlm(args) => simulate::run(args, shell).await,
+    }
+}
+
+fn is_broken_pipe(error: &anyhow::Error) -> bool {
+    error.downcast_ref::<std::io::Error>().is_some_and(|error| error.kind() == std::io::ErrorKind::BrokenPipe)
+}
+
+/// The environment of this process, read once. What is no UTF-8 is no setting.
+fn environment() -> BTreeMap<String, String> {
+    std::env::vars_os().filter_map(|(k, v)| Some((k.into_string().ok()?, v.into_string().ok()?))).collect()
+}
+
+impl Shell {
+    /// The settings of a file; built-in defaults when the default file is not there.
+    fn settings(&mut self, path: &Path) -> Result<Settings, Failure> {
+        let name = path.to_string_lossy().into_owned();
+        let text = match std::fs::read_to_string(path) {
+            Ok(text) => Some(text),
+            Err(error)
+                if error.kind() == std::io::ErrorKind::NotFound
+                    && path == Path::new(config::DEFAULT_PATH) =>
+            {
+                None
+            }
+            Err(error) => {
+                return Err(Failure::Usage(format!("the settings file {name} cannot be read: {error}")));
+            }
+        };
+        let file = text.as_deref().map(|text| (name.as_str(), text));
+        let (settings, diagnostics) = config::load(file, &self.environment);
+        self.say(&diagnostics, |_| text.clone());
+        settings.ok_or(Failure::NotInOrder)
+    }
+
+    /// Shows diagnostics on standard error, each where it stands.
+    fn say(&self, diagnostics: &[Diagnostic], source: impl Fn(&str) -> Option<String>) {
+        for diagnostic in diagnostics {
+            let text = source(&diagnostic.file).unwrap_or_default();
+            self.out.talk(&crate::diagnostic::render(diagnostic, &text, self.out.colour_talk));
+            self.out.talk("");
+        }
+    }
+}

@@ -1,0 +1,166 @@
+//! What the demo shows: a handful of requests, each a real one, and what the simulated LLM is told to do wrong.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use super::Failure;
+use super::shop::Products;
+use crate::simulate::Script;
+
+/// One request of the demo.
+pub(super) struct Scene {
+    /// What a person sees above it.
+    pub(super) title: &'static str,
+    /// Who asks.
+    pub(super) who: &'static str,
+    /// The product's name.
+    pub(super) product: String,
+    /// The request's body.
+    pub(super) request: Value,
+    /// What the simulated LLM is told to do wrong.
+    pub(super) fault: Option<Fault>,
+    /// Whether it asks for what the one before could not wait for.
+    pub(super) after_the_pending_one: bool,
+}
+
+/// What the simulated LLM does wrong.
+#[derive(Clone, Copy)]
+pub(super) enum Fault {
+    /// It adds a promise that a guardrail forbids.
+    Promise,
+    /// It is late.
+    Late,
+}
+
+/// What came of a scene.
+pub(super) struct Told {
+    pub(super) request: Value,
+    pub(super) answer: Value,
+    pub(super) took: Duration,
+    /// The generation that a guardrail stopped, as the log has it.
+    pub(super) finding: Option<Value>,
+}
+
+/// How long the pages of the demo wait; one of them cannot.
+const PATIENT_MS: u64 = 3_000;
+const HURRIED_MS: u64 = 120;
+
+/// The requests, over products spread through the catalogue.
+pub(super) fn scenes(products: &Products) -> Vec<Scene> {
+    // Spread over the catalogue; a small one is gone through again.
+    let pick = |n: usize| {
+        let count = products.lines.len().max(1);
+        products.lines.get((n * count / 6 + n) % count).cloned().unwrap_or_default()
+    };
+    let bargain = json!({"orders_90d": 2, "discount_affinity": 0.8, "visits": 9});
+    let returning = json!({"orders_90d": 4, "discount_affinity": 0.1, "visits": 30});
+    let newcomer = json!({"visits": 1});
+    let scene = |title, who, n: usize, placement: &str, user: Option<&Value>, context: Value| {
+        let (id, product) = pick(n);
+        let mut request = json!({"placement": placement, "product": {"id": id}, "context": context, "deadline_ms": PATIENT_MS});
+        if let (Some(user), Value::Object(request)) = (user, &mut request) {
+            request.insert("user".into(), json!({"id": format!("demo-{n}"), "attributes": user}));
+            request.insert("consent".into(), json!({"personalisation": true}));
+        }
+        Scene { title, who, product, request, fault: None, after_the_pending_one: false }
+    };
+    let desktop = json!({"locale": "en-GB", "device": "desktop"});
+    let mobile = json!({"locale": "en-GB", "device": "mobile"});
+    let mut late = scene(
+        "The model is slow and the page cannot wait",
+        "somebody on a first visit",
+        3,
+        "why-this",
+        Some(&newcomer),
+        desktop.clone(),
+    );
+    late.request["deadline_ms"] = HURRIED_MS.into();
+    late.fault = Some(Fault::Late);
+    let mut later = scene(
+        "The same page a moment later: the copy was finished in the background",
+        "somebody on a first visit",
+        3,
+        "why-this",
+        Some(&newcomer),
+        desktop.clone(),
+    );
+    later.after_the_pending_one = true;
+    let mut promise = scene(
+        "The model makes a promise that the shop cannot keep",
+        "a customer who returns",
+        2,
+        "why-this",
+        Some(&returning),
+        desktop.clone(),
+    );
+    promise.fault = Some(Fault::Promise);
+    vec![
+        scene(
+            "Copy for one customer",
+            "a customer who looks for bargains",
+            0,
+            "why-this",
+            Some(&bargain),
+            mobile.clone(),
+        ),
+        scene(
+            "The same question again",
+            "another customer of the same kind",
+            0,
+            "why-this",
+            Some(&bargain),
+            mobile.clone(),
+        ),
+        scene(
+            "The line below a button",
+            "a customer who returns",
+            1,
+            "cta-subtext",
+            Some(&returning),
+            desktop.clone(),
+        ),
+        promise,
+        late,
+        later,
+        scene(
+            "In German, for somebody who agreed to nothing",
+            "a visitor without consent, on a phone",
+            4,
+            "why-this",
+            None,
+            json!({"locale": "de-DE", "device": "mobile"}),
+        ),
+        scene(
+            "A visitor of whom nothing is known",
+            "anybody",
+            5,
+            "why-this",
+            None,
+            json!({"locale": "en-GB"}),
+        ),
+    ]
+}
+
+/// What the simulated LLM is told: to misbehave in the prompts that name these products.
+pub(super) fn script(scenes: &[Scene]) -> Result<Script, Failure> {
+    let steps: Vec<Value> = scenes
+        .iter()
+        .filter_map(|scene| {
+            let action = match scene.fault? {
+                Fault::Promise => json!({"append": "Guaranteed to last a lifetime."}),
+                Fault::Late => json!({"stall_ms": 600}),
+            };
+            Some(json!({"when": {"contains": as_in_prompt(&scene.product)}, "times": 1, "do": action}))
+        })
+        .collect();
+    Script::parse(&json!(steps).to_string())
+        .map_err(|error| anyhow::anyhow!("the demo's script is faulty: {error}").into())
+}
+
+/// A product's name as it stands in a prompt's data block.
+fn as_in_prompt(name: &str) -> String {
+    let json = json!(name).to_string();
+    let inner = json.trim_matches('"').to_owned();
+    inner.replace('<', "\\u003c").replace('>', "\\u003e").replace('&', "\\u0026")
+}

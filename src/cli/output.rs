@@ -1,0 +1,91 @@
+//! The terminal: results, talk, colour where a person looks and never as the only carrier.
+
+use std::collections::BTreeMap;
+use std::io::{self, IsTerminal, Write};
+
+/// Where results and talk go.
+pub struct Output {
+    /// Whether results may be coloured.
+    pub colour: bool,
+    /// Whether talk may be coloured.
+    pub colour_talk: bool,
+    /// Whether a person watches the talk.
+    pub watched: bool,
+}
+
+/// What colours mean.
+#[derive(Clone, Copy, Debug)]
+pub enum Paint {
+    /// A heading.
+    Strong,
+    /// What matters less.
+    Faint,
+    /// All is well.
+    Good,
+    /// Worth a look.
+    Notice,
+    /// Not in order.
+    Bad,
+    /// The one accent.
+    Accent,
+}
+
+impl Output {
+    /// This process's own. `NO_COLOR` is obeyed.
+    pub fn stdio(environment: &BTreeMap<String, String>) -> Self {
+        let wanted = environment.get("NO_COLOR").is_none_or(String::is_empty)
+            && environment.get("TERM").is_none_or(|term| term != "dumb");
+        Self {
+            colour: wanted && io::stdout().is_terminal(),
+            colour_talk: wanted && io::stderr().is_terminal(),
+            watched: io::stderr().is_terminal(),
+        }
+    }
+
+    /// Writes one line of result.
+    ///
+    /// # Errors
+    /// When nobody reads any more.
+    pub fn line(&self, text: &str) -> io::Result<()> {
+        let mut out = io::stdout().lock();
+        out.write_all(text.as_bytes())?;
+        out.write_all(b"\n")
+    }
+
+    /// Writes one line of talk. Should nobody hear it, nothing is lost.
+    pub fn talk(&self, text: &str) {
+        let _ = writeln!(io::stderr().lock(), "{text}");
+    }
+
+    /// Says what went wrong.
+    pub fn error(&self, text: &str) {
+        self.talk(&format!("{} {text}", painted(self.colour_talk, Paint::Bad, "error:")));
+    }
+
+    /// A text in a colour, where results may be coloured.
+    pub fn paint(&self, paint: Paint, text: &str) -> String {
+        painted(self.colour, paint, text)
+    }
+}
+
+/// A text in a colour, or as it is.
+pub(super) fn painted(colour: bool, paint: Paint, text: &str) -> String {
+    if !colour {
+        return text.to_owned();
+    }
+    let code = match paint {
+        Paint::Strong => "1",
+        Paint::Faint => "2",
+        Paint::Good => "32",
+        Paint::Notice => "33",
+        Paint::Bad => "31",
+        Paint::Accent => "36",
+    };
+    format!("\u{1b}[{code}m{text}\u{1b}[0m")
+}
+
+/// A text as it may be shown on a terminal: control characters, which could move the cursor or recolour the screen,
+/// become visible stand-ins.
+pub(super) fn safe(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
+}

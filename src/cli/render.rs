@@ -1,0 +1,192 @@
+//! `copyrail render`.
+
+use std::sync::Arc;
+
+use clap::Args;
+use serde_json::{Map, Value, json};
+use tokio::time::Instant;
+
+use super::output::{Paint, safe};
+use super::{ConfigArgs, Failure, Format, Shell};
+use crate::cache::{self, Key};
+use crate::catalogue::{self, Product};
+use crate::fallback;
+use crate::pipeline::{Case, Priority, ProductRef, Request};
+use crate::policy::{self, Policy};
+use crate::store::{Access, Store};
+use crate::words::{PlacementId, Tier};
+
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Example:\n  copyrail render --placement why-this --product '{\"name\": \"Lumo lamp\"}' \\\n    \
+    --attributes '{\"user\": {\"orders_90d\": 2}, \"context\": {\"locale\": \"de\"}}'\n\n\
+    Calls no model and records nothing. The user counts as having agreed to personalisation."
+)]
+pub(super) struct Render {
+    /// The placement
+    #[arg(long, value_name = "P")]
+    placement: String,
+    /// A product's id in the catalogue, or its facts as JSON
+    #[arg(long, value_name = "ID")]
+    product: String,
+    /// What is known, as JSON: {"user": {…}, "context": {…}}; other keys count as the user's
+    #[arg(long, value_name = "J")]
+    attributes: Option<String>,
+    /// How to write it
+    #[arg(long, value_enum, default_value_t)]
+    format: Format,
+    #[command(flatten)]
+    config: ConfigArgs,
+}
+
+pub(super) async fn run(args: Render, shell: &mut Shell) -> Result<(), Failure> {
+    let settings = shell.settings(&args.config.config)?;
+    let now = (shell.now)();
+    let policy = Arc::new(load_policy(&settings, shell)?);
+    let product = product(&args.product, &settings.store_url).await?;
+    let (user, context) = attributes(args.attributes.as_deref())?;
+    let request = Request {
+        placement: PlacementId::new(&args.placement),
+        product: ProductRef::Facts(Arc::clone(&product)),
+        user_id: None,
+        user,
+        context,
+        personalisation: true,
+        deadline: None,
+        received: Instant::now(),
+        may_generate: false,
+        accept: None,
+        priority: Priority::Page,
+        trace_id: None,
+    };
+    let Some(placement) = policy.copy.prompts.placement(&args.placement) else {
+        let known: Vec<&str> =
+            policy.copy.prompts.placements().map(|placement| placement.id.as_str()).collect();
+        return Err(Failure::Usage(format!(
+            "there is no placement `{}`; there are {}",
+            args.placement,
+            known.join(", ")
+        )));
+    };
+    let case = Case::of(&policy, placement, &request, Ok(Arc::clone(&product)), now);
+    let explanation = case.explain();
+    let limit = case.limit();
+    let chosen = case.choose(limit.tier);
+    let models =
+        settings.providers.iter().map(|provider| provider.model.as_str()).collect::<Vec<_>>().join("\n");
+    let asked = chosen.filter(|_| limit.tier > Tier::Prewritten).map(|chosen| {
+        let inputs = chosen.template.inputs(&case.scope());
+        let key = Key::of(&cache::Question {
+            placement: placement.id.as_str(),
+            product: Some(product.id.as_str()).filter(|id| !id.is_empty()),
+            template: &chosen.template.hash,
+            inputs: &inputs,
+            locale: chosen.locale.as_str(),
+            models: &models,
+        });
+        (key, policy.copy.prompts.render(chosen, &inputs).map_err(|error| error.to_string()))
+    });
+    let prewritten =
+        fallback::ladder(&policy.copy.prompts, chosen, placement, &case.locale, product.facts.as_object());
+    let prewritten = prewritten.map(|rung| rung.text).next().unwrap_or_default();
+    if args.format == Format::Json {
+        let (key, messages, fault) = match &asked {
+            None => (None, None, None),
+            Some((key, Ok(prompt))) => (Some(key.to_string()), Some(&prompt.messages), None),
+            Some((key, Err(fault))) => (Some(key.to_string()), None, Some(fault)),
+        };
+        let value = json!({
+            "placement": args.placement, "segment": explanation.segment, "template": explanation.template,
+            "locale": explanation.locale, "tier": explanation.tier, "reason": explanation.reason,
+            "key": key, "messages": messages, "fault": fault, "prewritten": prewritten, "revision": policy.revision,
+        });
+        return Ok(shell.out.line(&value.to_string())?);
+    }
+    let heading = |title: &str| shell.out.paint(Paint::Strong, title);
+    shell.out.line(&format!("{}   {}", heading("segment"), explanation.segment))?;
+    shell.out.line(&format!(
+        "{}  {}",
+        heading("template"),
+        explanation.template.as_deref().unwrap_or("none in this language")
+    ))?;
+    shell.out.line(&format!("{}    {}", heading("locale"), explanation.locale))?;
+    for ignored in &explanation.ignored {
+        shell.out.talk(&format!("left out: {ignored}"));
+    }
+    match asked {
+        None => shell.out.line("nothing is asked: this placement serves pre-written copy here")?,
+        Some((key, Err(fault))) => {
+            shell.out.line(&format!("{}       {key}", heading("key")))?;
+            shell.out.error(&format!("the template cannot be rendered for this product: {fault}"));
+            return Err(Failure::NotInOrder);
+        }
+        Some((key, Ok(prompt))) => {
+            shell.out.line(&format!("{}       {key}", heading("key")))?;
+            for message in prompt.messages {
+                let role = json!(message.role);
+                shell.out.line(&format!(
+                    "\n{}",
+                    shell.out.paint(Paint::Accent, role.as_str().unwrap_or_default())
+                ))?;
+                for line in message.content.lines() {
+                    shell.out.line(&safe(line))?;
+                }
+            }
+        }
+    }
+    shell.out.line(&format!("\n{}", shell.out.paint(Paint::Accent, "pre-written")))?;
+    Ok(shell.out.line(&safe(&prewritten))?)
+}
+
+/// The policy of the files as they are; its faults are shown.
+pub(super) fn load_policy(settings: &crate::config::Settings, shell: &Shell) -> Result<Policy, Failure> {
+    let source = |file: &str| std::fs::read_to_string(file).ok();
+    let refused = |faults: &[crate::diagnostic::Diagnostic]| {
+        shell.say(faults, source);
+        Failure::NotInOrder
+    };
+    let sources = policy::Sources::read(&settings.policy).map_err(|faults| refused(&faults))?;
+    let now = (shell.now)();
+    match policy::Desk::open(settings.policy.clone(), Ok(sources), |_| None, now) {
+        Ok((desk, _)) => {
+            Arc::into_inner(desk.into_policy()).ok_or_else(|| anyhow::anyhow!("the policy is in use").into())
+        }
+        Err(faults) => Err(refused(&faults)),
+    }
+}
+
+async fn product(given: &str, store_url: &str) -> Result<Arc<Product>, Failure> {
+    if given.trim_start().starts_with('{') {
+        let facts: Value =
+            serde_json::from_str(given).map_err(|error| Failure::Usage(format!("--product: {error}")))?;
+        return Ok(Arc::new(
+            Product::inline(facts).map_err(|error| Failure::Usage(format!("--product: {error}")))?,
+        ));
+    }
+    let store = Store::open(store_url, Access::ReadOnly).await?;
+    let found = catalogue::look_up(&store, given).await?;
+    found.map(Arc::new).ok_or_else(|| {
+        Failure::Failed(anyhow::anyhow!(
+            "the catalogue holds no product `{given}`; `copyrail catalog import` fills it"
+        ))
+    })
+}
+
+type Attributes = (Map<String, Value>, Map<String, Value>);
+
+/// `{"user": {…}, "context": {…}}`; any other key is the user's.
+fn attributes(given: Option<&str>) -> Result<Attributes, Failure> {
+    let mut all: Map<String, Value> = match given {
+        None => Map::new(),
+        Some(text) => {
+            serde_json::from_str(text).map_err(|error| Failure::Usage(format!("--attributes: {error}")))?
+        }
+    };
+    let mut part = |key: &str| match all.remove(key) {
+        Some(Value::Object(map)) => map,
+        _ => Map::new(),
+    };
+    let (mut user, context) = (part("user"), part("context"));
+    user.extend(all);
+    Ok((user, context))
+}

@@ -1,0 +1,58 @@
+//! `copyrail serve`.
+
+use std::sync::Arc;
+
+use clap::Args;
+
+use super::{ConfigArgs, Failure, Shell};
+use crate::app::{App, StartError};
+use crate::telemetry;
+
+#[derive(Debug, Args)]
+#[command(after_help = "Example:\n  OPENAI_BASE_URL=http://127.0.0.1:9100/v1 copyrail serve\n\n\
+    Stops in order on SIGTERM or Ctrl-C: requests are finished, generations given ten seconds, the log flushed.")]
+pub(super) struct Serve {
+    #[command(flatten)]
+    config: ConfigArgs,
+    /// Log lines as JSON
+    #[arg(long)]
+    log_json: bool,
+}
+
+pub(super) async fn run(args: Serve, shell: &mut Shell) -> Result<(), Failure> {
+    let filter = shell.environment.get("COPYRAIL_LOG").map_or("info", String::as_str);
+    telemetry::start(filter, args.log_json, shell.out.colour_talk);
+    let settings = shell.settings(&args.config.config)?;
+    let app = match App::start(settings, Arc::clone(&shell.now)).await {
+        Ok(app) => app,
+        Err(StartError::Policy(faults)) => {
+            shell.say(&faults, |file| std::fs::read_to_string(file).ok());
+            shell.out.error("the policy is faulty and no last good one is kept, so nothing is served; mend the faults above");
+            return Err(Failure::NotInOrder);
+        }
+        Err(StartError::Other(error)) => return Err(Failure::Failed(error)),
+    };
+    let policy = app.shared.desk.pin();
+    tracing::info!(address = %app.address, revision = %policy.revision, "serving on http://{}", app.address);
+    for refusal in app.shared.desk.refused() {
+        tracing::error!(
+            set = refusal.set.as_str(),
+            "the files are faulty; the last good ones of {} are in force",
+            refusal.set.as_str()
+        );
+    }
+    stop_asked().await?;
+    tracing::info!("stopping");
+    app.stop().await;
+    tracing::info!("stopped");
+    Ok(())
+}
+
+/// Waits for SIGTERM or Ctrl-C.
+pub(super) async fn stop_asked() -> Result<(), Failure> {
+    let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
+    tokio::select! {
+        _ = terminate.recv() => Ok(()),
+        interrupted = tokio::signal::ctrl_c() => Ok(interrupted?),
+    }
+}
