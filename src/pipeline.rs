@@ -11,7 +11,6 @@ mod response;
 
 use std::sync::Arc;
 
-use jiff::Timestamp;
 use tokio::time::Instant;
 
 pub use case::{Case, Explanation, Limit};
@@ -24,7 +23,7 @@ use crate::catalogue::Catalogue;
 use crate::config::Limits;
 use crate::fallback;
 use crate::generate::{Gate, Generator};
-use crate::guardrail::{Approved, Draft, approve};
+use crate::guardrail::Draft;
 use crate::policy::Policy;
 use crate::prompt::Chosen;
 use crate::words::{Reason, Source, Tier};
@@ -169,7 +168,7 @@ fn kept(parts: &Parts, case: &Case<'_>, chosen: Chosen<'_>, key: &Key) -> Option
 }
 
 fn approved(case: &Case<'_>, chosen: Chosen<'_>, kept: &Kept, source: Source) -> Option<Served> {
-    let text = approve(&case.policy.guardrails, &kept.draft, &case.ground(chosen.locale)).ok()?;
+    let text = case.approve(&kept.draft, chosen.locale)?;
     Some(Served {
         text: Some(text),
         source,
@@ -201,7 +200,7 @@ fn prewritten(case: &Case<'_>, chosen: Option<Chosen<'_>>) -> Served {
     fallback::ladder(&case.policy.copy.prompts, chosen, case.placement, &case.locale, facts)
         .find_map(|rung| {
             let locale = crate::words::Locale::parse(&rung.locale)?;
-            let text = judged(case, &rung.text, &locale)?;
+            let text = case.approve(&Draft::new(rung.text), &locale)?;
             Some(Served {
                 text: Some(text),
                 source: Source::Prewritten,
@@ -212,13 +211,4 @@ fn prewritten(case: &Case<'_>, chosen: Option<Chosen<'_>>) -> Served {
             })
         })
         .unwrap_or_else(|| Served::nothing(&case.locale))
-}
-
-fn judged(case: &Case<'_>, text: &str, locale: &crate::words::Locale) -> Option<Approved> {
-    approve(&case.policy.guardrails, &Draft::new(text), &case.ground(locale)).ok()
-}
-
-/// Wall time as the pipeline tells it, for those above.
-pub fn now(parts: &Parts) -> Timestamp {
-    (parts.now)()
 }

@@ -12,7 +12,7 @@ use crate::cache::{self, Key};
 use crate::catalogue::Product;
 use crate::condition::{Scope, Truth};
 use crate::config::Limits;
-use crate::guardrail::{Ground, Mode};
+use crate::guardrail::{Approved, Draft, Ground, Mode, approve};
 use crate::policy::Policy;
 use crate::prompt::{Chosen, Placement};
 use crate::segment::{self, Outcome, Shaped};
@@ -153,6 +153,12 @@ impl<'a> Case<'a> {
             inputs: &NOTHING,
             at: self.now,
         }
+    }
+
+    /// A text approved by the rules, and within the placement's own limit.
+    pub(super) fn approve(&self, draft: &Draft, locale: &Locale) -> Option<Approved> {
+        let approved = approve(&self.policy.guardrails, draft, &self.ground(locale)).ok()?;
+        self.placement.over_limit(approved.text()).is_none().then_some(approved)
     }
 
     /// The template for the best tier allowed.

@@ -15,10 +15,10 @@ use crate::audit::{GenerationPayload, GenerationRecord, Outcome};
 use crate::cache::{Flight, Kept, Key, Refused};
 use crate::catalogue::Product;
 use crate::generate::{Attempt, Failure, Place};
-use crate::guardrail::{Approved, Draft, Finding, Ground, Judgement, Verdict, approve};
+use crate::guardrail::{Action, Approved, Draft, Finding, Ground, Judgement, Kind, Level, Verdict, approve};
 use crate::policy::Policy;
-use crate::prompt::{Chosen, Message, Prompt, Role, Ttl};
-use crate::words::{Locale, Micros, PlacementId, Reason, SegmentId, TemplateId, new_id};
+use crate::prompt::{Chosen, Message, Placement, Prompt, Role};
+use crate::words::{Locale, Micros, Reason, SegmentId, TemplateId, new_id};
 
 /// How long a question whose answer did not pass is not asked again.
 const REFUSED_FOR: SignedDuration = SignedDuration::from_secs(60);
@@ -36,7 +36,7 @@ pub(super) enum Declined {
 struct Job {
     id: Uuid,
     policy: Arc<Policy>,
-    placement: PlacementId,
+    placement: Placement,
     segment: SegmentId,
     template: TemplateId,
     locale: Locale,
@@ -45,7 +45,6 @@ struct Job {
     inputs: Map<String, Value>,
     prompt: Prompt,
     key: Key,
-    ttl: Ttl,
     /// When the product's offer ends, for a template that reads it.
     offer_ends: Option<Timestamp>,
     trace_id: Option<String>,
@@ -95,7 +94,7 @@ impl Job {
         Ok(Self {
             id: new_id(case.now),
             policy: Arc::clone(case.policy),
-            placement: case.placement.id.clone(),
+            placement: case.placement.clone(),
             segment: case.segment.clone(),
             template: chosen.template.id.clone(),
             locale: chosen.locale.clone(),
@@ -103,7 +102,6 @@ impl Job {
             inputs: question.inputs,
             prompt,
             key: question.key,
-            ttl: case.placement.ttl,
             offer_ends: offer_ends.filter(|_| reads_offer).and_then(|at| at.parse().ok()),
             trace_id: case.trace_id.map(str::to_owned),
             started: case.now,
@@ -116,7 +114,7 @@ impl Job {
             facts: self.product.facts.as_object().unwrap_or(nothing),
             facts_hash: self.product.hash,
             context: &self.context,
-            placement: Some(self.placement.as_str()),
+            placement: Some(self.placement.id.as_str()),
             locale: Some(&self.locale),
             inputs: &self.inputs,
             at,
@@ -228,6 +226,26 @@ async fn write_and_judge(parts: &Parts, job: &Job, ends: Instant) -> Verdicts {
     verdicts
 }
 
+/// The placement's own limit, as a finding that asks for a shorter text.
+fn within_limit(placement: &Placement, approved: Approved) -> Result<Approved, Judgement> {
+    let Some(over) = placement.over_limit(approved.text()) else { return Ok(approved) };
+    let length = approved.text().chars().count();
+    let finding = Finding {
+        rule: "placement.limits".into(),
+        kind: Kind::Limit,
+        level: Level::Warning,
+        action: Action::Repair,
+        family: None,
+        start: length - over,
+        end: length,
+        matched: approved.text().chars().skip(length - over).collect(),
+        message: format!("The text has {length} characters; {} fit here. Shorten it.", length - over),
+        evidence: None,
+        shadow: false,
+    };
+    Err(Judgement { verdict: Verdict::Repair, findings: vec![finding], fixed: None })
+}
+
 /// The prompt again, with the text that came and what was wrong with it.
 fn repair(prompt: &Prompt, text: String, findings: &[Finding]) -> Prompt {
     let wrong: Vec<String> = findings.iter().map(|finding| format!("- {}", finding.message)).collect();
@@ -257,8 +275,8 @@ fn kept(job: &Job, approved: &Approved, now: Timestamp) -> Kept {
     Kept {
         draft: approved.to_draft(),
         generation: job.id,
-        stale: capped(after(job.ttl.soft)),
-        expires: capped(after(job.ttl.hard)),
+        stale: capped(after(job.placement.ttl.soft)),
+        expires: capped(after(job.placement.ttl.hard)),
     }
 }
 
@@ -281,7 +299,7 @@ fn record(job: &Job, verdicts: &Verdicts, finished: Timestamp) -> GenerationReco
         id: job.id,
         started: job.started,
         finished,
-        placement: job.placement.clone(),
+        placement: job.placement.id.clone(),
         segment: job.segment.clone(),
         template: job.template.clone(),
         revision: job.policy.revision.clone(),

@@ -121,8 +121,8 @@ fn last_resort_faults(placement: &Placement, guardrails: &Guardrails, now: Times
                 at,
             };
             let judgement = guardrail::judge(guardrails, &subject);
-            let too_long = placement.max_characters.is_some_and(|max| text.chars().count() > max);
-            if judgement.verdict > Verdict::Fix || judgement.verdict == Verdict::Fix || too_long {
+            let too_long = placement.over_limit(text).is_some();
+            if judgement.verdict >= Verdict::Fix || too_long {
                 let why = judgement
                     .findings
                     .first()

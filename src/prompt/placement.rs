@@ -49,6 +49,12 @@ impl Default for Ttl {
 }
 
 impl Placement {
+    /// By how many characters a text is over the placement's limit; `None` when it is within.
+    pub fn over_limit(&self, text: &str) -> Option<usize> {
+        let length = text.chars().count();
+        self.max_characters.filter(|max| length > *max).map(|max| length - max)
+    }
+
     /// The last-resort copy for a locale, and the locale it is in.
     pub fn last_resort(&self, locale: &Locale) -> Option<(&str, &str)> {
         locale

@@ -1,1 +1,11 @@
+//! The service as its users meet it: the real server on port 0, a scripted upstream over real HTTP, real SQLite files.
+//!
+//! A test first proves that what it relies on bites, then that the exception passes. Nothing here asserts a time.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
+#![allow(unreachable_pub, clippy::print_stderr, clippy::string_slice)]
+
+mod support;
+
+mod promises;
+mod purity;
