@@ -4,7 +4,7 @@ use clap::{Args, Subcommand};
 use serde_json::json;
 use uuid::Uuid;
 
-use super::output::Paint;
+use super::output::{Paint, at};
 use super::{ConfigArgs, Failure, Format, Shell};
 use crate::audit::{search, verify};
 use crate::store::{Access, Store};
@@ -104,7 +104,7 @@ async fn run_show(args: Show, shell: &mut Shell) -> Result<(), Failure> {
     let text =
         |value: &serde_json::Value| value.as_str().map_or_else(|| value.to_string(), super::output::safe);
     let heading = |title: &str| shell.out.paint(Paint::Strong, title);
-    let (record, payload) = (&value["record"], &value["payload"]);
+    let (record, payload) = (at(&value, "/record"), at(&value, "/payload"));
     for field in [
         "id",
         "started",
@@ -119,33 +119,39 @@ async fn run_show(args: Show, shell: &mut Shell) -> Result<(), Failure> {
         "model",
         "revision",
     ] {
-        shell.out.line(&format!("{field:<10} {}", text(&record[field])))?;
+        shell.out.line(&format!("{field:<10} {}", text(at(record, &format!("/{field}")))))?;
     }
-    for message in payload["messages"].as_array().into_iter().flatten() {
-        shell.out.line(&format!("\n{}", heading(&format!("said by {}", text(&message["role"])))))?;
-        for line in message["content"].as_str().unwrap_or_default().lines() {
+    for message in at(payload, "/messages").as_array().into_iter().flatten() {
+        shell.out.line(&format!("\n{}", heading(&format!("said by {}", text(at(message, "/role"))))))?;
+        for line in at(message, "/content").as_str().unwrap_or_default().lines() {
             shell.out.line(&super::output::safe(line))?;
         }
     }
-    for (attempt, raw) in record["attempts"]
+    for (attempt, raw) in at(record, "/attempts")
         .as_array()
         .into_iter()
         .flatten()
-        .zip(payload["raw_texts"].as_array().into_iter().flatten())
+        .zip(at(payload, "/raw_texts").as_array().into_iter().flatten())
     {
-        shell.out.line(&format!("\n{}", heading(&format!("attempt at {}", text(&attempt["provider"])))))?;
+        shell
+            .out
+            .line(&format!("\n{}", heading(&format!("attempt at {}", text(at(attempt, "/provider"))))))?;
         shell.out.line(&format!("{attempt}"))?;
         shell.out.line(&text(raw))?;
     }
-    for (finding, matched) in record["findings"]
+    for (finding, matched) in at(record, "/findings")
         .as_array()
         .into_iter()
         .flatten()
-        .zip(payload["matches"].as_array().into_iter().flatten())
+        .zip(at(payload, "/matches").as_array().into_iter().flatten())
     {
-        shell.out.line(&format!("\n{}", heading(&format!("finding of {}", text(&finding["rule"])))))?;
-        shell.out.line(&format!("{} (found `{}`)", text(&matched["message"]), text(&matched["match"])))?;
+        shell.out.line(&format!("\n{}", heading(&format!("finding of {}", text(at(finding, "/rule"))))))?;
+        shell.out.line(&format!(
+            "{} (found `{}`)",
+            text(at(matched, "/message")),
+            text(at(matched, "/match"))
+        ))?;
     }
-    shell.out.line(&format!("\n{}\n{}", heading("text"), text(&payload["text"])))?;
+    shell.out.line(&format!("\n{}\n{}", heading("text"), text(at(payload, "/text"))))?;
     Ok(())
 }

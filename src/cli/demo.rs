@@ -11,6 +11,7 @@ use std::time::Duration;
 use clap::Args;
 use serde_json::{Value, json};
 
+use super::output::at;
 use super::{Failure, Format, Shell, keys};
 use crate::app::{App, StartError};
 use crate::config;
@@ -140,7 +141,7 @@ async fn tell(base: &str, keys: &DemoKeys, scene: &Scene) -> Result<Told, Failur
     let answer: Value = response.map_err(anyhow::Error::from)?.json().await.map_err(anyhow::Error::from)?;
     let took = started.elapsed();
     let finding =
-        if answer["reason"] == "guardrail" { finding(&client, base, keys, scene).await? } else { None };
+        if at(&answer, "/reason") == "guardrail" { finding(&client, base, keys, scene).await? } else { None };
     Ok(Told { request: scene.request.clone(), answer, took, finding })
 }
 
@@ -170,8 +171,11 @@ async fn finding(
     let Some(summary) = generations(client, base, keys, scene, "blocked").await?.into_iter().next() else {
         return Ok(None);
     };
-    let id =
-        summary["id"].as_str().or_else(|| summary["record"]["id"].as_str()).unwrap_or_default().to_owned();
+    let id = at(&summary, "/id")
+        .as_str()
+        .or_else(|| at(&summary, "/record/id").as_str())
+        .unwrap_or_default()
+        .to_owned();
     let url = format!("{base}/v1/generations/{id}");
     let response = client.get(url).bearer_auth(&keys.review).send().await.map_err(anyhow::Error::from)?;
     Ok(Some(response.json().await.map_err(anyhow::Error::from)?))
@@ -184,10 +188,10 @@ async fn generations(
     scene: &Scene,
     outcome: &str,
 ) -> Result<Vec<Value>, Failure> {
-    let product = scene.request["product"]["id"].as_str().unwrap_or_default();
+    let product = at(&scene.request, "/product/id").as_str().unwrap_or_default();
     let product: String = product.bytes().map(|b| format!("%{b:02X}")).collect();
     let url = format!("{base}/v1/generations?product={product}&outcome={outcome}&limit=1");
     let response = client.get(url).bearer_auth(&keys.review).send().await.map_err(anyhow::Error::from)?;
     let page: Value = response.json().await.map_err(anyhow::Error::from)?;
-    Ok(page["items"].as_array().cloned().unwrap_or_default())
+    Ok(at(&page, "/items").as_array().cloned().unwrap_or_default())
 }

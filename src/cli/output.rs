@@ -84,6 +84,11 @@ pub(super) fn painted(colour: bool, paint: Paint, text: &str) -> String {
     format!("\u{1b}[{code}m{text}\u{1b}[0m")
 }
 
+/// The value at a JSON pointer such as `/record/id`; null where nothing is.
+pub(super) fn at<'v>(value: &'v serde_json::Value, pointer: &str) -> &'v serde_json::Value {
+    value.pointer(pointer).unwrap_or(&serde_json::Value::Null)
+}
+
 /// A text as it may be shown on a terminal: control characters, which could move the cursor or recolour the screen,
 /// become visible stand-ins.
 pub(super) fn safe(text: &str) -> String {

@@ -12,7 +12,7 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 
 pub use operator::Operator;
-pub use read::read;
+pub use read::{CheckPath, read};
 
 /// Kleene's three truth values.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]

@@ -10,20 +10,19 @@ use crate::document::{Faults, Kind, Node, did_you_mean, entries, list};
 /// The longest list that `$in` and `$nin` take.
 const MAX_LIST: usize = 1_000;
 
-/// Reads a condition. `check_path` judges each attribute's path: `Err` holds what is wrong and what to write instead.
+/// Judges an attribute's path: `Err` holds what is wrong and what to write instead.
+pub type CheckPath<'c> = &'c dyn Fn(&str) -> Result<(), (String, String)>;
+
+/// Reads a condition. `check_path` judges each attribute's path.
 /// `None` when anything in it is faulty.
-pub fn read(
-    node: &Node,
-    check_path: &dyn Fn(&str) -> Result<(), (String, String)>,
-    faults: &Faults,
-) -> Option<Condition> {
+pub fn read(node: &Node, check_path: CheckPath<'_>, faults: &Faults) -> Option<Condition> {
     let before = faults.errors();
     let clause = Reader { check_path, faults }.all(node);
     (faults.errors() == before).then_some(Condition(clause))
 }
 
 struct Reader<'r> {
-    check_path: &'r dyn Fn(&str) -> Result<(), (String, String)>,
+    check_path: CheckPath<'r>,
     faults: &'r Faults,
 }
 

@@ -198,11 +198,9 @@ async fn write_and_judge(parts: &Parts, job: &Job, ends: Instant) -> Verdicts {
             }
         };
         let nothing = Map::new();
-        match approve(
-            &job.policy.guardrails,
-            &Draft::new(text.as_str()),
-            &job.ground(&nothing, (parts.now)()),
-        ) {
+        let ground = job.ground(&nothing, (parts.now)());
+        let judged = approve(&job.policy.guardrails, &Draft::new(text.as_str()), &ground);
+        match judged.and_then(|approved| within_limit(&job.placement, approved)) {
             Ok(approved) => {
                 verdicts.findings.extend_from_slice(approved.findings());
                 verdicts.outcome = Outcome::Passed;

@@ -20,7 +20,7 @@ pub use files::{Sources, read_dir, read_file};
 use crate::diagnostic::Diagnostic;
 use crate::document::Files;
 use crate::guardrail::{self, Finding, Guardrails, Judgement, Subject, Verdict};
-use crate::prompt::{self, Placement, Prompts};
+use crate::prompt::{self, Placement, Prompts, SampleCopy};
 use crate::segment::{self, Segments};
 use crate::words::{Locale, Revision};
 
@@ -148,10 +148,10 @@ fn last_resort_faults(placement: &Placement, guardrails: &Guardrails, now: Times
 fn sample_findings(prompts: &Prompts, guardrails: &Guardrails, now: Timestamp) -> Vec<Diagnostic> {
     let empty = Map::new();
     let mut found = Vec::new();
-    for (template, locale, span, facts, text) in prompts.samples() {
+    for SampleCopy { template, locale, span, facts, text } in prompts.samples() {
         let subject = Subject {
             text: &text,
-            facts: &facts,
+            facts,
             context: &empty,
             placement: Some(template.placement.as_str()),
             locale: Some(locale),

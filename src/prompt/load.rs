@@ -207,18 +207,31 @@ fn try_sample(template: &Template, prompts: &Prompts, segments: &Segments, found
     }
 }
 
+/// A template's pre-written copy, made for its own sample: what `check` judges.
+#[derive(Debug)]
+pub struct SampleCopy<'p> {
+    /// The template.
+    pub template: &'p Template,
+    /// The language of the copy.
+    pub locale: &'p Locale,
+    /// Where the copy stands in the template's file.
+    pub span: Span,
+    /// The sample's facts.
+    pub facts: &'p Map<String, serde_json::Value>,
+    /// The copy.
+    pub text: String,
+}
+
 impl Prompts {
-    /// The pre-written copy of every template for its own sample, with where it stands: what `check` judges.
-    pub fn samples(&self) -> Vec<(&Template, &Locale, Span, Map<String, serde_json::Value>, String)> {
-        let mut samples = Vec::new();
-        for template in &self.templates {
-            let Some((sample, _)) = &template.sample else { continue };
-            for (locale, (_, span)) in &template.prewritten {
-                if let Ok(text) = self.prewritten(Chosen { template, locale }, &sample.product) {
-                    samples.push((template, locale, *span, sample.product.clone(), text));
-                }
-            }
-        }
-        samples
+    /// The pre-written copy of every template that has a sample, in each of its languages.
+    pub fn samples(&self) -> impl Iterator<Item = SampleCopy<'_>> {
+        self.templates.iter().filter_map(|template| Some((template, &template.sample.as_ref()?.0))).flat_map(
+            move |(template, sample)| {
+                template.prewritten.iter().filter_map(move |(locale, (_, span))| {
+                    let text = self.prewritten(Chosen { template, locale }, &sample.product).ok()?;
+                    Some(SampleCopy { template, locale, span: *span, facts: &sample.product, text })
+                })
+            },
+        )
     }
 }

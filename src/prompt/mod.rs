@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 pub use input::{Bands, Input};
-pub use load::load;
+pub use load::{SampleCopy, load};
 pub use placement::{Placement, Ttl};
 pub use render::RenderError;
 pub use template::Template;

@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use super::Failure;
 use crate::catalogue::{self, ImportError};
+use crate::cli::output::at;
 use crate::config::Settings;
 use crate::store::{Access, Store};
 
@@ -52,7 +53,7 @@ pub(super) fn products(file: Option<&Path>) -> Result<Products, Failure> {
     let lines = text
         .lines()
         .filter_map(|line| serde_json::from_str::<Value>(line.trim_start_matches('\u{feff}')).ok())
-        .map(|p| (text_of(p.get("id").unwrap_or(&p["product_id"])), text_of(&p["name"])))
+        .map(|p| (text_of(p.get("id").unwrap_or(at(&p, "/product_id"))), text_of(at(&p, "/name"))))
         .collect();
     Ok(Products { text, lines })
 }

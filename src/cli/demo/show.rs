@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::story::{Scene, Told};
 use super::{DemoKeys, Failure};
 use crate::app::App;
-use crate::cli::output::{Output, Paint, safe};
+use crate::cli::output::{Output, Paint, at, safe};
 
 /// Where copy is wrapped, in characters.
 const WIDTH: usize = 76;
@@ -35,7 +35,7 @@ pub(super) fn opening(
 
 pub(super) fn scene(out: &Output, scene: &Scene, told: &Told) -> Result<(), Failure> {
     let answer = &told.answer;
-    let text = |field: &str| safe(answer[field].as_str().unwrap_or_default());
+    let text = |field: &str| safe(at(answer, &format!("/{field}")).as_str().unwrap_or_default());
     out.line("")?;
     out.line(&out.paint(Paint::Strong, scene.title))?;
     let product: String = safe(&scene.product).chars().take(60).collect();
@@ -50,17 +50,17 @@ pub(super) fn scene(out: &Output, scene: &Scene, told: &Told) -> Result<(), Fail
     for line in wrapped(&copy) {
         out.line(&format!("  {} {line}", out.paint(Paint::Accent, "│")))?;
     }
-    let (paint, word) = match answer["source"].as_str() {
+    let (paint, word) = match at(answer, "/source").as_str() {
         Some("generated") => (Paint::Good, "generated and checked"),
         Some("cache") => (Paint::Good, "from cache, checked"),
         Some("prewritten") => (Paint::Notice, "pre-written copy"),
         _ => (Paint::Notice, "nothing"),
     };
     let mut notes = vec![format!("segment {}", text("segment")), format!("tier {}", text("tier"))];
-    if let Some(reason) = answer["reason"].as_str() {
+    if let Some(reason) = at(answer, "/reason").as_str() {
         notes.push(format!("reason {}", safe(reason)));
     }
-    if answer["pending"] == true {
+    if at(answer, "/pending") == true {
         notes.push("pending: better copy is being written".into());
     }
     notes.push(format!("{:.1} ms", told.took.as_secs_f64() * 1e3));
@@ -73,26 +73,32 @@ pub(super) fn scene(out: &Output, scene: &Scene, told: &Told) -> Result<(), Fail
 
 /// The text that was not shown, with what the guardrail found underlined.
 fn rejected(out: &Output, generation: &Value) -> Result<(), Failure> {
-    let raw =
-        generation["payload"]["raw_texts"].as_array().and_then(|texts| texts.last()).and_then(Value::as_str);
-    let findings = generation["record"]["findings"].as_array().or_else(|| generation["findings"].as_array());
-    let matches = generation["payload"]["matches"].as_array();
+    let raw = at(generation, "/payload/raw_texts")
+        .as_array()
+        .and_then(|texts| texts.last())
+        .and_then(Value::as_str);
+    let findings = at(generation, "/record/findings").as_array();
+    let matches = at(generation, "/payload/matches").as_array();
     for line in wrapped(&safe(raw.unwrap_or_default())) {
         out.line(&format!("  {} {}", out.paint(Paint::Bad, "✗"), out.paint(Paint::Faint, &line)))?;
     }
     for (finding, matched) in findings.into_iter().flatten().zip(matches.into_iter().flatten()) {
-        if finding["action"] == "note" {
+        if at(finding, "/action") == "note" {
             continue;
         }
         let text = |value: &Value| safe(value.as_str().unwrap_or_default());
-        let rule = out.paint(Paint::Bad, &format!("not shown: {}", text(&finding["rule"])));
-        out.line(&format!("    {rule} found “{}”. {}", text(&matched["match"]), text(&matched["message"])))?;
+        let rule = out.paint(Paint::Bad, &format!("not shown: {}", text(at(finding, "/rule"))));
+        out.line(&format!(
+            "    {rule} found “{}”. {}",
+            text(at(matched, "/match")),
+            text(at(matched, "/message"))
+        ))?;
     }
     Ok(())
 }
 
 pub(super) fn closing(out: &Output, told: &[Told], calls: u64) -> Result<(), Failure> {
-    let count = |source: &str| told.iter().filter(|one| one.answer["source"] == source).count();
+    let count = |source: &str| told.iter().filter(|one| at(&one.answer, "/source") == source).count();
     out.line("")?;
     let line = format!(
         "{} requests: {} generated, {} from cache, {} pre-written; {calls} calls to the simulated LLM; nothing unchecked was shown.",

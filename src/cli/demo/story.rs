@@ -56,26 +56,31 @@ pub(super) fn scenes(products: &Products) -> Vec<Scene> {
     let bargain = json!({"orders_90d": 2, "discount_affinity": 0.8, "visits": 9});
     let returning = json!({"orders_90d": 4, "discount_affinity": 0.1, "visits": 30});
     let newcomer = json!({"visits": 1});
-    let scene = |title, who, n: usize, placement: &str, user: Option<&Value>, context: Value| {
+    let premium = json!({"premium_affinity": 0.9, "visits": 12});
+    let hurried = |title, who, n: usize, placement: &str, user: Option<&Value>, context: Value, wait: u64| {
         let (id, product) = pick(n);
-        let mut request = json!({"placement": placement, "product": {"id": id}, "context": context, "deadline_ms": PATIENT_MS});
+        let mut request =
+            json!({"placement": placement, "product": {"id": id}, "context": context, "deadline_ms": wait});
         if let (Some(user), Value::Object(request)) = (user, &mut request) {
             request.insert("user".into(), json!({"id": format!("demo-{n}"), "attributes": user}));
             request.insert("consent".into(), json!({"personalisation": true}));
         }
         Scene { title, who, product, request, fault: None, after_the_pending_one: false }
     };
+    let scene = |title, who, n, placement: &str, user, context| {
+        hurried(title, who, n, placement, user, context, PATIENT_MS)
+    };
     let desktop = json!({"locale": "en-GB", "device": "desktop"});
     let mobile = json!({"locale": "en-GB", "device": "mobile"});
-    let mut late = scene(
+    let mut late = hurried(
         "The model is slow and the page cannot wait",
         "somebody on a first visit",
         3,
         "why-this",
         Some(&newcomer),
         desktop.clone(),
+        HURRIED_MS,
     );
-    late.request["deadline_ms"] = HURRIED_MS.into();
     late.fault = Some(Fault::Late);
     let mut later = scene(
         "The same page a moment later: the copy was finished in the background",
@@ -97,7 +102,7 @@ pub(super) fn scenes(products: &Products) -> Vec<Scene> {
     promise.fault = Some(Fault::Promise);
     vec![
         scene(
-            "Copy for one customer",
+            "Copy for a segment",
             "a customer who looks for bargains",
             0,
             "why-this",
@@ -132,6 +137,14 @@ pub(super) fn scenes(products: &Products) -> Vec<Scene> {
             json!({"locale": "de-DE", "device": "mobile"}),
         ),
         scene(
+            "Copy that reads this customer's own attributes, as a band and never as a figure",
+            "a customer who looks for the finely made",
+            1,
+            "why-this",
+            Some(&premium),
+            desktop.clone(),
+        ),
+        scene(
             "A visitor of whom nothing is known",
             "anybody",
             5,
@@ -161,6 +174,6 @@ pub(super) fn script(scenes: &[Scene]) -> Result<Script, Failure> {
 /// A product's name as it stands in a prompt's data block.
 fn as_in_prompt(name: &str) -> String {
     let json = json!(name).to_string();
-    let inner = json.trim_matches('"').to_owned();
+    let inner = json.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')).unwrap_or(&json);
     inner.replace('<', "\\u003c").replace('>', "\\u003e").replace('&', "\\u0026")
 }
