@@ -12,7 +12,7 @@ use crate::cache::{self, Key};
 use crate::catalogue::Product;
 use crate::condition::{Scope, Truth};
 use crate::config::Limits;
-use crate::guardrail::{Approved, Draft, Ground, Mode, approve};
+use crate::guardrail::{Approved, Draft, Ground, Mode, approve, facts_hash};
 use crate::policy::Policy;
 use crate::prompt::{Chosen, Placement};
 use crate::segment::{self, Outcome, Shaped};
@@ -45,6 +45,8 @@ pub struct Case<'a> {
     pub priority: Priority,
     /// The trace that the request is part of.
     pub trace_id: Option<&'a str>,
+    /// The facts that support claims, where that is not all of them.
+    pub(super) trusted: Option<Arc<Map<String, Value>>>,
     consent: bool,
     user_id: Option<&'a str>,
     user_given: bool,
@@ -114,10 +116,12 @@ impl<'a> Case<'a> {
             now,
             priority: request.priority,
             trace_id: request.trace_id.as_deref(),
+            trusted: None,
             consent: request.personalisation,
             user_id: request.user_id.as_deref(),
             user_given: !request.user.is_empty(),
         };
+        case.trusted = segments.attributes.trusted(case.facts()).map(Arc::new);
         let mut outcomes = segments.explain(&case.scope());
         if let Some(first) = outcomes.iter().position(|outcome| outcome.outcome == Truth::True) {
             outcomes.truncate(first + 1);
@@ -144,9 +148,13 @@ impl<'a> Case<'a> {
 
     /// What copy in this locale is judged against.
     pub fn ground<'g>(&'g self, locale: &'g Locale) -> Ground<'g> {
+        let (facts, facts_hash) = match &self.trusted {
+            Some(trusted) => (trusted.as_ref(), facts_hash(trusted)),
+            None => (self.facts(), self.product.as_ref().map(|product| product.hash).unwrap_or_default()),
+        };
         Ground {
-            facts: self.facts(),
-            facts_hash: self.product.as_ref().map(|product| product.hash).unwrap_or_default(),
+            facts,
+            facts_hash,
             context: self.context,
             placement: Some(self.placement.id.as_str()),
             locale: Some(locale),

@@ -15,7 +15,9 @@ use crate::audit::{GenerationPayload, GenerationRecord, Outcome};
 use crate::cache::{Flight, Kept, Key, Refused};
 use crate::catalogue::Product;
 use crate::generate::{Attempt, Failure, Place};
-use crate::guardrail::{Action, Approved, Draft, Finding, Ground, Judgement, Kind, Level, Verdict, approve};
+use crate::guardrail::{
+    Action, Approved, Draft, Finding, Ground, Judgement, Kind, Level, Verdict, approve, facts_hash,
+};
 use crate::policy::Policy;
 use crate::prompt::{Chosen, Message, Placement, Prompt, Role};
 use crate::words::{Locale, Micros, Reason, SegmentId, TemplateId, new_id};
@@ -41,6 +43,8 @@ struct Job {
     template: TemplateId,
     locale: Locale,
     product: Arc<Product>,
+    /// The facts that support claims, where that is not all of them.
+    trusted: Option<Arc<Map<String, Value>>>,
     context: Map<String, Value>,
     inputs: Map<String, Value>,
     prompt: Prompt,
@@ -98,6 +102,7 @@ impl Job {
             segment: case.segment.clone(),
             template: chosen.template.id.clone(),
             locale: chosen.locale.clone(),
+            trusted: case.trusted.clone(),
             context: case.context.clone(),
             inputs: question.inputs,
             prompt,
@@ -110,9 +115,13 @@ impl Job {
     }
 
     fn ground<'g>(&'g self, nothing: &'g Map<String, Value>, at: Timestamp) -> Ground<'g> {
+        let (facts, facts_hash) = match &self.trusted {
+            Some(trusted) => (trusted.as_ref(), facts_hash(trusted)),
+            None => (self.product.facts.as_object().unwrap_or(nothing), self.product.hash),
+        };
         Ground {
-            facts: self.product.facts.as_object().unwrap_or(nothing),
-            facts_hash: self.product.hash,
+            facts,
+            facts_hash,
             context: &self.context,
             placement: Some(self.placement.id.as_str()),
             locale: Some(&self.locale),

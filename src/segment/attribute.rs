@@ -80,6 +80,18 @@ impl Attributes {
         })
     }
 
+    /// Facts without those whose text comes from the public; `None` when nothing is taken away. Public text may be prompted and supports no claim.
+    pub fn trusted(&self, facts: &Map<String, Value>) -> Option<Map<String, Value>> {
+        let public = self.0.iter().filter(|declared| declared.public_trust);
+        let names: Vec<&str> = public.filter_map(|declared| declared.path.strip_prefix("product.")).collect();
+        if !names.iter().any(|name| crate::condition::look_up(facts, name).is_some()) {
+            return None;
+        }
+        let mut trusted = facts.clone();
+        names.iter().for_each(|name| take(&mut trusted, name));
+        Some(trusted)
+    }
+
     /// All declarations, in the order written.
     pub fn iter(&self) -> impl Iterator<Item = &Declared> {
         self.0.iter()
@@ -121,6 +133,18 @@ pub(crate) fn put(map: &mut Map<String, Value>, path: &str, value: Value) {
                 put(inner, rest, value);
             }
         }
+    }
+}
+
+/// Takes the value at a dotted path away, found as [`crate::condition::look_up`] finds it.
+fn take(map: &mut Map<String, Value>, path: &str) {
+    if map.remove(path).is_some() {
+        return;
+    }
+    if let Some((key, rest)) = path.split_once('.')
+        && let Some(Value::Object(inner)) = map.get_mut(key)
+    {
+        take(inner, rest);
     }
 }
 
@@ -182,5 +206,41 @@ impl Type {
             Self::Map => "a map",
             Self::Date => "a date",
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn public(path: &str) -> Attributes {
+        let kind = Type::List;
+        let values = Vec::new();
+        Attributes(vec![Declared {
+            path: path.into(),
+            kind,
+            class: Class::Plain,
+            values,
+            max_age: None,
+            public_trust: true,
+        }])
+    }
+
+    #[test]
+    fn public_text_supports_nothing() {
+        let facts = json!({"name": "Kettle", "reviews": ["Boils 9 litres"], "more": {"questions": ["7?"], "volume": 1}});
+        let facts = facts.as_object().unwrap();
+        let trusted = |path| public(path).trusted(facts).map(Value::Object);
+        assert_eq!(
+            trusted("product.reviews"),
+            Some(json!({"name": "Kettle", "more": {"questions": ["7?"], "volume": 1}}))
+        );
+        assert_eq!(
+            trusted("product.more.questions"),
+            Some(json!({"name": "Kettle", "reviews": ["Boils 9 litres"], "more": {"volume": 1}}))
+        );
+        assert_eq!(trusted("product.brand"), None);
     }
 }
