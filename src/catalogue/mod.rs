@@ -9,6 +9,7 @@ pub use lookup::{Catalogue, look_up};
 
 use serde_json::Value;
 
+use crate::guardrail::facts_hash;
 use crate::store::{Store, StoreError, products};
 
 /// The most characters a product's id may have.
@@ -21,7 +22,7 @@ pub struct Product {
     pub id: String,
     /// The facts: always an object with a `name` that is not empty.
     pub facts: Value,
-    /// BLAKE3 over the facts as JSON, in the order given: equal hashes mean equal facts.
+    /// The hash of the facts, whatever their order, as [`crate::guardrail::facts_hash`] makes it.
     pub hash: [u8; 32],
 }
 
@@ -37,8 +38,7 @@ impl Product {
     }
 
     fn new(id: String, facts: Value) -> Self {
-        // Facts in another order hash differently, which costs one more judgement and nothing else.
-        let hash = *blake3::hash(facts.to_string().as_bytes()).as_bytes();
+        let hash = facts.as_object().map(facts_hash).unwrap_or_default();
         Self { id, facts, hash }
     }
 }

@@ -120,20 +120,3 @@ fn over_whole_catalogues_it_states_no_figure_that_the_facts_do_not_and_boasts_of
         assert_eq!(different.len(), products.len() * 2, "no two read the same");
     }
 }
-
-/// For reading with one's own eyes: `cargo test --lib simulate -- --ignored --nocapture`.
-#[test]
-#[ignore = "prints copy for people to read"]
-fn show_some() {
-    for file in ["catalogue_icecat_2000.jsonl", "catalogue_luma.jsonl", "contoso_products_20.jsonl"] {
-        let products = catalogue(file);
-        for (product, language) in
-            products.iter().step_by(products.len().max(15) / 15).zip(["en", "en", "de"].iter().cycle())
-        {
-            eprintln!(
-                "{language}: {}",
-                write(1, &turns(&format!("Language: {language}\n{}", block(product))))
-            );
-        }
-    }
-}
