@@ -52,7 +52,8 @@ pub(super) fn payload(n: u64) -> GenerationPayload {
 pub(super) fn serve(n: u64) -> ServeRecord {
     ServeRecord {
         id: id(1_000_000 + n),
-        at: at(n as i64),
+        // Clocks tell nanoseconds, tables keep microseconds.
+        at: at(n as i64) + jiff::SignedDuration::from_nanos(789),
         placement: PlacementId::new("why-this"),
         segment: SegmentId::new(DEFAULT_SEGMENT),
         conditions: json!({}),

@@ -117,7 +117,7 @@ async fn a_failing_log_says_so_and_recovers_by_itself() {
     assert_eq!((report.fault, report.generations, report.serves), (None, 2, 4));
     let gaps = values(&held.store, "gap").await;
     assert_eq!((gaps.len(), &gaps[0]["count"]), (1, &6.into()));
-    assert_eq!(gaps[0]["from"], at(5).to_string(), "the first serve that was lost");
+    assert_eq!(gaps[0]["from"], serve(5).at.to_string(), "the first serve that was lost");
     assert_eq!(gaps[0]["to"], at(100).to_string());
 }
 

@@ -209,7 +209,7 @@ impl Check {
             }
             self.report.serves += 1;
         }
-        if last == Some(entry.at) { Ok(()) } else { Err(wrong_time(entry)) }
+        if last.is_some_and(|last| is_of(entry, last)) { Ok(()) } else { Err(wrong_time(entry)) }
     }
 
     fn record(&mut self, beside: &EntryBeside) -> Result<(), Fault> {
@@ -229,8 +229,7 @@ impl Check {
         if entry.kind != kind {
             return Err(wrong_kind(entry));
         }
-        // Tables keep microseconds, records more.
-        if entry.at.as_microsecond() != at.as_microsecond() {
+        if !is_of(entry, at) {
             return Err(wrong_time(entry));
         }
         Ok(())
@@ -271,6 +270,11 @@ fn fault(seq: i64, what: FaultKind, explanation: String) -> Fault {
 fn wrong_kind(entry: &Entry) -> Fault {
     let explanation = format!("entry {} is not of the kind `{}` that its row says", entry.seq, entry.kind);
     fault(entry.seq, FaultKind::Index, explanation)
+}
+
+/// Whether a row says the time of its record: tables keep microseconds, records more.
+fn is_of(entry: &Entry, at: jiff::Timestamp) -> bool {
+    entry.at.as_microsecond() == at.as_microsecond()
 }
 
 fn wrong_time(entry: &Entry) -> Fault {
