@@ -18,9 +18,11 @@ pub(super) enum Audit {
 }
 
 #[derive(Debug, Args)]
-#[command(after_help = "Example:\n  copyrail audit verify --expect-head \"$(cat yesterday.head)\"\n\n\
-    Finds any change, gap or reordering. Records cut off at the end are found only with a head that was kept elsewhere:\n\
-    keep the one that this command prints.")]
+#[command(
+    before_help = "Example:\n  copyrail audit verify --expect-head \"$(cat yesterday.head)\"",
+    after_help = "Finds any change, gap or reordering. Records cut off at the end are found only with a head that was kept elsewhere: \
+    keep the one that this command prints."
+)]
 pub(super) struct Verify {
     /// A head kept elsewhere, which must still be in the chain
     #[arg(long, value_name = "HASH")]
@@ -33,7 +35,7 @@ pub(super) struct Verify {
 }
 
 #[derive(Debug, Args)]
-#[command(after_help = "Example:\n  copyrail audit show 0192f3c1-7a2b-7c3d-8e4f-5a6b7c8d9e0f")]
+#[command(before_help = "Example:\n  copyrail audit show 0192f3c1-7a2b-7c3d-8e4f-5a6b7c8d9e0f")]
 pub(super) struct Show {
     /// The generation's id
     id: Uuid,

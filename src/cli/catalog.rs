@@ -18,9 +18,11 @@ pub(super) enum Catalog {
 }
 
 #[derive(Debug, Args)]
-#[command(after_help = "Example:\n  copyrail catalog import config/sample-catalogue.jsonl\n\n\
-    Replaces the whole catalogue at once, or, when any line is faulty, not at all. A running service uses the new one\n\
-    within two seconds.")]
+#[command(
+    before_help = "Example:\n  copyrail catalog import config/sample-catalogue.jsonl",
+    after_help = "Replaces the whole catalogue at once, or, when any line is faulty, not at all. A running service uses the new one \
+    within two seconds."
+)]
 pub(super) struct Import {
     /// The file
     #[arg(value_name = "FILE.jsonl")]

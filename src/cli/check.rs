@@ -13,8 +13,10 @@ use crate::diagnostic::Severity;
 use crate::policy::{self, Report};
 
 #[derive(Debug, Args)]
-#[command(after_help = "Example:\n  copyrail check --as-of 2027-01-01\n\n\
-    Exit 0 when the files would be put in force, 1 when they would be refused.")]
+#[command(
+    before_help = "Example:\n  copyrail check --as-of 2027-01-01",
+    after_help = "Exit 0 when the files would be put in force, 1 when they would be refused."
+)]
 pub(super) struct Check {
     /// The folder that holds guardrails/, prompts/ and config/
     #[arg(value_name = "DIR", default_value = ".")]

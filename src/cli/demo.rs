@@ -21,9 +21,11 @@ use crate::telemetry;
 use story::{Scene, Told};
 
 #[derive(Debug, Args)]
-#[command(after_help = "Example:\n  copyrail demo --once\n\n\
-    Takes the shop in the working directory (config/, prompts/, guardrails/), or the one built in. Everything it writes\n\
-    goes into a fresh folder that is gone afterwards; it listens on a free port of loopback.")]
+#[command(
+    before_help = "Example:\n  copyrail demo --once",
+    after_help = "Takes the shop in the working directory (config/, prompts/, guardrails/), or the one built in. Everything it writes \
+    goes into a fresh folder that is gone afterwards; it listens on a free port of loopback."
+)]
 pub(super) struct Demo {
     /// A catalogue of your own: JSON Lines with `id` or `product_id`, and `name`
     #[arg(long, value_name = "F")]

@@ -21,8 +21,10 @@ pub(super) enum Keys {
 }
 
 #[derive(Debug, Args)]
-#[command(after_help = "Example:\n  copyrail keys new --role serve --name checkout-pages\n\n\
-    The key stands alone on standard output, so it can go straight into a file or a variable. The store keeps its hash.")]
+#[command(
+    before_help = "Example:\n  copyrail keys new --role serve --name checkout-pages",
+    after_help = "The key stands alone on standard output, so it can go straight into a file or a variable. The store keeps its hash."
+)]
 pub(super) struct New {
     /// What it may be used for: serve, review, compliance, admin or publishable
     #[arg(long, value_name = "R")]
@@ -41,7 +43,7 @@ pub(super) struct New {
 }
 
 #[derive(Debug, Args)]
-#[command(after_help = "Example:\n  copyrail keys list --format json")]
+#[command(before_help = "Example:\n  copyrail keys list --format json")]
 pub(super) struct List {
     /// How to write it
     #[arg(long, value_enum, default_value_t)]
@@ -51,7 +53,7 @@ pub(super) struct List {
 }
 
 #[derive(Debug, Args)]
-#[command(after_help = "Example:\n  copyrail keys revoke k3fj9x2m4q7a")]
+#[command(before_help = "Example:\n  copyrail keys revoke k3fj9x2m4q7a")]
 pub(super) struct Revoke {
     /// The key's id, as `keys list` shows it
     id: String,

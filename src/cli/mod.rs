@@ -31,7 +31,8 @@ use crate::diagnostic::Diagnostic;
     version,
     max_term_width = 100,
     arg_required_else_help = true,
-    after_help = "Begin with `copyrail demo --once`: the whole service on a simulated LLM, shown and gone in seconds."
+    before_help = "Example:\n  copyrail demo --once",
+    after_help = "The example shows the whole service on a simulated LLM and is gone in seconds."
 )]
 struct Cli {
     #[command(subcommand)]
@@ -74,10 +75,9 @@ struct ConfigArgs {
 /// How results are written.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 enum Format {
-    /// For people.
+    // The words speak for themselves; a sentence on each would make every help text twice as long.
     #[default]
     Text,
-    /// For programs.
     Json,
 }
 

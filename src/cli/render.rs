@@ -18,9 +18,9 @@ use crate::words::{PlacementId, Tier};
 
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Example:\n  copyrail render --placement why-this --product '{\"name\": \"Lumo lamp\"}' \\\n    \
-    --attributes '{\"user\": {\"orders_90d\": 2}, \"context\": {\"locale\": \"de\"}}'\n\n\
-    Calls no model and records nothing. The user counts as having agreed to personalisation."
+    before_help = "Example:\n  copyrail render --placement why-this --product '{\"name\": \"Lumo lamp\"}' \\\n    \
+    --attributes '{\"user\": {\"orders_90d\": 2}, \"context\": {\"locale\": \"de\"}}'",
+    after_help = "Calls no model and records nothing. The user counts as having agreed to personalisation."
 )]
 pub(super) struct Render {
     /// The placement

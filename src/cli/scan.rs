@@ -20,9 +20,9 @@ const MAX_LINE: u64 = 1024 * 1024;
 
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Example:\n  copyrail scan texts.jsonl --only compliance.no-guarantees > findings.jsonl\n\n\
-    Each line in: {\"id\", \"text\", \"facts\"?, \"locale\"?, \"placement\"?, \"attributes\"?}\n\
-    Each line out, in order: {\"id\", \"verdict\", \"text\"?, \"findings\"}. A line that is no such object is answered\n\
+    before_help = "Example:\n  copyrail scan texts.jsonl --only compliance.no-promises > findings.jsonl",
+    after_help = "Each line in: {\"id\", \"text\", \"facts\"?, \"locale\"?, \"placement\"?, \"attributes\"?}\n\
+    Each line out, in order: {\"id\", \"verdict\", \"text\"?, \"findings\"}. A line that is no such object is answered \
     with {\"id\": null, \"error\", \"line\"}, the others are judged all the same, and the exit code is 1."
 )]
 pub(super) struct Scan {

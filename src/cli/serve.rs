@@ -9,8 +9,10 @@ use crate::app::{App, StartError};
 use crate::telemetry;
 
 #[derive(Debug, Args)]
-#[command(after_help = "Example:\n  OPENAI_BASE_URL=http://127.0.0.1:9100/v1 copyrail serve\n\n\
-    Stops in order on SIGTERM or Ctrl-C: requests are finished, generations given ten seconds, the log flushed.")]
+#[command(
+    before_help = "Example:\n  OPENAI_BASE_URL=http://127.0.0.1:9100/v1 copyrail serve",
+    after_help = "Stops in order on SIGTERM or Ctrl-C: requests are finished, generations given ten seconds, the log flushed."
+)]
 pub(super) struct Serve {
     #[command(flatten)]
     config: ConfigArgs,

@@ -9,7 +9,7 @@ use super::{Failure, Shell, serve};
 use crate::simulate::{self, Script};
 
 #[derive(Debug, Args)]
-#[command(after_help = format!("Example:\n  copyrail simulate-llm --port 9100 --script faults.json\n\n{}", simulate::SCRIPT))]
+#[command(before_help = "Example:\n  copyrail simulate-llm --port 9100 --script faults.json", after_help = simulate::SCRIPT)]
 pub(super) struct SimulateLlm {
     /// The port on loopback; 0 takes any that is free
     #[arg(long, value_name = "N", default_value_t = 9100)]

@@ -9,8 +9,8 @@ use serde::Deserialize;
 use thiserror::Error;
 
 /// How to write a script, for `--help`.
-pub const SCRIPT: &str = r#"A script is a JSON list of steps. For each call the first step that matches, and has times left, is done;
-without one the call is answered with copy.
+pub const SCRIPT: &str = r#"A script is a JSON list of steps. For each call the first step that matches and has times left
+is done; without one the call is answered with copy.
 
   [{"when": {"contains": "Hoodie", "call": 3, "every": 2}, "times": 1, "do": {"status": 500}}]
 

@@ -71,7 +71,7 @@ pub(super) fn scene(out: &Output, scene: &Scene, told: &Told) -> Result<(), Fail
     ))?)
 }
 
-/// The text that was not shown, with what the guardrail found underlined.
+/// The text that was not shown, and what the guardrail found in it.
 fn rejected(out: &Output, generation: &Value) -> Result<(), Failure> {
     let raw = at(generation, "/payload/raw_texts")
         .as_array()
@@ -87,12 +87,12 @@ fn rejected(out: &Output, generation: &Value) -> Result<(), Failure> {
             continue;
         }
         let text = |value: &Value| safe(value.as_str().unwrap_or_default());
-        let rule = out.paint(Paint::Bad, &format!("not shown: {}", text(at(finding, "/rule"))));
-        out.line(&format!(
-            "    {rule} found “{}”. {}",
-            text(at(matched, "/match")),
-            text(at(matched, "/message"))
-        ))?;
+        let rule =
+            format!("not shown: {} found “{}”.", text(at(finding, "/rule")), text(at(matched, "/match")));
+        out.line(&format!("    {}", out.paint(Paint::Bad, &rule)))?;
+        for line in wrapped(&text(at(matched, "/message"))) {
+            out.line(&format!("    {line}"))?;
+        }
     }
     Ok(())
 }
