@@ -10,6 +10,7 @@ mod request;
 mod response;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::time::Instant;
 
@@ -29,6 +30,9 @@ use crate::prompt::Chosen;
 use crate::words::{Reason, Source, Tier};
 use generation::Declined;
 use response::Served;
+
+/// How long the catalogue may be asked, even by a request that does not wait.
+const GRACE: Duration = Duration::from_millis(5);
 
 /// What the pipeline stands on. Everything in it can be shared by all requests.
 pub struct Parts {
@@ -60,10 +64,13 @@ pub type Landed = Result<Arc<Kept>, Reason>;
 /// Answers one request, always, within its deadline; records the answer.
 pub async fn answer(parts: &Arc<Parts>, policy: &Arc<Policy>, request: Request) -> Option<Answer> {
     let placement = policy.copy.prompts.placement(request.placement.as_str())?;
-    let product = request.facts(&parts.catalogue).await;
+    let deadline = request.received + request.patience(placement, &parts.limits);
+    // A store that hangs must not hold the page up either; one that works answers within this grace.
+    let facts =
+        tokio::time::timeout_at(deadline.max(request.received + GRACE), request.facts(&parts.catalogue));
+    let product = facts.await.unwrap_or(Err(Reason::Deadline));
     let now = (parts.now)();
     let case = Case::of(policy, placement, &request, product, now);
-    let deadline = request.received + case.deadline(&parts.limits, request.deadline);
     let mut served = best(parts, &case, deadline, request.may_generate).await;
     if request.accept.is_some_and(|accept| served.tier < accept) {
         // The caller would rather wait: nothing is shown, and the record says so.

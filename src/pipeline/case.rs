@@ -1,7 +1,6 @@
 //! One request laid out: who and what it is about, and what the policy says of it. Pure: no cache, no model, no log.
 
 use std::sync::{Arc, LazyLock};
-use std::time::Duration;
 
 use jiff::Timestamp;
 use serde::Serialize;
@@ -11,7 +10,6 @@ use super::{Parts, Priority, Request};
 use crate::cache::{self, Key};
 use crate::catalogue::Product;
 use crate::condition::{Scope, Truth};
-use crate::config::Limits;
 use crate::guardrail::{Approved, Draft, Ground, Mode, approve, facts_hash};
 use crate::policy::Policy;
 use crate::prompt::{Chosen, Placement};
@@ -177,11 +175,6 @@ impl<'a> Case<'a> {
             &self.locale,
             tier.max(Tier::Segment),
         )
-    }
-
-    /// How long this request waits: what it says, else its placement, else the settings; never above the maximum.
-    pub fn deadline(&self, limits: &Limits, asked: Option<Duration>) -> Duration {
-        asked.or(self.placement.deadline).unwrap_or(limits.deadline).min(limits.max_deadline)
     }
 
     /// How far copy may go: the placement's mode, compliance's ceilings, the rollout, consent.

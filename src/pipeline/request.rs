@@ -8,6 +8,8 @@ use serde_json::{Map, Value};
 use tokio::time::Instant;
 
 use crate::catalogue::{Catalogue, Product};
+use crate::config::Limits;
+use crate::prompt::Placement;
 use crate::words::{PlacementId, Reason, Tier};
 
 /// A request for one blurb.
@@ -70,6 +72,11 @@ impl ProductRef {
 }
 
 impl Request {
+    /// How long it waits: what it says, else its placement, else the settings; never above the maximum.
+    pub fn patience(&self, placement: &Placement, limits: &Limits) -> Duration {
+        self.deadline.or(placement.deadline).unwrap_or(limits.deadline).min(limits.max_deadline)
+    }
+
     /// The product's facts, or why there are none.
     ///
     /// # Errors
