@@ -179,6 +179,7 @@ impl Shared {
     }
 
     /// Looks at the files now: what the once-a-second task does.
+    #[expect(clippy::disallowed_methods, reason = "this is the one place that looks")]
     pub async fn look_at_files(&self, sources: Result<Sources, Vec<Diagnostic>>) {
         let now = (self.parts.now)();
         for edit in self.desk.look(sources, now) {
