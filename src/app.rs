@@ -16,10 +16,10 @@ use tokio::sync::watch;
 use crate::audit::{self, Clock, PolicyRecord, Recorder, UserKey, search};
 use crate::cache::{Flights, Memory};
 use crate::catalogue::Catalogue;
-use crate::config::{OutputSetting, ProviderSettings, Settings};
+use crate::config::Settings;
 use crate::diagnostic::Diagnostic;
 use crate::document::Files;
-use crate::generate::{Budget, Gate, Generator, Output, Price, Provider, ProviderKind, TokenLimitField};
+use crate::generate::{Budget, Gate, Generator};
 use crate::http;
 use crate::pipeline::Parts;
 use crate::policy::{Desk, Edit, Set, Sources};
@@ -297,30 +297,6 @@ async fn generator(settings: &Settings, store: &Store, now: Timestamp) -> anyhow
     // What was spent before a restart is spent.
     let spent = search::spent_since(store, midnight).await?;
     let budget = Budget::new(settings.budget_per_day.map(Micros::from_units), spent, today);
-    let providers = settings.providers.iter().map(provider).collect();
+    let providers = settings.providers.clone();
     Ok(Some(Generator::new(providers, budget)?))
-}
-
-fn provider(settings: &ProviderSettings) -> Provider {
-    Provider {
-        name: settings.name.clone(),
-        kind: if settings.azure { ProviderKind::Azure } else { ProviderKind::OpenAi },
-        base_url: settings.base_url.clone(),
-        api_key: settings.api_key.clone(),
-        model: settings.model.clone(),
-        connect_timeout: settings.connect_timeout,
-        timeout: settings.timeout,
-        retries: settings.retries,
-        token_limit_field: if settings.old_token_limit_field {
-            TokenLimitField::MaxTokens
-        } else {
-            TokenLimitField::MaxCompletionTokens
-        },
-        output: match settings.output {
-            OutputSetting::Text => Output::Text,
-            OutputSetting::JsonSchema => Output::JsonSchema,
-            OutputSetting::JsonObject => Output::JsonObject,
-        },
-        price: settings.price.map(|[input, cached_input, output]| Price { input, cached_input, output }),
-    }
 }

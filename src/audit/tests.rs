@@ -196,7 +196,10 @@ fn any_change_of_the_chain_is_found() {
         Changed,
         "was changed",
     );
-    check("UPDATE chain SET hash = replace(hash, '0', '1') WHERE seq = 1", Some(1), Changed, "was changed");
+    // Whatever its first digit is, it becomes another.
+    let digit = "CASE substr(hash, 1, 1) WHEN '0' THEN '1' ELSE '0' END || substr(hash, 2)";
+    let tampered = format!("UPDATE chain SET hash = {digit} WHERE seq = 1");
+    check(&tampered, Some(1), Changed, "was changed");
     check("DELETE FROM chain WHERE seq = 3", Some(4), Missing, "entry 3 is missing");
     check("DELETE FROM chain WHERE seq <= 2", Some(3), Missing, "entries 1 to 2 are missing");
     check(

@@ -2,6 +2,7 @@
 //!
 //! The environment comes as a function, so tests never touch the process's own. Knows nothing of what settings do.
 
+mod provider;
 mod read;
 mod toml_node;
 
@@ -10,8 +11,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use jiff::tz::TimeZone;
-use secrecy::SecretString;
 
+pub use provider::{Output, Price, Provider, ProviderKind, TokenLimitField};
 pub use read::load;
 
 /// The commented default file: the reference of every setting.
@@ -35,7 +36,7 @@ pub struct Settings {
     /// Bounds on time and work.
     pub limits: Limits,
     /// LLM providers, in the order they are tried.
-    pub providers: Vec<ProviderSettings>,
+    pub providers: Vec<Provider>,
     /// What may be spent in one UTC day, in the currency of the prices.
     pub budget_per_day: Option<f64>,
 }
@@ -68,42 +69,4 @@ pub struct Limits {
     pub concurrency: usize,
     /// How many may wait for their turn.
     pub queue: usize,
-}
-
-/// One LLM provider.
-#[derive(Clone, Debug)]
-pub struct ProviderSettings {
-    /// What records call it.
-    pub name: String,
-    /// `openai` or `azure`.
-    pub azure: bool,
-    /// The address below which `/chat/completions` stands.
-    pub base_url: String,
-    /// The key; none for servers that need none.
-    pub api_key: Option<SecretString>,
-    /// The model, or Azure's deployment.
-    pub model: String,
-    /// How long connecting may take.
-    pub connect_timeout: Duration,
-    /// How long one call may take.
-    pub timeout: Duration,
-    /// How often a failed call is tried again.
-    pub retries: u32,
-    /// The field that caps an answer's tokens is `max_tokens`, as older servers know it.
-    pub old_token_limit_field: bool,
-    /// How answers are asked for.
-    pub output: OutputSetting,
-    /// Prices per million tokens: input, cached input, output.
-    pub price: Option<[f64; 3]>,
-}
-
-/// How answers are asked for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum OutputSetting {
-    /// As plain text.
-    Text,
-    /// As JSON of a schema.
-    JsonSchema,
-    /// As a JSON object.
-    JsonObject,
 }

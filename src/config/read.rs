@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use jiff::tz::TimeZone;
 
-use super::{Limits, OutputSetting, PolicySettings, ProviderSettings, REFERENCE, Settings, toml_node};
+use super::{Limits, PolicySettings, REFERENCE, Settings, provider, toml_node};
 use crate::diagnostic::{Diagnostic, Position, Span};
-use crate::document::{self, Faults, Fields, Key, Kind, Node, list, one_of};
+use crate::document::{self, Faults, Fields, Key, Kind, Node, list};
 
 const PREFIX: &str = "COPYRAIL__";
 
@@ -115,7 +115,7 @@ fn read(root: &Node, environment: &BTreeMap<String, String>, faults: &Faults) ->
     let llm = section(&mut fields, "llm", faults, |fields| {
         let providers = fields.take("providers").map(|node| list(node, faults)).unwrap_or_default();
         let providers: Vec<_> =
-            providers.iter().filter_map(|node| provider(node, environment, faults)).collect();
+            providers.iter().filter_map(|node| provider::read(node, environment, faults)).collect();
         let budget = section(fields, "budget", faults, |fields| {
             fields.take("per_day").and_then(|node| document::number(node, faults)).filter(|n| *n >= 0.0)
         });
@@ -131,7 +131,7 @@ fn read(root: &Node, environment: &BTreeMap<String, String>, faults: &Faults) ->
     fields.finish(faults);
     let (mut providers, budget_per_day) = llm.unwrap_or_default();
     if providers.is_empty() {
-        providers.extend(provider_from_environment(environment));
+        providers.extend(provider::from_environment(environment));
     }
     Some(Settings {
         listen: listen?,
@@ -150,7 +150,8 @@ fn scheme(url: &str) -> &str {
     url.split(':').next().unwrap_or_default()
 }
 
-fn section<'n, T>(
+/// Reads a section of a map, and holds it to the keys that were taken.
+pub(super) fn section<'n, T>(
     fields: &mut Fields<'n>,
     key: &'static str,
     faults: &Faults,
@@ -244,100 +245,6 @@ fn bytes(node: &Node, faults: &Faults) -> Option<u64> {
     bytes
 }
 
-fn provider(
-    node: &Node,
-    environment: &BTreeMap<String, String>,
-    faults: &Faults,
-) -> Option<ProviderSettings> {
-    let mut fields = Fields::of(node, "a provider", faults)?;
-    let name = fields.require_text("name", "write `name = \"primary\"`", faults);
-    let azure =
-        fields.take("kind").and_then(|node| one_of(node, &[("openai", false), ("azure", true)], faults));
-    let url_node = fields.require("base_url", "write `base_url = \"https://api.openai.com/v1\"`", faults);
-    let base_url = url_node.and_then(|node| document::text(node, faults));
-    if let (Some(node), Some(url)) = (url_node, &base_url)
-        && !(url.starts_with("https://") || url.starts_with("http://"))
-    {
-        faults.error_with_help(
-            node.span,
-            "a provider's address begins with https:// or http://",
-            "write the whole address",
-        );
-    }
-    let key_node = fields.take("api_key_env");
-    let key_name = key_node.and_then(|node| document::text(node, faults));
-    if let (Some(node), Some(name)) = (key_node, &key_name)
-        && environment.get(name).is_none_or(String::is_empty)
-    {
-        faults.error_with_help(
-            node.span,
-            format!("the variable {name} is not set"),
-            format!("set {name} to the provider's key"),
-        );
-    }
-    let model = fields.require_text("model", "write `model = \"gpt-4.1-mini\"`", faults);
-    let mut duration = |key| fields.take(key).and_then(|node| document::duration(node, faults));
-    let (connect_timeout, timeout) = (duration("connect_timeout"), duration("timeout"));
-    let retries = fields.take("retries").and_then(|node| document::count(node, faults)).unwrap_or(2);
-    const FIELDS: &[(&str, bool)] = &[("max_completion_tokens", false), ("max_tokens", true)];
-    let old_field = fields.take("token_limit_field").and_then(|node| one_of(node, FIELDS, faults));
-    const OUTPUTS: &[(&str, OutputSetting)] = &[
-        ("text", OutputSetting::Text),
-        ("json_schema", OutputSetting::JsonSchema),
-        ("json_object", OutputSetting::JsonObject),
-    ];
-    let output = fields.take("output").and_then(|node| one_of(node, OUTPUTS, faults));
-    let price = section(&mut fields, "price_per_million", faults, |fields| {
-        let mut price =
-            |key| fields.take(key).and_then(|node| document::number(node, faults)).filter(|n| *n >= 0.0);
-        let (input, cached, output) = (price("input"), price("cached_input"), price("output"));
-        Some([input?, cached.or(input)?, output?])
-    });
-    if let Some(None) = price {
-        faults.error_with_help(
-            fields.span(),
-            "the prices are not whole",
-            "give `input` and `output`, per million tokens",
-        );
-    }
-    fields.finish(faults);
-    Some(ProviderSettings {
-        name: name?,
-        azure: azure.unwrap_or(false),
-        base_url: base_url?,
-        api_key: key_name.and_then(|name| environment.get(&name)).map(|key| key.clone().into()),
-        model: model?,
-        connect_timeout: connect_timeout.unwrap_or(Duration::from_secs(1)),
-        timeout: timeout.unwrap_or(Duration::from_secs(8)),
-        retries: u32::try_from(retries.min(10)).unwrap_or(10),
-        old_token_limit_field: old_field.unwrap_or(false),
-        output: output.unwrap_or(OutputSetting::Text),
-        price: price.flatten(),
-    })
-}
-
-/// The provider that the usual variables describe, when any of them is set.
-fn provider_from_environment(environment: &BTreeMap<String, String>) -> Option<ProviderSettings> {
-    let get = |name: &str| environment.get(name).filter(|value| !value.is_empty());
-    let (base_url, key) = (get("OPENAI_BASE_URL"), get("OPENAI_API_KEY"));
-    if base_url.is_none() && key.is_none() {
-        return None;
-    }
-    Some(ProviderSettings {
-        name: "openai".into(),
-        azure: false,
-        base_url: base_url.map_or("https://api.openai.com/v1", String::as_str).trim_end_matches('/').into(),
-        api_key: key.map(|key| key.clone().into()),
-        model: get("OPENAI_MODEL").map_or("gpt-4.1-mini", String::as_str).into(),
-        connect_timeout: Duration::from_secs(1),
-        timeout: Duration::from_secs(8),
-        retries: 2,
-        old_token_limit_field: false,
-        output: OutputSetting::Text,
-        price: None,
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -395,7 +302,10 @@ mod tests {
             load(Some(("c.toml", &shown)), &environment(&[("OPENAI_API_KEY", "sk-secret")]));
         assert_eq!(faults, []);
         let settings = settings.unwrap();
-        assert_eq!(settings.providers[0].price, Some([0.40, 0.10, 1.60]));
+        assert_eq!(
+            settings.providers[0].price,
+            Some(crate::config::Price { input: 0.40, cached_input: 0.10, output: 1.60 })
+        );
         assert!(!format!("{settings:?}").contains("sk-secret"));
     }
 

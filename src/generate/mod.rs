@@ -17,9 +17,9 @@ mod write;
 #[cfg(test)]
 mod tests;
 
+pub use crate::config::{Output, Price, Provider, ProviderKind, TokenLimitField};
 pub use crate::prompt::{DEFAULT_MAX_TOKENS, Message, Parameters, Prompt, Role};
 pub use attempt::{Attempt, Failure, Usage, Written};
 pub use budget::{Budget, Reservation};
 pub use gate::{Gate, Permit, Place};
-pub use provider::{Output, Price, Provider, ProviderKind, TokenLimitField};
 pub use write::{GenerateError, Generator};
