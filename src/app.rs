@@ -27,7 +27,7 @@ use crate::store::keys::KeyRow;
 use crate::store::{Access, Store, keys, policies};
 use crate::words::{Micros, Revision};
 
-/// How long running generations may go on after the last request of a shutdown.
+/// How long requests, and after them generations, may go on in a shutdown.
 const DRAIN: Duration = Duration::from_secs(10);
 
 /// The wall clock: the one place where it is read.
@@ -148,11 +148,15 @@ impl App {
         Ok(Self { address, shared, stop, served })
     }
 
-    /// Stops in order: unready, requests finished, generations given ten seconds, the log flushed.
+    /// Stops in order: unready, requests and then generations given ten seconds each, the log flushed.
     pub async fn stop(self) {
         self.shared.stopping.store(true, Ordering::SeqCst);
         self.stop.send_replace(true);
-        let _ = self.served.await;
+        let mut served = self.served;
+        if tokio::time::timeout(DRAIN, &mut served).await.is_err() {
+            tracing::warn!("requests that did not end were cut off at shutdown");
+            served.abort();
+        }
         let parts = &self.shared.parts;
         let drained = async {
             while !parts.flights.is_empty() {
