@@ -4,12 +4,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use arc_swap::ArcSwap;
 use jiff::Timestamp;
+use jiff::tz::TimeZone;
 use serde::Serialize;
 
 use super::files::shown;
 use super::{Copy, Policy, Sources, load_copy, load_guardrails};
 use crate::config::PolicySettings;
-use crate::diagnostic::{Diagnostic, any_error};
+use crate::diagnostic::{Diagnostic, Span, any_error};
 use crate::document::Files;
 use crate::guardrail::Guardrails;
 use crate::words::Revision;
@@ -107,17 +108,16 @@ impl Desk {
         };
         let mut faults = std::mem::take(&mut unread);
         let guardrail_files = sources.as_ref().map(|s| s.guardrails.clone()).unwrap_or_default();
+        let kept = last_good(Set::Guardrails);
+        let kept = kept.and_then(|files| load_guardrails(&files, &settings.timezone).0).map(Arc::new);
         let mut guardrails: Option<Arc<Guardrails>> = None;
         if sources.is_some() {
-            let (loaded, found) = load_guardrails(&guardrail_files, &settings.timezone);
+            let (loaded, found) = guardrails_after(kept.as_deref(), &guardrail_files, &settings.timezone);
             faults.extend(found.iter().filter(|d| d.is_error()).cloned());
             guardrails = loaded.map(Arc::new);
             settle(Set::Guardrails, (guardrails.is_some(), found), guardrail_files);
         }
-        let guardrails = guardrails.or_else(|| {
-            let files = last_good(Set::Guardrails)?;
-            load_guardrails(&files, &settings.timezone).0.map(Arc::new)
-        });
+        let guardrails = guardrails.or(kept);
         let mut copy: Option<Arc<Copy>> = None;
         let load = |files: &Files, rules: Option<&Guardrails>| {
             let (segments, prompts) = (shown(&settings.segments), shown(&settings.prompts));
@@ -204,7 +204,8 @@ impl Desk {
         let current = self.pin();
         let (next, diagnostics) = match set {
             Set::Guardrails => {
-                let (guardrails, found) = load_guardrails(files, &self.settings.timezone);
+                let before = Some(&*current.guardrails);
+                let (guardrails, found) = guardrails_after(before, files, &self.settings.timezone);
                 (guardrails.map(|g| (Arc::new(g), Arc::clone(&current.copy))), found)
             }
             Set::Prompts => {
@@ -221,6 +222,22 @@ impl Desk {
         }
         diagnostics
     }
+}
+
+/// Guardrails that are to follow those in force: a rule that is gone without a word is a fault.
+fn guardrails_after(
+    before: Option<&Guardrails>,
+    files: &Files,
+    timezone: &TimeZone,
+) -> (Option<Guardrails>, Vec<Diagnostic>) {
+    let (loaded, mut found) = load_guardrails(files, timezone);
+    for rule in loaded.iter().zip(before).flat_map(|(next, before)| next.vanished(before)) {
+        let message = format!("the rule `{}`, which is in force, is gone", rule.id());
+        let fault = Diagnostic::error(rule.file(), Span::START, message)
+            .with_help("put it back, or list it under `retired` in guardrails.yml with a reason");
+        found.push(Diagnostic { owner: rule.owner().map(str::to_owned), ..fault });
+    }
+    (loaded.filter(|_| !any_error(&found)), found)
 }
 
 fn hash(files: &Files) -> Revision {
