@@ -7,5 +7,11 @@
 
 mod support;
 
+mod crash;
+mod declared;
+mod edits;
+mod faults;
+mod flights;
 mod promises;
 mod purity;
+mod recorded;
