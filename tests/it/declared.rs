@@ -79,12 +79,7 @@ async fn what_is_not_declared_reaches_neither_model_nor_key_nor_log() {
     let asked = format!("{:?}", upstream.requests());
     let data = app.folder.path().join("data");
     // Looked for while the service runs too: what is checkpointed away might have been written before.
-    let mut bytes = |text: &str| holds(&data, text);
-    eventually("the answers are written", || {
-        let written = bytes("\"source\":\"cache\"");
-        async move { written }
-    })
-    .await;
+    eventually("the answers are written", || async { holds(&data, "\"source\":\"cache\"") }).await;
     assert!(!holds(&data, "canary-"), "an undeclared value is in the running log");
     app.app.take().unwrap().stop().await;
     for declared in ["Declared-thrush", "Declared-linnet", "424242"] {
