@@ -86,6 +86,14 @@ impl Memory {
         }
     }
 
+    /// Keeps the text under a key as it is until then: what was to take its place did not come.
+    pub fn postpone(&self, key: Key, until: Timestamp, now: Timestamp) {
+        if let Some(kept) = self.get(&key, now) {
+            let stale = kept.stale.max(until);
+            self.keep(key, Arc::new(Kept { stale, ..Kept::clone(&kept) }));
+        }
+    }
+
     /// Drops what is kept under a key.
     pub fn drop(&self, key: &Key) {
         self.0.invalidate(key);

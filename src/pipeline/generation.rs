@@ -22,7 +22,7 @@ use crate::policy::Policy;
 use crate::prompt::{Chosen, Message, Placement, Prompt, Role};
 use crate::words::{Locale, Micros, Reason, SegmentId, TemplateId, new_id};
 
-/// How long a question whose answer did not pass is not asked again.
+/// How long a question whose answer did not pass is not asked again, nor one that was to refresh copy and failed.
 const REFUSED_FOR: SignedDuration = SignedDuration::from_secs(60);
 
 /// Why no generation was started.
@@ -161,14 +161,16 @@ async fn run(parts: &Arc<Parts>, job: Job, places: Vec<Place>) -> Landed {
         tracing::error!(%error, generation = %job.id, "a generation could not be recorded; its text is not used");
         return Err(Reason::StoreUnavailable);
     }
+    let until = now.saturating_add(REFUSED_FOR).unwrap_or(now);
     match &landed {
         Ok(kept) => parts.memory.keep(job.key, Arc::clone(kept)),
-        Err(Reason::Guardrail) => {
-            let until = now.saturating_add(REFUSED_FOR).unwrap_or(now);
-            let guardrails = job.policy.guardrails.hash().clone();
-            parts.memory.refuse(job.key, Refused { guardrails, until }, now);
+        Err(reason) => {
+            parts.memory.postpone(job.key, until, now);
+            if *reason == Reason::Guardrail {
+                let guardrails = job.policy.guardrails.hash().clone();
+                parts.memory.refuse(job.key, Refused { guardrails, until }, now);
+            }
         }
-        Err(_) => {}
     }
     landed
 }
