@@ -12,6 +12,7 @@ mod declared;
 mod edits;
 mod faults;
 mod flights;
+mod kept;
 mod promises;
 mod purity;
 mod recorded;
