@@ -131,7 +131,8 @@ async fn written(
         }
         return Ok(served);
     }
-    if parts.memory.refused(&question.key, case.policy.guardrails.hash(), case.now) {
+    let refusal = question.key.refusal(case.policy.guardrails.hash(), &case.ground_hash(chosen.locale));
+    if parts.memory.refused(&refusal, case.now) {
         return Err(Reason::Guardrail.into());
     }
     let key = question.key;
@@ -156,22 +157,17 @@ async fn written(
     }
 }
 
-/// Copy that is in memory and passes what is in force now. Copy that does not is dropped.
+/// Copy that is in memory and passes what is in force now, for this ground. What does not pass stays: it may for
+/// another country, and what is written in its place replaces it.
 fn kept(parts: &Parts, case: &Case<'_>, chosen: Chosen<'_>, key: &Key) -> Option<Served> {
     let kept = parts.memory.get(key, case.now)?;
-    let served = approved(case, chosen, &kept, Source::Cache);
-    match &served {
-        None => parts.memory.drop(key),
+    let served = approved(case, chosen, &kept, Source::Cache)?;
+    let draft = served.text.as_ref()?.to_draft();
+    if kept.draft.stamp != draft.stamp {
         // Judged again, it carries a new stamp, which saves the next judgement.
-        Some(Served { text: Some(text), .. }) => {
-            let draft = text.to_draft();
-            if kept.draft.stamp != draft.stamp {
-                parts.memory.keep(*key, Arc::new(Kept { draft, ..Kept::clone(&kept) }));
-            }
-        }
-        Some(_) => {}
+        parts.memory.keep(*key, Arc::new(Kept { draft, ..Kept::clone(&kept) }));
     }
-    served
+    Some(served)
 }
 
 fn approved(case: &Case<'_>, chosen: Chosen<'_>, kept: &Kept, source: Source) -> Option<Served> {

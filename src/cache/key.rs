@@ -2,6 +2,8 @@
 
 use serde_json::{Map, Value};
 
+use crate::words::Revision;
+
 /// The hash of all that a prompt is made of. Never the user's id.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Key([u8; 32]);
@@ -39,6 +41,16 @@ impl Key {
         part(&serde_json::to_vec(question.inputs).unwrap_or_default());
         part(question.locale.as_bytes());
         part(question.models.as_bytes());
+        Self(*hasher.finalize().as_bytes())
+    }
+}
+
+impl Key {
+    /// The key under which it is kept that a question's answer did not pass these guardrails on this ground: others may
+    /// let it pass, and so may the same rules for another country.
+    pub fn refusal(&self, guardrails: &Revision, ground: &[u8; 32]) -> Self {
+        let mut hasher = blake3::Hasher::new();
+        hasher.update(&self.0).update(ground).update(guardrails.as_str().as_bytes());
         Self(*hasher.finalize().as_bytes())
     }
 }

@@ -8,7 +8,6 @@ use uuid::Uuid;
 
 use super::Key;
 use crate::guardrail::Draft;
-use crate::words::Revision;
 
 /// What moka and the allocator keep beside an entry, in bytes, as measured over a million entries of moka 0.12.
 const BESIDE: u32 = 400;
@@ -26,19 +25,11 @@ pub struct Kept {
     pub expires: Timestamp,
 }
 
-/// A question whose answer did not pass, kept for a short while so that it is not paid for again and again.
-#[derive(Clone, Debug)]
-pub struct Refused {
-    /// The guardrails that it did not pass: others may let it pass.
-    pub guardrails: Revision,
-    /// Until when it is not asked again.
-    pub until: Timestamp,
-}
-
 #[derive(Clone)]
 enum Entry {
     Kept(Arc<Kept>),
-    Refused(Arc<Refused>),
+    /// A question whose answer did not pass, until then: so that it is not paid for again and again.
+    Refused(Timestamp),
 }
 
 /// The drafts of one node.
@@ -69,9 +60,9 @@ impl Memory {
         }
     }
 
-    /// Whether a question did not pass these guardrails a short while ago.
-    pub fn refused(&self, key: &Key, guardrails: &Revision, now: Timestamp) -> bool {
-        matches!(self.0.get(key), Some(Entry::Refused(r)) if now < r.until && r.guardrails == *guardrails)
+    /// Whether a question did not pass a short while ago; `refusal` is [`Key::refusal`].
+    pub fn refused(&self, refusal: &Key, now: Timestamp) -> bool {
+        matches!(self.0.get(refusal), Some(Entry::Refused(until)) if now < until)
     }
 
     /// Keeps a text.
@@ -79,11 +70,9 @@ impl Memory {
         self.0.insert(key, Entry::Kept(kept));
     }
 
-    /// Keeps that a question did not pass; a text that is still kept goes before it.
-    pub fn refuse(&self, key: Key, refused: Refused, now: Timestamp) {
-        if self.get(&key, now).is_none() {
-            self.0.insert(key, Entry::Refused(Arc::new(refused)));
-        }
+    /// Keeps that a question did not pass; `refusal` is [`Key::refusal`].
+    pub fn refuse(&self, refusal: Key, until: Timestamp) {
+        self.0.insert(refusal, Entry::Refused(until));
     }
 
     /// Keeps the text under a key as it is until then: what was to take its place did not come.
@@ -92,11 +81,6 @@ impl Memory {
             let stale = kept.stale.max(until);
             self.keep(key, Arc::new(Kept { stale, ..Kept::clone(&kept) }));
         }
-    }
-
-    /// Drops what is kept under a key.
-    pub fn drop(&self, key: &Key) {
-        self.0.invalidate(key);
     }
 
     /// How many entries are kept, and their weight in bytes; both lag a little behind.

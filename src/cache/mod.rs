@@ -9,4 +9,4 @@ mod memory;
 
 pub use flight::{Flight, Flights};
 pub use key::{Key, Question};
-pub use memory::{Kept, Memory, Refused};
+pub use memory::{Kept, Memory};

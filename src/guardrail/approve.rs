@@ -174,7 +174,8 @@ fn hash_text(hasher: &mut blake3::Hasher, text: &str) {
     hasher.update(&(text.len() as u64).to_le_bytes()).update(text.as_bytes());
 }
 
-fn ground_hash(guardrails: &Guardrails, ground: &Ground<'_>) -> [u8; 32] {
+/// The hash of everything that a text is judged against: facts, the context that rules read, placement, locale.
+pub fn ground_hash(guardrails: &Guardrails, ground: &Ground<'_>) -> [u8; 32] {
     let mut hasher = blake3::Hasher::new();
     hasher.update(&ground.facts_hash);
     for path in &guardrails.context_paths {

@@ -35,7 +35,7 @@ use serde_json::{Map, Value};
 use crate::condition::{Scope, Truth};
 use crate::words::{Locale, Revision};
 
-pub use approve::{Approved, Draft, Stamp, approve, facts_hash};
+pub use approve::{Approved, Draft, Stamp, approve, facts_hash, ground_hash};
 pub use cases::{RuleReport, try_cases};
 pub use judge::{Finding, Judgement, Verdict, judge};
 pub use kinds::Kind;

@@ -10,7 +10,7 @@ use super::{Parts, Priority, Request};
 use crate::cache::{self, Key};
 use crate::catalogue::Product;
 use crate::condition::{Scope, Truth};
-use crate::guardrail::{Approved, Draft, Ground, Mode, approve, facts_hash};
+use crate::guardrail::{Approved, Draft, Ground, Mode, approve, facts_hash, ground_hash};
 use crate::policy::Policy;
 use crate::prompt::{Chosen, Placement};
 use crate::segment::{self, Outcome, Shaped};
@@ -159,6 +159,11 @@ impl<'a> Case<'a> {
             inputs: &NOTHING,
             at: self.now,
         }
+    }
+
+    /// The hash of what copy in this locale is judged against.
+    pub(super) fn ground_hash(&self, locale: &Locale) -> [u8; 32] {
+        ground_hash(&self.policy.guardrails, &self.ground(locale))
     }
 
     /// A text approved by the rules, and within the placement's own limit.

@@ -12,11 +12,12 @@ use uuid::Uuid;
 use super::case::Question;
 use super::{Case, Landed, Parts, Priority};
 use crate::audit::{GenerationPayload, GenerationRecord, Outcome};
-use crate::cache::{Flight, Kept, Key, Refused};
+use crate::cache::{Flight, Kept, Key};
 use crate::catalogue::Product;
 use crate::generate::{Attempt, Failure, Place};
 use crate::guardrail::{
     Action, Approved, Draft, Finding, Ground, Judgement, Kind, Level, Verdict, approve, facts_hash,
+    ground_hash,
 };
 use crate::policy::Policy;
 use crate::prompt::{Chosen, Message, Placement, Prompt, Role};
@@ -72,8 +73,10 @@ pub(super) fn start(
     let key = question.key;
     let job = Job::of(case, chosen, question).map_err(Declined::Because)?;
     parts.flights.join_or_start(key, || {
-        // A flight that landed between the look into memory and here has left its copy there; stale copy is not that.
-        if parts.memory.get(&key, case.now).is_some_and(|kept| case.now < kept.stale) {
+        // A flight that landed between the look into memory and here has left its copy there; copy that is stale, or
+        // does not pass for this request, is not that.
+        let landed = parts.memory.get(&key, case.now).filter(|kept| case.now < kept.stale);
+        if landed.is_some_and(|kept| case.approve(&kept.draft, chosen.locale).is_some()) {
             return Err(Declined::Kept);
         }
         let overload = Declined::Because(Reason::Overload);
@@ -167,8 +170,9 @@ async fn run(parts: &Arc<Parts>, job: Job, places: Vec<Place>) -> Landed {
         Err(reason) => {
             parts.memory.postpone(job.key, until, now);
             if *reason == Reason::Guardrail {
-                let guardrails = job.policy.guardrails.hash().clone();
-                parts.memory.refuse(job.key, Refused { guardrails, until }, now);
+                let guardrails = &job.policy.guardrails;
+                let ground = ground_hash(guardrails, &job.ground(&Map::new(), now));
+                parts.memory.refuse(job.key.refusal(guardrails.hash(), &ground), until);
             }
         }
     }

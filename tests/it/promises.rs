@@ -198,6 +198,13 @@ async fn copy_kept_for_one_country_is_judged_for_another() {
     assert_eq!((&german["text"], &german["reason"]), (&json!(LADDER[0]), &json!("guardrail")), "{german}");
     // A country that is not known is not taken for one where it may be said.
     assert_eq!(app.blurb(ask("Lumo lamp")).await["text"], LADDER[0]);
+    // What one country may not read spoils nothing for another, and is not paid for again and again.
+    let calls = upstream.calls();
+    for _ in 0..3 {
+        assert_eq!(from("GB").await["source"], "cache");
+        assert_eq!(from("DE").await["reason"], "guardrail");
+    }
+    assert_eq!(upstream.calls(), calls);
 }
 
 #[tokio::test]
