@@ -25,23 +25,45 @@ impl<T: DeserializeOwned, S: Sync> FromRequest<S> for Body<T> {
             Ok(Err(error)) if is_too_large(&error) => return Err(Problem::too_large(MAX_BODY)),
             Ok(Err(_)) => return Err(Problem::malformed("The body broke off.")),
         };
-        if bytes.iter().all(u8::is_ascii_whitespace) {
+        if bytes.trim_ascii().is_empty() {
             return Err(Problem::malformed("The body is empty; send a JSON object."));
+        }
+        // The reader would take a list of the fields' values too.
+        if bytes.trim_ascii_start().first() != Some(&b'{') {
+            return Err(Problem::malformed("The body is not a JSON object; send one that begins with `{`."));
         }
         let mut reader = serde_json::Deserializer::from_slice(&bytes);
         let value = serde_path_to_error::deserialize(&mut reader).map_err(|error| {
-            let (path, inner) = (error.path().to_string(), error.inner());
-            // Only what is wrong is said, never the value that was sent: answers end in callers' logs.
-            match inner.classify() {
+            let (path, said) = (error.path().to_string(), plainly(&error.inner().to_string()));
+            match error.inner().classify() {
                 serde_json::error::Category::Data if path != "." => {
-                    Problem::malformed(format!("`{path}`: {inner}"))
+                    Problem::malformed(format!("`{path}`: {said}"))
                 }
-                _ => Problem::malformed(format!("The body is not the JSON object that is expected: {inner}")),
+                _ => Problem::malformed(format!("The body is not the JSON object that is expected: {said}")),
             }
         })?;
         reader.end().map_err(|_| Problem::malformed("Something follows the JSON object; send it alone."))?;
         Ok(Self(value))
     }
+}
+
+/// What the reader says, in the words of those who send JSON, and never the value that was sent: answers end in callers'
+/// logs.
+fn plainly(said: &str) -> String {
+    let names_a_value = said.starts_with("invalid ") || said.starts_with("unknown variant ");
+    let Some((_, expected)) = said.rsplit_once(", expected ").filter(|_| names_a_value) else {
+        return said.to_owned();
+    };
+    let (expected, place) = expected.rsplit_once(" at line ").unwrap_or((expected, "1"));
+    let expected = match expected {
+        "a string" => "a text",
+        "a boolean" => "true or false",
+        "u64" => "a whole number of 0 or more",
+        "a map" => "an object",
+        structure if structure.starts_with("struct ") => "an object",
+        other => other,
+    };
+    format!("write {expected} (line {place})")
 }
 
 fn is_too_large(error: &axum::Error) -> bool {

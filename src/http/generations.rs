@@ -35,8 +35,7 @@ pub(super) async fn list(
     State(shared): State<Arc<Shared>>,
     query: Result<Query<Search>, QueryRejection>,
 ) -> Result<Response, Problem> {
-    let Query(search) = query
-        .map_err(|error| Problem::malformed(format!("The query cannot be read: {}", error.body_text())))?;
+    let Query(search) = query.map_err(|error| unreadable(&error.body_text()))?;
     let outcome = search.outcome.map(|outcome| {
         serde_json::from_value(outcome.into())
             .map_err(|_| Problem::malformed("`outcome`: write `passed`, `blocked`, `failed` or `abandoned`"))
@@ -61,6 +60,18 @@ pub(super) async fn list(
             Err(Problem::store_unavailable())
         }
     }
+}
+
+/// Why a query cannot be read, from what its reader says: the parameter, a colon, what is wrong with it.
+fn unreadable(said: &str) -> Problem {
+    let said = said.rsplit_once("query string: ").map_or(said, |(_, said)| said);
+    let (parameter, wrong) = said.split_once(": ").unwrap_or(("query", said));
+    let what = match parameter {
+        "since" | "until" => "write an instant, such as `2026-11-20T10:00:00Z`",
+        "limit" => "write a whole number of 1 to 200",
+        _ => wrong,
+    };
+    Problem::malformed(format!("`{parameter}`: {what}"))
 }
 
 pub(super) async fn one(

@@ -31,12 +31,17 @@ pub(super) async fn watch(mut request: Request, next: Next) -> Response {
     response
 }
 
-/// The W3C trace context of a request, when it is well-formed.
+/// The W3C trace context of a request, when it is well-formed: small hexadecimal digits, a version that exists, ids that are
+/// not all zero.
 pub(super) fn traceparent(headers: &HeaderMap) -> Option<&HeaderValue> {
     headers.get(TRACEPARENT).filter(|value| {
-        let text = value.to_str().unwrap_or_default();
-        let lengths: Vec<usize> = text.split('-').map(str::len).collect();
-        lengths == [2, 32, 16, 2] && text.bytes().all(|b| b == b'-' || b.is_ascii_hexdigit())
+        let parts: Vec<&str> = value.to_str().unwrap_or_default().split('-').collect();
+        let hex = |part: &&str| part.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
+        let some = |part: &str| part.bytes().any(|b| b != b'0');
+        let lengths: Vec<usize> = parts.iter().map(|part| part.len()).collect();
+        lengths == [2, 32, 16, 2]
+            && parts.iter().all(hex)
+            && matches!(parts.as_slice(), [version, trace, parent, _] if *version != "ff" && some(trace) && some(parent))
     })
 }
 
