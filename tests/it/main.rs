@@ -7,12 +7,17 @@
 
 mod support;
 
+mod blurbs;
 mod crash;
 mod declared;
 mod edits;
+mod explain;
 mod faults;
 mod flights;
+mod http;
 mod kept;
+mod keys;
+mod log;
 mod promises;
 mod purity;
 mod recorded;
