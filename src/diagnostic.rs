@@ -1,7 +1,7 @@
 //! A fault in a file that people edit, as a value: where, what is wrong, what to write instead. The terminal, JSON and
 //! later the console each show it their own way. Knows nothing of what the files mean.
 
-use annotate_snippets::{AnnotationKind, Level, Renderer, Snippet};
+use annotate_snippets::{AnnotationKind, Level, Origin, Renderer, Snippet};
 use serde::Serialize;
 
 /// A place in a file. Lines and columns count from 1; columns count characters.
@@ -108,7 +108,7 @@ pub fn any_error(diagnostics: &[Diagnostic]) -> bool {
 }
 
 /// Renders one diagnostic for a terminal: severity, message, `file:line:column`, the line itself with a caret, and
-/// what to write instead. `source` is the file's text; `colour` adds ANSI colours.
+/// what to write instead. `source` is the file's text, empty where there is none to show; `colour` adds ANSI colours.
 pub fn render(diagnostic: &Diagnostic, source: &str, colour: bool) -> String {
     let renderer = if colour { Renderer::styled() } else { Renderer::plain() };
     let level = match diagnostic.severity {
@@ -121,7 +121,12 @@ pub fn render(diagnostic: &Diagnostic, source: &str, colour: bool) -> String {
         .path(diagnostic.file.as_str())
         .line_start(1)
         .annotation(AnnotationKind::Primary.span(start..end));
-    let mut group = level.primary_title(diagnostic.message.as_str()).element(snippet);
+    let title = level.primary_title(diagnostic.message.as_str());
+    // A file that is not there, or a folder, has no line to show.
+    let mut group = match source.is_empty() {
+        true => title.element(Origin::path(diagnostic.file.as_str())),
+        false => title.element(snippet),
+    };
     if let Some(help) = &diagnostic.help {
         group = group.element(Level::HELP.message(help.as_str()));
     }
@@ -153,6 +158,13 @@ mod tests {
         let diagnostic = Diagnostic::error("guardrails/brand.yml", span, "`£ban` is no level")
             .with_help("write `level: error`, `warning` or `suggestion`");
         insta::assert_snapshot!(render(&diagnostic, "rules:\nlevel: £ban # comment\n", false));
+    }
+
+    #[test]
+    fn a_file_without_text_is_named_alone() {
+        let diagnostic = Diagnostic::error("guardrails", Span::START, "the folder cannot be read")
+            .with_help("check that it is there");
+        insta::assert_snapshot!(render(&diagnostic, "", false));
     }
 
     #[test]

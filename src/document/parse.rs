@@ -112,7 +112,10 @@ impl<'a> Builder<'a> {
             Event::MappingStart(anchor, _) => self.begin(span, anchor, true),
             Event::SequenceEnd | Event::MappingEnd => {
                 if let Some(open) = self.open.pop() {
-                    let span = Span { start: open.span.start, end: span.end };
+                    // A collection without brackets is said to end where the next thing begins, lines below it.
+                    let last = open.items.last().filter(|_| span.start == span.end);
+                    let end = last.map_or(span.end, |last| last.span.end.max(open.span.start));
+                    let span = Span { start: open.span.start, end };
                     let kind = if open.is_map { self.map(open.items) } else { Kind::List(open.items) };
                     self.close(Node { span, kind }, open.anchor, open.size);
                 }
