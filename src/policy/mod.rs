@@ -80,23 +80,20 @@ pub fn load_copy(
     let Some(known) = cohorts.as_ref().or(stand_in.as_ref()) else { return (None, found) };
     let below: Files =
         files.iter().filter(|(path, _)| *path != segments).map(|(p, t)| (p.clone(), t.clone())).collect();
-    let (templates, faults) = prompt::load(prompts, &below, known);
-    if cohorts.is_some() {
-        found.extend(faults);
-    } else {
-        let follows = |d: &Diagnostic| {
-            d.message.starts_with("there is no segment")
-                || d.message.contains("is not declared in the segments file")
-        };
-        found.extend(faults.into_iter().filter(|d| !follows(d)));
-    }
-    let (Some(segments), Some(prompts)) = (cohorts, templates) else { return (None, found) };
+    let (prompts, faults) = prompt::load(prompts, &below, known);
+    let follows = |d: &Diagnostic| {
+        cohorts.is_none()
+            && (d.message.starts_with("there is no segment")
+                || d.message.contains("is not declared in the segments file"))
+    };
+    found.extend(faults.into_iter().filter(|d| !follows(d)));
     if let Some(guardrails) = guardrails {
         for placement in prompts.placements() {
             found.extend(last_resort_faults(placement, guardrails, now));
         }
         found.extend(sample_findings(&prompts, guardrails, now));
     }
+    let Some(segments) = cohorts else { return (None, found) };
     let sound = !crate::diagnostic::any_error(&found);
     (sound.then_some(Copy { segments, prompts, revision }), found)
 }

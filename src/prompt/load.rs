@@ -1,22 +1,23 @@
 //! The prompts' folder → [`Prompts`] and every fault in it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use serde_json::Map;
 
+use super::placement::{self, DEFAULT_LANGUAGE};
 use super::render::{self, Engine, RenderError};
 use super::template::{self, Template};
-use super::{Chosen, Placement, Prompts, placement};
+use super::{Chosen, Placement, Prompts};
 use crate::condition::Scope;
 use crate::diagnostic::{Diagnostic, Span};
 use crate::document::{self, Faults, Fields, Files};
 use crate::segment::Segments;
-use crate::words::{Locale, PlacementId, Tier};
+use crate::words::{DEFAULT_SEGMENT, Locale, PlacementId, Tier};
 
-/// Reads placements and templates. The keys of `files` are paths as people type them, below `root` (`prompts`).
-/// `None` when any file is faulty.
-pub fn load(root: &str, files: &Files, segments: &Segments) -> (Option<Prompts>, Vec<Diagnostic>) {
+/// Reads placements and templates, as far as they can be read, and says every fault of every file; prompts with an error
+/// are not to be put in force. The keys of `files` are paths as people type them, below `root` (`prompts`).
+pub fn load(root: &str, files: &Files, segments: &Segments) -> (Prompts, Vec<Diagnostic>) {
     let mut found = Vec::new();
     let mut prompts = Prompts {
         placements: BTreeMap::new(),
@@ -46,23 +47,26 @@ pub fn load(root: &str, files: &Files, segments: &Segments) -> (Option<Prompts>,
             ),
         }
     }
+    let mut has_default = BTreeSet::new();
     for (id, path, stem, text) in stems {
-        let Some(placement) = prompts.placements.get(&id) else {
-            // A placement that is there but faulty has been reported already.
-            if !files.contains_key(&format!("{root}/{id}/placement.yml")) {
-                let help = format!("add `{root}/{id}/placement.yml` with `mode:` and `last_resort:`");
-                found.push(
-                    Diagnostic::error(path, Span::START, "this template's placement has no file")
-                        .with_help(help),
-                );
-            }
-            continue;
-        };
-        let language = placement.language.clone();
+        if stem.split('.').next() == Some(DEFAULT_SEGMENT) {
+            has_default.insert(id.clone());
+        }
+        if !files.contains_key(&format!("{root}/{id}/placement.yml")) {
+            let help = format!("add `{root}/{id}/placement.yml` with `mode:` and `last_resort:`");
+            found.push(
+                Diagnostic::error(path, Span::START, "this template's placement has no file").with_help(help),
+            );
+        }
+        // The templates of a placement that is itself faulty are read all the same: every fault is said at once.
+        let language = prompts.placements.get(&id).map(|placement| placement.language.clone());
+        let Some(language) = language.or_else(|| Locale::parse(DEFAULT_LANGUAGE)) else { continue };
         let (template, faults) = template::read(path, text, &id, stem, &language, &segments.attributes);
-        let faulty = crate::diagnostic::any_error(&faults);
+        // Where the inputs cannot be read, all that the body reads would be faulty, for a reason that is already said.
+        let unread = crate::diagnostic::any_error(&faults);
         found.extend(faults);
-        let Some(template) = template.filter(|_| !faulty) else { continue };
+        let template = template.filter(|template| !(unread && template.inputs.is_empty()));
+        let Some(template) = template else { continue };
         if !segments.contains(template.segment.as_str()) {
             let ids = segments.iter().map(|s| s.id.as_str()).chain(["default"]).collect::<Vec<_>>();
             found.push(
@@ -76,16 +80,14 @@ pub fn load(root: &str, files: &Files, segments: &Segments) -> (Option<Prompts>,
         compile(&template, &mut prompts.engine, &mut found);
         prompts.templates.push(template);
     }
-    for placement in prompts.placements.values() {
-        placement_is_whole(placement, &prompts, &mut found);
+    for placement in prompts.placements.values().filter(|placement| !has_default.contains(&placement.id)) {
+        found.push(not_for_everybody(placement));
     }
-    if !crate::diagnostic::any_error(&found) {
-        for template in &prompts.templates {
-            try_sample(template, &prompts, segments, &mut found);
-        }
+    let faulty: BTreeSet<String> = found.iter().filter(|d| d.is_error()).map(|d| d.file.clone()).collect();
+    for template in prompts.templates.iter().filter(|template| !faulty.contains(&template.file)) {
+        try_sample(template, &prompts, segments, &mut found);
     }
-    let sound = !crate::diagnostic::any_error(&found);
-    (sound.then_some(prompts), found)
+    (prompts, found)
 }
 
 /// `shop.yml`: last-resort copy for every placement that has none in a language.
@@ -171,20 +173,11 @@ fn at_line(file: &str, lines_before: u32, error: &RenderError) -> Diagnostic {
 }
 
 /// A placement that serves generated copy needs a template for everybody, in its own language.
-fn placement_is_whole(placement: &Placement, prompts: &Prompts, found: &mut Vec<Diagnostic>) {
-    let default =
-        prompts.templates(&placement.id).any(|t| t.segment.as_str() == crate::words::DEFAULT_SEGMENT);
-    if !default {
-        let file = placement.file.replace("placement.yml", "default.prompty");
-        found.push(
-            Diagnostic::warning(
-                &placement.file,
-                Span::START,
-                "this placement has no template for everybody else",
-            )
-            .with_help(format!("add `{file}`; until then they get the last-resort copy")),
-        );
-    }
+fn not_for_everybody(placement: &Placement) -> Diagnostic {
+    let file = placement.file.replace("placement.yml", "default.prompty");
+    let message = "this placement has no template for everybody else";
+    Diagnostic::warning(&placement.file, Span::START, message)
+        .with_help(format!("add `{file}`; until then they get the last-resort copy"))
 }
 
 /// Renders the sample: the prompt with its declared inputs, the copy in each language.
@@ -197,10 +190,11 @@ fn try_sample(template: &Template, prompts: &Prompts, segments: &Segments, found
     let inputs = template.inputs(&scope);
     for locale in template.languages() {
         let chosen = Chosen { template, locale };
-        let faults =
-            [prompts.render(chosen, &inputs).err(), prompts.prewritten(chosen, &sample.product).err()];
-        for error in faults.into_iter().flatten() {
-            let message = format!("the sample cannot be rendered in `{locale}`: {}", error.message);
+        let body = ("body", prompts.render(chosen, &inputs).err());
+        let copy = ("pre-written copy", prompts.prewritten(chosen, &sample.product).err());
+        for (part, error) in [body, copy].into_iter().filter_map(|(part, error)| Some((part, error?))) {
+            let message =
+                format!("the {part} cannot be rendered for the sample in `{locale}`: {}", error.message);
             let help = "give the sample what the template reads, or ask in the template whether it is there";
             found.push(Diagnostic::error(&template.file, *span, message).with_help(help));
         }

@@ -8,6 +8,9 @@ use crate::document::{self, Faults, Fields, Node, entries, one_of};
 use crate::guardrail::Mode;
 use crate::words::{Locale, PlacementId};
 
+/// The language of placements that name none.
+pub(super) const DEFAULT_LANGUAGE: &str = "en";
+
 /// A named spot on a page or channel where copy appears.
 #[derive(Clone, Debug)]
 pub struct Placement {
@@ -107,7 +110,7 @@ pub(super) fn read(id: &str, node: &Node, faults: &Faults) -> Option<Placement> 
         rollout,
         deadline,
         ttl,
-        language: language.or_else(|| Locale::parse("en"))?,
+        language: language.or_else(|| Locale::parse(DEFAULT_LANGUAGE))?,
         max_characters,
         last_resort,
         file: faults.file().to_owned(),

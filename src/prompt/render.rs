@@ -41,6 +41,8 @@ impl Engine {
         let mut prompts = environment();
         prompts.set_formatter(write_as_data);
         prompts.add_filter("data", data_block);
+        // It would mark a value as the house's own words, and with it what the value holds.
+        prompts.remove_filter("safe");
         Self { prompts, copy: environment() }
     }
 
@@ -135,10 +137,10 @@ fn render(environment: &Environment<'static>, name: &str, context: Jinja) -> Res
 fn explain(error: &minijinja::Error) -> RenderError {
     let message = match error.kind() {
         ErrorKind::UndefinedError => {
-            let what = error.detail().map(|detail| format!(" ({detail})")).unwrap_or_default();
-            format!(
-                "it reads a value that is not there{what}; ask first: `{{% if product.brand is defined %}}`"
-            )
+            let name = error.detail().and_then(|detail| detail.split('`').nth(1));
+            let (what, name) =
+                name.map_or(("a value".into(), "product.brand"), |name| (format!("`{name}`"), name));
+            format!("it reads {what}, which is not there; ask first: `{{% if {name} is defined %}}`")
         }
         ErrorKind::OutOfFuel => "it takes too much work to render; make its loops shorter".into(),
         kind => error.detail().map_or_else(|| kind.to_string(), |detail| format!("{kind}: {detail}")),
