@@ -10,6 +10,7 @@ use crate::audit::{search, verify};
 use crate::store::{Access, Store};
 
 #[derive(Debug, Subcommand)]
+#[command(before_help = "Example:\n  copyrail audit verify")]
 pub(super) enum Audit {
     /// Prove that the log is whole: every hash, every payload, every index row
     Verify(Verify),

@@ -12,6 +12,7 @@ use crate::catalogue::{self, ImportError};
 use crate::store::{Access, Store};
 
 #[derive(Debug, Subcommand)]
+#[command(before_help = "Example:\n  copyrail catalog import config/sample-catalogue.jsonl")]
 pub(super) enum Catalog {
     /// Import product facts: JSON Lines with `id` or `product_id`, `name` and any other fields
     Import(Import),

@@ -122,19 +122,18 @@ fn summary(report: &Report, shell: &Shell) -> Result<(), Failure> {
     let count = |severity| report.diagnostics.iter().filter(|d| d.severity == severity).count();
     let (errors, warnings) = (count(Severity::Error), count(Severity::Warning));
     let plural = |n: usize, word: &str| format!("{n} {word}{}", if n == 1 { "" } else { "s" });
+    let files = plural(report.files, "file");
     let counts = format!("{}, {}", plural(errors, "error"), plural(warnings, "warning"));
     let line = if report.ok {
         format!(
-            "{} {} files, {} rules: {counts}; a running service would put them in force",
+            "{} {files}, {}: {counts}; a running service would put them in force",
             shell.out.paint(Paint::Good, "in order:"),
-            report.files,
-            report.rules.len()
+            plural(report.rules.len(), "rule")
         )
     } else {
         format!(
-            "{} {} files: {counts}; a running service would refuse them and keep what is in force",
+            "{} {files}: {counts}; a running service would refuse them and keep what is in force",
             shell.out.paint(Paint::Bad, "not in order:"),
-            report.files
         )
     };
     Ok(shell.out.line(&line)?)

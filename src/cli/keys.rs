@@ -11,6 +11,7 @@ use crate::store::keys::{self, KeyRow, Role};
 use crate::store::{Access, Store};
 
 #[derive(Debug, Subcommand)]
+#[command(before_help = "Example:\n  copyrail keys new --role serve --name checkout-pages")]
 pub(super) enum Keys {
     /// Make a key and print it, once
     New(New),

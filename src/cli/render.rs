@@ -179,14 +179,17 @@ fn attributes(given: Option<&str>) -> Result<Attributes, Failure> {
     let mut all: Map<String, Value> = match given {
         None => Map::new(),
         Some(text) => {
-            serde_json::from_str(text).map_err(|error| Failure::Usage(format!("--attributes: {error}")))?
+            let example = r#"write a JSON object, such as {"user": {"orders_90d": 2}}"#;
+            serde_json::from_str(text)
+                .map_err(|error| Failure::Usage(format!("--attributes: {example} ({error})")))?
         }
     };
     let mut part = |key: &str| match all.remove(key) {
-        Some(Value::Object(map)) => map,
-        _ => Map::new(),
+        None => Ok(Map::new()),
+        Some(Value::Object(map)) => Ok(map),
+        Some(_) => Err(Failure::Usage(format!("--attributes: write an object below `{key}`"))),
     };
-    let (mut user, context) = (part("user"), part("context"));
+    let (mut user, context) = (part("user")?, part("context")?);
     user.extend(all);
     Ok((user, context))
 }
