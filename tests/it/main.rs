@@ -8,6 +8,7 @@
 mod support;
 
 mod blurbs;
+mod check;
 mod crash;
 mod declared;
 mod edits;

@@ -1,0 +1,313 @@
+//! `copyrail check`: every fault of everything that people edit, where it stands, in one run.
+
+use std::path::Path;
+
+use serde_json::Value;
+
+use crate::support::{Ran, copyrail, shop};
+
+/// A folder with these files and nothing else.
+fn folder(files: &[(&str, &str)]) -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    for (path, text) in files {
+        let path = folder.path().join(path);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, text).unwrap();
+    }
+    folder
+}
+
+fn check(folder: &Path, arguments: &[&str]) -> Ran {
+    let arguments: Vec<&str> = ["check"].iter().chain(arguments).copied().collect();
+    let ran = copyrail(folder, &arguments, &[], "");
+    assert!(!ran.out.contains('\u{1b}') && !ran.err.contains('\u{1b}'), "{ran:?}");
+    assert!(!ran.out.contains(&*folder.to_string_lossy()), "paths are as people type them: {}", ran.out);
+    ran
+}
+
+/// Copy that a folder of guardrails needs no prompts for.
+const GOOD_RULES: &str = r#"rules:
+  - id: no-promises
+    extends: existence
+    message: "'%s' promises an outcome; say what the product does instead."
+    level: error
+    ignorecase: true
+    tokens: [guaranteed]
+    owner: legal@example.com
+    effective: {from: 2026-12-01}
+    examples:
+      fail: [Guaranteed to last.]
+      pass: [Made of steel.]
+"#;
+
+/// Four faults: a wrong key, a pattern that goes wrong, a date that is none, an example that is missing.
+const BAD_RULES: &str = r#"rules:
+  - id: no-promises
+    extends: existence
+    message: "'%s' promises an outcome; say what the product does instead."
+    levle: error
+    level: error
+    tokens: [guaranteed, "risk(free"]
+    owner: legal@example.com
+    examples:
+      fail: [Guaranteed to last.]
+      pass: [Made of steel.]
+  - id: christmas
+    extends: existence
+    message: "'%s' is over."
+    level: warning
+    tokens: [christmas]
+    effective: {from: 2026-12-01, until: 2026-12-32}
+    owner: brand@example.com
+    examples:
+      fail: [A christmas gift.]
+      pass: [A gift.]
+  - id: slang
+    extends: existence
+    message: "'%s' is slang."
+    level: warning
+    tokens: [innit]
+    examples:
+      fail: ["Nice, innit."]
+"#;
+
+#[test]
+fn the_shipped_shop_is_in_order() {
+    let shop = shop();
+    let ran = check(shop.path(), &[]);
+    assert_eq!((ran.code, ran.err.as_str()), (Some(0), ""), "{}", ran.out);
+    let last = ran.out.lines().last().unwrap();
+    assert!(last.starts_with("in order: ") && last.contains(": 0 errors, 0 warnings; "), "{last}");
+    let report: Value = serde_json::from_str(&check(shop.path(), &["--format", "json"]).out).unwrap();
+    assert_eq!((&report["ok"], &report["diagnostics"]), (&true.into(), &Vec::<Value>::new().into()));
+    for rule in report["rules"].as_array().unwrap() {
+        assert!(rule["caught"].as_u64().unwrap() > 0, "{rule}");
+        assert_eq!((&rule["missed"], &rule["wrongly_caught"]), (&0.into(), &0.into()), "{rule}");
+    }
+    // The same from elsewhere, and on any day.
+    let elsewhere = tempfile::tempdir().unwrap();
+    let dir = shop.path().to_string_lossy().into_owned();
+    let ran = copyrail(elsewhere.path(), &["check", &dir], &[], "");
+    assert_eq!(ran.code, Some(0), "{}", ran.out);
+    for day in ["2026-01-01", "2030-12-31"] {
+        assert_eq!(check(shop.path(), &["--as-of", day]).code, Some(0), "{day}");
+    }
+}
+
+#[test]
+fn a_faulty_guardrail_file_has_each_of_its_faults_said() {
+    let folder = folder(&[("guardrails/house.yml", GOOD_RULES)]);
+    let ran = check(folder.path(), &[]);
+    assert_eq!(ran.code, Some(0), "{}", ran.out);
+    insta::assert_snapshot!("one_good_rule", ran.out);
+    std::fs::write(folder.path().join("guardrails/house.yml"), BAD_RULES).unwrap();
+    let ran = check(folder.path(), &[]);
+    assert_eq!((ran.code, ran.err.as_str()), (Some(1), ""), "{}", ran.out);
+    insta::assert_snapshot!("four_faults", ran.out);
+    let ran = check(folder.path(), &["--format", "json"]);
+    assert_eq!((ran.code, ran.out.lines().count()), (Some(1), 1));
+    let report: Value = serde_json::from_str(&ran.out).unwrap();
+    assert_eq!(report["ok"], false);
+    let diagnostics = report["diagnostics"].as_array().unwrap();
+    assert_eq!(diagnostics.len(), 4);
+    insta::assert_snapshot!("four_faults_as_json", serde_json::to_string_pretty(&report).unwrap());
+}
+
+const SEGMENTS: &str = r#"attributes:
+  user.visits: {type: integr}
+  user.orders_90d: {type: integer}
+  user.email: {type: string, class: personal}
+  user.faith: {type: string, class: special}
+  context.device: {type: string, class: public}
+segments:
+  - id: regulars
+    when: {user.order_90d: {$gte: 1}}
+  - id: On the go
+    when: {context.device: {$is: mobile}}
+  - id: default
+    when: {context.device: mobile}
+"#;
+
+/// Sound attributes and segments but for one example.
+const SOUND_SEGMENTS: &str = r#"attributes:
+  user.orders_90d: {type: integer}
+  user.email: {type: string, class: personal}
+segments:
+  - id: regulars
+    when: {user.orders_90d: {$gte: 1}}
+    examples:
+      - {user: {orders_90d: 0}, expect: match}
+"#;
+
+const PLACEMENT: &str = r#"mode: lvie
+deadline: 150
+ttl: {soft: 7d, hard: 1d}
+limits: {characters: many}
+last_resort:
+  en: All details are on this page.
+"#;
+
+/// A template with what is put in for its parts.
+fn template(inputs: &str, sample: &str, prewritten: &str, body: &str) -> String {
+    format!(
+        "---\ninputs:\n{inputs}sample:\n  product: {sample}\nprewritten:\n  en: \"{prewritten}\"\n---\n{body}"
+    )
+}
+
+#[test]
+fn faults_of_segments_placements_templates_and_copy_are_said_in_one_run() {
+    let body = "system:\nWrite a line.\nuser:\n{{ product.name }}\n";
+    let input = "  product.name:\n";
+    let good = template(input, "{name: Lumo lamp}", "{{ product.name }} at a glance.", body);
+    let regulars = "segments: [{id: regulars, when: {context.locale: en}}]\n";
+    let sound = "mode: live\nlast_resort:\n  en: All details are on this page.\n";
+    let files = [
+        ("guardrails/house.yml", GOOD_RULES),
+        ("config/segments.yml", regulars),
+        ("prompts/why-this/placement.yml", sound),
+        ("prompts/why-this/default.prompty", &good),
+        ("prompts/why-this/regulars.prompty", &good),
+    ];
+    let folder = folder(&files);
+    let ran = check(folder.path(), &[]);
+    assert_eq!(ran.code, Some(0), "{}", ran.out);
+    let write = |path: &str, text: &str| {
+        let path = folder.path().join("prompts").join(path);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, text).unwrap();
+    };
+    std::fs::write(folder.path().join("config/segments.yml"), SEGMENTS).unwrap();
+    write("cta/placement.yml", PLACEMENT);
+    write(
+        "cta/default.prompty",
+        &template(input, "{name: A}", "{{ product.name }}.", "user:\n{{ product.brand }}\n"),
+    );
+    write("orphan/default.prompty", &good);
+    write("why-this/notes.txt", "Ask Jo.");
+    write(
+        "why-this/placement.yml",
+        "mode: live\nlast_resort:\n  en: Guaranteed to please.\n  xx_: Nothing.\n",
+    );
+    let undeclared = "system:\nWrite a line for {{ context.device }}.\n\nuser:\n{{ product.nmae }} in {{ product.colour }}\n";
+    write(
+        "why-this/default.prompty",
+        &template(input, "{name: Lumo lamp}", "{{ user.name }} at a glance.", undeclared),
+    );
+    write("why-this/default.de.prompty", &template(input, "{brand: Lumo}", "{{ product.name }}.", body));
+    write(
+        "why-this/regulars.prompty",
+        &template(
+            input,
+            "{name: A}",
+            "{{ product.name }",
+            "user:\n{% if product.name %}\n{{ product.name | shout }}\n",
+        ),
+    );
+    write(
+        "why-this/regulars.de.prompty",
+        &template(input, "{name: A}", "{{ product.name }}.", "user:\nWrite.\n{{ product.name }\n"),
+    );
+    write(
+        "why-this/regulars.fr.prompty",
+        &template("  user.email:\n  product.name:\n", "{name: A}", "A.", body),
+    );
+    write("why-this/regulars.klingon-x.prompty", &good);
+    write("why-this/regulars.it.prompty", "user:\nWrite.\n");
+    write("why-this/regulars.es.prompty", &template(input, "{name: A}", "A.", "system:\nWrite.\n"));
+    write(
+        "why-this/regulars.nl.prompty",
+        &template(input, "{name: A}", "A.", "Write.\nuser:\n{{ product.name }}\n"),
+    );
+    write("why-this/regulars.user.prompty", &good);
+    let ran = check(folder.path(), &[]);
+    assert_eq!((ran.code, ran.err.as_str()), (Some(1), ""), "{}", ran.out);
+    insta::assert_snapshot!(ran.out);
+}
+
+#[test]
+fn faults_that_only_sound_segments_show() {
+    let body = "user:\n{{ product.name }}\n";
+    let placement = "mode: live\nlast_resort:\n  en: All details are on this page.\n";
+    let personal = template("  user.email:\n  product.name:\n", "{name: A}", "A.", body);
+    let untold = template("  user.orders_9d:\n  product.name:\n", "{name: A}", "A.", body);
+    let folder =
+        folder(&[("config/segments.yml", "segments: []\n"), ("prompts/why-this/placement.yml", placement)]);
+    assert_eq!(check(folder.path(), &[]).code, Some(0));
+    for (path, text) in [
+        ("config/segments.yml", SOUND_SEGMENTS),
+        ("prompts/why-this/regulars.user.prompty", &personal),
+        ("prompts/why-this/default.user.prompty", &untold),
+        ("prompts/why-this/regularz.prompty", &template("  product.name:\n", "{name: A}", "A.", body)),
+    ] {
+        std::fs::write(folder.path().join(path), text).unwrap();
+    }
+    let with_example = check(folder.path(), &[]);
+    assert_eq!(with_example.code, Some(1));
+    let mended = SOUND_SEGMENTS.replace("orders_90d: 0", "orders_90d: 1");
+    std::fs::write(folder.path().join("config/segments.yml"), mended).unwrap();
+    let without = check(folder.path(), &[]);
+    assert_eq!(without.code, Some(1));
+    insta::assert_snapshot!(format!(
+        "{}\n=== with the example mended ===\n\n{}",
+        with_example.out, without.out
+    ));
+}
+
+#[test]
+fn copy_that_a_rule_catches_later_is_refused_today() {
+    let copy = "mode: live\nlast_resort:\n  en: It is guaranteed.\n";
+    let body = "---\ninputs:\n  product.name:\nprewritten:\n  en: A.\n---\nuser:\n{{ product.name }}\n";
+    let folder = folder(&[
+        ("guardrails/house.yml", GOOD_RULES),
+        ("config/segments.yml", "segments: []\n"),
+        ("prompts/why-this/placement.yml", copy),
+        ("prompts/why-this/default.prompty", body),
+    ]);
+    // The rule begins in December; copy that nothing stands below must pass on every day.
+    let ran = check(folder.path(), &["--as-of", "2026-11-20"]);
+    assert_eq!(ran.code, Some(1), "{}", ran.out);
+    assert!(ran.out.contains("this last-resort copy does not pass: `house.no-promises` found `guaranteed`"));
+    let ended = GOOD_RULES.replace("from: 2026-12-01", "until: 2026-11-19");
+    std::fs::write(folder.path().join("guardrails/house.yml"), ended).unwrap();
+    assert_eq!(check(folder.path(), &["--as-of", "2026-11-19"]).code, Some(1));
+    assert_eq!(check(folder.path(), &["--as-of", "2026-11-20"]).code, Some(0), "what is over is over");
+}
+
+#[test]
+fn an_empty_folder_has_nothing_to_check() {
+    let folder = tempfile::tempdir().unwrap();
+    let ran = check(folder.path(), &[]);
+    assert_eq!(ran.code, Some(1));
+    insta::assert_snapshot!(ran.out);
+}
+
+#[test]
+fn faulty_settings_are_said_with_the_rest() {
+    let folder = folder(&[
+        ("guardrails/house.yml", GOOD_RULES),
+        ("config/copyrail.toml", "listne = \"127.0.0.1:8080\"\n[limits]\ndeadline_ms = \"soon\"\n"),
+    ]);
+    let ran = check(folder.path(), &[]);
+    assert_eq!(ran.code, Some(1));
+    insta::assert_snapshot!(ran.out);
+}
+
+#[test]
+fn a_faulty_policy_does_not_start_a_service() {
+    let shop = shop();
+    std::fs::write(shop.path().join("guardrails/brand.yml"), BAD_RULES).unwrap();
+    let ran = copyrail(shop.path(), &["serve"], &[("COPYRAIL__LISTEN", "127.0.0.1:0")], "");
+    assert_eq!((ran.code, ran.out.as_str()), (Some(1), ""), "{}", ran.err);
+    let faults: Vec<&str> = ran.err.lines().filter(|line| line.starts_with("error: ")).collect();
+    assert_eq!(
+        faults,
+        [
+            "error: a rule has no key `levle`",
+            "error: this pattern goes wrong at its character 5: unclosed group",
+            "error: `2026-12-32` is no date",
+            "error: a rule needs at least one `pass` example",
+            "error: the policy is faulty and no last good one is kept, so nothing is served; mend the faults above",
+        ]
+    );
+    assert!(ran.err.contains(" --> guardrails/brand.yml:5:5\n"), "{}", ran.err);
+}
