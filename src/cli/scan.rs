@@ -103,9 +103,18 @@ pub(super) fn run(args: Scan, shell: &mut Shell) -> Result<(), Failure> {
         if line.iter().all(u8::is_ascii_whitespace) {
             continue;
         }
-        let answer = match whole.then(|| serde_json::from_slice::<Line>(&line)) {
+        // Editors of some systems begin files with a byte order mark.
+        let text = line.strip_prefix(b"\xef\xbb\xbf").filter(|_| number == 1).unwrap_or(&line);
+        let answer = match whole.then(|| serde_json::from_slice::<Line>(text)) {
             None => Err(format!("the line is longer than {} KiB", MAX_LINE / 1024)),
-            Some(Err(error)) => Err(format!("not an object of `id` and `text`: {error}")),
+            // The reader would take a list of the fields' values too.
+            Some(_) if text.trim_ascii_start().first() != Some(&b'{') => {
+                Err("not an object of `id` and `text`".to_owned())
+            }
+            Some(Err(error)) => {
+                let error = error.to_string().replace(" at line 1 column ", " at column ");
+                Err(format!("not an object of `id` and `text`: {error}"))
+            }
             Some(Ok(line)) => Ok(judged(&guardrails, &line, now)),
         };
         let answer = answer.unwrap_or_else(|error| {

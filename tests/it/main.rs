@@ -9,6 +9,7 @@ mod support;
 
 mod blurbs;
 mod check;
+mod commands;
 mod crash;
 mod declared;
 mod edits;
@@ -22,3 +23,4 @@ mod log;
 mod promises;
 mod purity;
 mod recorded;
+mod scan;

@@ -1,0 +1,403 @@
+//! The other commands as a person or a script runs them: render, catalog, keys, audit, and usage.
+
+use std::path::Path;
+
+use serde_json::{Value, json};
+
+use crate::http::COPY;
+use crate::support::{Ran, TestApp, Upstream, ask, copyrail, shop};
+
+#[track_caller]
+fn run(folder: &Path, arguments: &[&str]) -> Ran {
+    let ran = copyrail(folder, arguments, &[], "");
+    assert!(!ran.out.contains('\u{1b}') && !ran.err.contains('\u{1b}'), "{ran:?}");
+    ran
+}
+
+/// Runs a command that must succeed, and returns what it prints.
+#[track_caller]
+fn done(folder: &Path, arguments: &[&str]) -> String {
+    let ran = run(folder, arguments);
+    assert_eq!(ran.code, Some(0), "{arguments:?}: {ran:?}");
+    ran.out
+}
+
+#[track_caller]
+fn check_failure(folder: &Path, arguments: &[&str], code: i32, said: &str) {
+    let ran = run(folder, arguments);
+    assert_eq!((ran.code, ran.out.as_str()), (Some(code), ""), "{arguments:?}: {}", ran.err);
+    assert!(ran.err.contains(said), "{arguments:?}: {}", ran.err);
+}
+
+/// A rendering as JSON.
+#[track_caller]
+fn rendered(folder: &Path, product: &str, attributes: &str) -> Value {
+    let arguments = ["render", "--placement", "why-this", "--product", product, "--attributes", attributes];
+    let out = done(folder, &[&arguments[..], &["--format", "json"]].concat());
+    assert_eq!(out.lines().count(), 1);
+    serde_json::from_str(&out).unwrap()
+}
+
+const LUMO: &str = r#"{"id": "lt-1", "name": "Lumo lamp", "colour": "moss green"}"#;
+
+#[test]
+fn render_shows_what_would_be_asked_and_asks_nothing() {
+    let shop = shop();
+    check_failure(
+        shop.path(),
+        &["render", "--placement", "why-this", "--product", "lt-1"],
+        1,
+        "there is no store",
+    );
+    std::fs::write(shop.path().join("lamps.jsonl"), LUMO).unwrap();
+    assert_eq!(
+        done(shop.path(), &["catalog", "import", "lamps.jsonl"]),
+        "1 products imported; the catalogue holds 1\n"
+    );
+    let hunter = r#"{"user": {"discount_affinity": 0.9}, "orders_90d": 2, "context": {"locale": "en-GB"}}"#;
+    let by_id = rendered(shop.path(), "lt-1", hunter);
+    assert_eq!(by_id["segment"], "bargain-hunters");
+    assert_eq!(by_id["template"], "why-this/bargain-hunters");
+    let prompt = by_id["messages"].to_string();
+    assert!(prompt.contains("Lumo lamp"), "{prompt}");
+    assert!(
+        !prompt.contains("moss green") && !prompt.contains("0.9"),
+        "what is not declared stays out: {prompt}"
+    );
+    assert!(by_id["prewritten"].as_str().unwrap().contains("Lumo lamp"));
+    // The same facts given inline are the same question; others are not, and neither is another language.
+    assert_eq!(rendered(shop.path(), LUMO, hunter)["key"], by_id["key"]);
+    let other = LUMO.replace("Lumo lamp", "Harbour lamp");
+    assert_ne!(rendered(shop.path(), &other, hunter)["key"], by_id["key"]);
+    let german = rendered(shop.path(), "lt-1", &hunter.replace("en-GB", "de-AT"));
+    assert_eq!(
+        (&german["template"], &german["locale"]),
+        (&json!("why-this/bargain-hunters.de"), &json!("de"))
+    );
+    assert_ne!(german["key"], by_id["key"]);
+}
+
+#[test]
+fn render_is_read_by_people() {
+    let folder = tempfile::tempdir().unwrap();
+    for (path, text) in [
+        (
+            "config/segments.yml",
+            "attributes:\n  user.visits: {type: integer}\nsegments:\n  - {id: regulars, when: {user.visits: {$gte: 2}}}\n",
+        ),
+        ("guardrails/house.yml", "rules: []\n"),
+        ("prompts/why-this/placement.yml", "mode: live\nlast_resort:\n  en: All details are on this page.\n"),
+        (
+            "prompts/why-this/regulars.prompty",
+            "---\ninputs:\n  product.name:\nprewritten:\n  en: \"{{ product.name }} at a glance.\"\n---\nsystem:\nWrite a line in {{ language }}.\nuser:\n{{ product | data(\"product\") }}\n",
+        ),
+    ] {
+        let path = folder.path().join(path);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, text).unwrap();
+    }
+    let arguments = [
+        "render",
+        "--placement",
+        "why-this",
+        "--product",
+        r#"{"name": "Lumo <lamp>\u001b[31m"}"#,
+        "--attributes",
+    ];
+    let ran = run(folder.path(), &[&arguments[..], &[r#"{"visits": 3}"#]].concat());
+    assert_eq!((ran.code, ran.err.as_str()), (Some(0), ""));
+    insta::assert_snapshot!("rendered", ran.out);
+    let ran = run(
+        folder.path(),
+        &[&arguments[..], &[r#"{"visits": "often", "context": {"locale": "fr"}}"#]].concat(),
+    );
+    assert_eq!(ran.code, Some(0));
+    insta::assert_snapshot!("rendered_in_no_language", format!("{}--- talk\n{}", ran.out, ran.err));
+}
+
+#[test]
+fn what_render_cannot_do_it_says() {
+    let shop = shop();
+    std::fs::write(shop.path().join("lamps.jsonl"), LUMO).unwrap();
+    done(shop.path(), &["catalog", "import", "lamps.jsonl"]);
+    let check = |placement: &str, product: &str, attributes: &str, code: i32, said: &str| {
+        let arguments =
+            ["render", "--placement", placement, "--product", product, "--attributes", attributes];
+        check_failure(shop.path(), &arguments, code, said);
+    };
+    check("why-that", "lt-1", "{}", 2, "there is no placement `why-that`; there are cta-subtext, why-this");
+    check(
+        "why-this",
+        "lt-2",
+        "{}",
+        1,
+        "the catalogue holds no product `lt-2`; `copyrail catalog import` fills it",
+    );
+    check("why-this", "{", "{}", 2, "--product: ");
+    check("why-this", r#"{"brand": "Lumo"}"#, "{}", 2, "`name` is missing or empty");
+    check("why-this", "lt-1", "often", 2, "--attributes: write a JSON object, such as ");
+    check("why-this", "lt-1", "[]", 2, "--attributes: write a JSON object, such as ");
+    check("why-this", "lt-1", r#"{"context": 5}"#, 2, "--attributes: write an object below `context`");
+}
+
+#[test]
+fn a_catalogue_with_a_faulty_line_is_not_imported_at_all() {
+    let shop = shop();
+    let write = |text: &str| std::fs::write(shop.path().join("lamps.jsonl"), text).unwrap();
+    let name = || {
+        let arguments = ["render", "--placement", "why-this", "--product", "lt-1"];
+        let ran = run(shop.path(), &arguments);
+        (ran.code, ran.out.contains("Lumo lamp"))
+    };
+    write(LUMO);
+    done(shop.path(), &["catalog", "import", "lamps.jsonl"]);
+    assert_eq!(name(), (Some(0), true));
+    let faulty = format!(
+        "{}\n{{\"id\": \"lt-2\"}}\n\nlamp\n{LUMO}\n[]\n{{\"name\": \"Lamp\"}}\n",
+        LUMO.replace("Lumo", "Harbour")
+    );
+    write(&faulty);
+    for upsert in [&[][..], &["--upsert"]] {
+        let ran = run(shop.path(), &[&["catalog", "import", "lamps.jsonl"], upsert].concat());
+        assert_eq!((ran.code, ran.out.as_str()), (Some(1), ""));
+        insta::assert_snapshot!("a_faulty_catalogue", ran.err);
+    }
+    assert_eq!(name(), (Some(0), true), "the catalogue is as it was");
+    write("");
+    check_failure(shop.path(), &["catalog", "import", "lamps.jsonl"], 1, "there is no product in the file");
+    write(r#"{"product_id": 2, "name": "Harbour lamp"}"#);
+    let upserted = done(shop.path(), &["catalog", "import", "--upsert", "lamps.jsonl"]);
+    assert_eq!(upserted, "1 products imported; the catalogue holds 2\n");
+    assert_eq!(
+        done(shop.path(), &["catalog", "import", "lamps.jsonl"]),
+        "1 products imported; the catalogue holds 1\n"
+    );
+    assert_eq!(name().0, Some(1), "the catalogue was replaced");
+}
+
+#[test]
+fn a_key_is_printed_once_and_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let ran = run(folder.path(), &["keys", "new", "--role", "serve", "--name", "checkout \u{1b}[31mpages"]);
+    assert_eq!(ran.code, Some(0));
+    let token = ran.out.strip_suffix('\n').unwrap();
+    assert!(
+        token.starts_with("crk_") && token.chars().all(|c| c.is_ascii_alphanumeric() || c == '_'),
+        "{token}"
+    );
+    assert_eq!(ran.err, "This key is shown once. A running service knows it within two seconds.\n");
+    let origin = ["--origin", "https://shop.example", "--origin", "https://www.shop.example"];
+    let published = done(folder.path(), &[&["keys", "new", "--role", "publishable"][..], &origin].concat());
+    assert!(published.starts_with("crp_"), "{published}");
+    done(folder.path(), &["keys", "new", "--role", "review", "--name", "Jo", "--expires", "2020-01-31"]);
+    let id = token.split('_').nth(1).unwrap();
+    let secret = token.split('_').nth(2).unwrap();
+    let list = done(folder.path(), &["keys", "list"]);
+    let row = list.lines().find(|line| line.starts_with(id)).unwrap();
+    assert!(
+        row.contains(" serve ") && row.contains(" in force ") && row.contains("checkout \u{fffd}[31mpages"),
+        "{row}"
+    );
+    assert!(list.lines().any(|line| line.contains(" review ") && line.contains(" expired ")), "{list}");
+    let json = done(folder.path(), &["keys", "list", "--format", "json"]);
+    for listed in [&list, &json] {
+        assert!(!listed.contains(secret), "the secret is listed: {listed}");
+    }
+    assert_eq!(done(folder.path(), &["keys", "revoke", id]), format!("revoked {id}\n"));
+    let list = done(folder.path(), &["keys", "list"]);
+    assert!(list.lines().any(|line| line.starts_with(id) && line.contains(" revoked ")), "{list}");
+    let again = run(folder.path(), &["keys", "revoke", id]);
+    assert_eq!((again.code, again.err.as_str()), (Some(0), "This key was revoked already.\n"));
+    check_failure(
+        folder.path(),
+        &["keys", "revoke", "nobody"],
+        1,
+        "there is no key nobody; `copyrail keys list` shows all",
+    );
+    check_failure(
+        folder.path(),
+        &["keys", "new", "--role", "publishable"],
+        2,
+        "a publishable key needs `--origin ",
+    );
+    check_failure(
+        folder.path(),
+        &["keys", "new", "--role", "serve", "--origin", "x"],
+        2,
+        "only a publishable key takes `--origin`",
+    );
+    // Who made and ended which key is in the log.
+    let report: Value =
+        serde_json::from_str(&done(folder.path(), &["audit", "verify", "--format", "json"])).unwrap();
+    assert_eq!((&report["records"], &report["fault"]), (&json!(4), &json!(null)));
+}
+
+/// A store that a service has written a generation and some serves into, and the generation's id.
+async fn written() -> (tempfile::TempDir, String, String) {
+    let upstream = Upstream::saying(COPY).await;
+    let mut app = TestApp::start(&upstream).await;
+    let answer = app.blurb(ask("Lumo lamp")).await;
+    app.blurb(ask("Lumo lamp")).await;
+    app.app.take().unwrap().stop().await;
+    let (url, id) = (app.store_url().to_owned(), answer["generation_id"].as_str().unwrap().to_owned());
+    (app.folder, url, id)
+}
+
+/// Runs an `audit` command on a store.
+async fn audit(folder: &Path, url: &str, arguments: &[&str]) -> Ran {
+    let (folder, url) = (folder.to_owned(), url.to_owned());
+    let arguments: Vec<String> = ["audit"].iter().chain(arguments).map(|a| (*a).to_owned()).collect();
+    let run = move || {
+        let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+        copyrail(&folder, &arguments, &[("COPYRAIL__STORE__URL", &url)], "")
+    };
+    tokio::task::spawn_blocking(run).await.unwrap()
+}
+
+#[tokio::test]
+async fn a_changed_byte_is_found() {
+    let (folder, url, _) = written().await;
+    let whole = audit(folder.path(), &url, &["verify"]).await;
+    assert_eq!((whole.code, whole.err.as_str()), (Some(0), ""), "{}", whole.out);
+    let (counts, head) = whole.out.split_once('\n').unwrap();
+    assert!(
+        counts.starts_with("whole: ") && counts.ends_with(" records, 2 serves, 1 generations"),
+        "{counts}"
+    );
+    let head = head.trim_end().strip_prefix("head ").unwrap();
+    let kept = audit(folder.path(), &url, &["verify", "--expect-head", head]).await;
+    assert_eq!(kept.code, Some(0), "{}", kept.out);
+    let elsewhere =
+        audit(folder.path(), &url, &["verify", "--expect-head", &head.replace(&head[..1], "x")]).await;
+    assert_eq!(elsewhere.code, Some(1));
+    assert!(elsewhere.out.starts_with("not whole: the head x"), "{}", elsewhere.out);
+    let database = sqlx::SqlitePool::connect(&url).await.unwrap();
+    let sql = "UPDATE chain SET bytes = CAST(REPLACE(CAST(bytes AS TEXT), '\"why-this\"', '\"why-that\"') AS BLOB) \
+               WHERE kind = 'serves'";
+    let changed = sqlx::query(sql).execute(&database).await.unwrap().rows_affected();
+    assert!(changed > 0, "there is a block of serves to change");
+    database.close().await;
+    let report = audit(folder.path(), &url, &["verify", "--format", "json"]).await;
+    assert_eq!(report.code, Some(1));
+    let report: Value = serde_json::from_str(&report.out).unwrap();
+    let seq = report["fault"]["seq"].as_i64().unwrap();
+    assert_eq!(report["fault"]["what"], "changed");
+    let told = audit(folder.path(), &url, &["verify"]).await;
+    let first = told.out.lines().next().unwrap();
+    assert_eq!(told.code, Some(1));
+    assert_eq!(first, format!("not whole: entry {seq} was changed: its bytes do not have its hash"));
+}
+
+#[tokio::test]
+async fn one_generation_is_shown() {
+    let (folder, url, id) = written().await;
+    let shown = audit(folder.path(), &url, &["show", &id]).await;
+    assert_eq!((shown.code, shown.err.as_str()), (Some(0), ""), "{}", shown.out);
+    for part in [
+        &id,
+        "why-this/default",
+        "passed",
+        "said by system",
+        "said by user",
+        "Lumo lamp",
+        "attempt at ",
+        COPY,
+    ] {
+        assert!(shown.out.contains(part), "{part}: {}", shown.out);
+    }
+    let json = audit(folder.path(), &url, &["show", &id, "--format", "json"]).await;
+    let generation: Value = serde_json::from_str(&json.out).unwrap();
+    assert_eq!((&generation["id"], &generation["payload"]["text"]), (&json!(id), &json!(COPY)));
+    let unknown = "0192f3c1-7a2b-7c3d-8e4f-5a6b7c8d9e0f";
+    let missing = audit(folder.path(), &url, &["show", unknown]).await;
+    assert_eq!((missing.code, missing.out.as_str()), (Some(1), ""));
+    assert_eq!(missing.err, format!("error: the log holds no generation {unknown}\n"));
+}
+
+#[test]
+fn audit_says_when_there_is_no_log() {
+    let folder = tempfile::tempdir().unwrap();
+    let said = "there is no store at data/copyrail.db; check `[store] url`, or run `copyrail serve` first";
+    check_failure(folder.path(), &["audit", "verify"], 1, said);
+    assert!(!folder.path().join("data").exists(), "looking makes nothing");
+}
+
+#[test]
+fn what_cannot_be_meant_is_usage() {
+    let folder = tempfile::tempdir().unwrap();
+    for (arguments, said) in [
+        (&[][..], "Usage: copyrail <COMMAND>"),
+        (&["frobnicate"], "unrecognized subcommand"),
+        (&["chekc"], "a similar subcommand exists: 'check'"),
+        (&["check", "nowhere"], "nowhere is no folder"),
+        (&["check", "--as-of", "soon"], "--as-of <DATE>"),
+        (&["check", "--format", "xml"], "[possible values: text, json]"),
+        (&["scan", "--only"], "--only <RULE>"),
+        (&["render"], "--placement <P>"),
+        (&["demo", "--format", "json"], "--format json needs --once"),
+        (&["demo", "--once", "--catalog", "nowhere.jsonl"], "nowhere.jsonl cannot be read"),
+        (&["serve", "--config", "nowhere.toml"], "the settings file nowhere.toml cannot be read"),
+        (&["keys", "new"], "--role <R>"),
+        (&["keys", "new", "--role", "king"], "`king` is no role; write `serve`, "),
+        (&["catalog", "import", "nowhere.jsonl"], "nowhere.jsonl cannot be read"),
+        (&["audit", "show", "17"], "<ID>"),
+        (&["simulate-llm", "--script", "nowhere.json"], "nowhere.json cannot be read"),
+    ] {
+        check_failure(folder.path(), arguments, 2, said);
+    }
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0, "nothing was made");
+}
+
+#[test]
+fn settings_are_refused_with_every_fault() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = "[limits]\ndeadline_ms = \"soon\"\n[store]\nurl = 5\n";
+    std::fs::write(folder.path().join("copyrail.toml"), file).unwrap();
+    let ran = run(folder.path(), &["keys", "list", "--config", "copyrail.toml"]);
+    assert_eq!((ran.code, ran.out.as_str()), (Some(1), ""));
+    insta::assert_snapshot!(ran.err);
+}
+
+/// Every command, as typed.
+const COMMANDS: &[&str] = &[
+    "demo",
+    "serve",
+    "check",
+    "render",
+    "scan",
+    "catalog",
+    "catalog import",
+    "keys",
+    "keys new",
+    "keys list",
+    "keys revoke",
+    "audit",
+    "audit verify",
+    "audit show",
+    "simulate-llm",
+];
+
+#[test]
+fn help_has_an_example_and_fits_a_screen() {
+    let folder = tempfile::tempdir().unwrap();
+    let first = done(folder.path(), &["--help"]);
+    assert!(first.contains("copyrail demo --once"), "{first}");
+    let listed =
+        first.lines().skip_while(|line| *line != "Commands:").skip(1).take_while(|line| !line.is_empty());
+    for command in
+        listed.filter(|line| !line.starts_with("   ")).filter_map(|line| line.split_whitespace().next())
+    {
+        assert!(command == "help" || COMMANDS.contains(&command), "{command} is not tried here");
+    }
+    for command in COMMANDS {
+        let arguments: Vec<&str> = command.split(' ').chain(["--help"]).collect();
+        let help = done(folder.path(), &arguments);
+        assert!(
+            help.contains(&format!("Example:\n  copyrail {command}")) || help.contains("Example:\n  "),
+            "{help}"
+        );
+        assert!(help.contains(&format!("Usage: copyrail {command}")), "{help}");
+        assert!(help.lines().count() <= 45, "{command} --help has {} lines", help.lines().count());
+        assert!(help.lines().all(|line| line.chars().count() <= 100), "{help}");
+    }
+}
