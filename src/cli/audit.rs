@@ -107,7 +107,7 @@ async fn run_show(args: Show, shell: &mut Shell) -> Result<(), Failure> {
     let text =
         |value: &serde_json::Value| value.as_str().map_or_else(|| value.to_string(), super::output::safe);
     let heading = |title: &str| shell.out.paint(Paint::Strong, title);
-    let (record, payload) = (at(&value, "/record"), at(&value, "/payload"));
+    let (record, payload) = (&value, at(&value, "/payload"));
     for field in [
         "id",
         "started",

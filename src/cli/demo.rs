@@ -173,11 +173,7 @@ async fn finding(
     let Some(summary) = generations(client, base, keys, scene, "blocked").await?.into_iter().next() else {
         return Ok(None);
     };
-    let id = at(&summary, "/id")
-        .as_str()
-        .or_else(|| at(&summary, "/record/id").as_str())
-        .unwrap_or_default()
-        .to_owned();
+    let id = at(&summary, "/id").as_str().unwrap_or_default();
     let url = format!("{base}/v1/generations/{id}");
     let response = client.get(url).bearer_auth(&keys.review).send().await.map_err(anyhow::Error::from)?;
     Ok(Some(response.json().await.map_err(anyhow::Error::from)?))

@@ -84,7 +84,7 @@ pub(super) fn painted(colour: bool, paint: Paint, text: &str) -> String {
     format!("\u{1b}[{code}m{text}\u{1b}[0m")
 }
 
-/// The value at a JSON pointer such as `/record/id`; null where nothing is.
+/// The value at a JSON pointer such as `/payload/text`; null where nothing is.
 pub(super) fn at<'v>(value: &'v serde_json::Value, pointer: &str) -> &'v serde_json::Value {
     value.pointer(pointer).unwrap_or(&serde_json::Value::Null)
 }

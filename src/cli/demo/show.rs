@@ -61,7 +61,7 @@ pub(super) fn scene(out: &Output, scene: &Scene, told: &Told) -> Result<(), Fail
         notes.push(format!("reason {}", safe(reason)));
     }
     if at(answer, "/pending") == true {
-        notes.push("pending: better copy is being written".into());
+        notes.push("pending".into());
     }
     notes.push(format!("{:.1} ms", told.took.as_secs_f64() * 1e3));
     Ok(out.line(&format!(
@@ -77,7 +77,7 @@ fn rejected(out: &Output, generation: &Value) -> Result<(), Failure> {
         .as_array()
         .and_then(|texts| texts.last())
         .and_then(Value::as_str);
-    let findings = at(generation, "/record/findings").as_array();
+    let findings = at(generation, "/findings").as_array();
     let matches = at(generation, "/payload/matches").as_array();
     for line in wrapped(&safe(raw.unwrap_or_default())) {
         out.line(&format!("  {} {}", out.paint(Paint::Bad, "✗"), out.paint(Paint::Faint, &line)))?;
