@@ -210,6 +210,20 @@ fn what_stands_in_a_block_is_the_value_as_data() {
 }
 
 #[test]
+fn a_template_may_ask_for_nothing() {
+    let (_, segments) = prompts();
+    let template = "---\ninputs: {}\nprewritten:\n  en: A.\n---\nuser:\nWrite a greeting.\n";
+    let files = BTreeMap::from([
+        ("prompts/a/placement.yml".to_owned(), "mode: live\nlast_resort:\n  en: A.\n".to_owned()),
+        ("prompts/a/default.prompty".to_owned(), template.to_owned()),
+    ]);
+    let (prompts, faults) = prompt::load("prompts", &files, &segments);
+    assert_eq!(faults, []);
+    let all = rendered(&prompts, &segments, &product("Lumo lamp", "A lamp.", "colour", "green"));
+    assert!(!all.is_empty() && all.iter().all(|(_, m)| m[0].content == "Write a greeting."), "{all:?}");
+}
+
+#[test]
 fn no_template_can_vouch_for_a_value() {
     let (_, segments) = prompts();
     let load = |body: &str| {
