@@ -1,14 +1,14 @@
-//! The other commands as a person or a script runs them: render, catalog, keys, audit, and usage.
+//! Commands as a person or a script runs them: render, catalog, keys.
 
 use std::path::Path;
 
 use serde_json::{Value, json};
 
-use crate::http::COPY;
-use crate::support::{Ran, TestApp, Upstream, ask, copyrail, shop};
+use crate::support::{Ran, copyrail, shop};
 
+/// Runs a command, which must write nothing that moves a cursor or recolours a screen: it writes into a pipe.
 #[track_caller]
-fn run(folder: &Path, arguments: &[&str]) -> Ran {
+pub fn run(folder: &Path, arguments: &[&str]) -> Ran {
     let ran = copyrail(folder, arguments, &[], "");
     assert!(!ran.out.contains('\u{1b}') && !ran.err.contains('\u{1b}'), "{ran:?}");
     ran
@@ -16,14 +16,15 @@ fn run(folder: &Path, arguments: &[&str]) -> Ran {
 
 /// Runs a command that must succeed, and returns what it prints.
 #[track_caller]
-fn done(folder: &Path, arguments: &[&str]) -> String {
+pub fn done(folder: &Path, arguments: &[&str]) -> String {
     let ran = run(folder, arguments);
     assert_eq!(ran.code, Some(0), "{arguments:?}: {ran:?}");
     ran.out
 }
 
+/// Runs a command that must fail with this code, print nothing, and say this.
 #[track_caller]
-fn check_failure(folder: &Path, arguments: &[&str], code: i32, said: &str) {
+pub fn check_failure(folder: &Path, arguments: &[&str], code: i32, said: &str) {
     let ran = run(folder, arguments);
     assert_eq!((ran.code, ran.out.as_str()), (Some(code), ""), "{arguments:?}: {}", ran.err);
     assert!(ran.err.contains(said), "{arguments:?}: {}", ran.err);
@@ -230,174 +231,4 @@ fn a_key_is_printed_once_and_alone() {
     let report: Value =
         serde_json::from_str(&done(folder.path(), &["audit", "verify", "--format", "json"])).unwrap();
     assert_eq!((&report["records"], &report["fault"]), (&json!(4), &json!(null)));
-}
-
-/// A store that a service has written a generation and some serves into, and the generation's id.
-async fn written() -> (tempfile::TempDir, String, String) {
-    let upstream = Upstream::saying(COPY).await;
-    let mut app = TestApp::start(&upstream).await;
-    let answer = app.blurb(ask("Lumo lamp")).await;
-    app.blurb(ask("Lumo lamp")).await;
-    app.app.take().unwrap().stop().await;
-    let (url, id) = (app.store_url().to_owned(), answer["generation_id"].as_str().unwrap().to_owned());
-    (app.folder, url, id)
-}
-
-/// Runs an `audit` command on a store.
-async fn audit(folder: &Path, url: &str, arguments: &[&str]) -> Ran {
-    let (folder, url) = (folder.to_owned(), url.to_owned());
-    let arguments: Vec<String> = ["audit"].iter().chain(arguments).map(|a| (*a).to_owned()).collect();
-    let run = move || {
-        let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
-        copyrail(&folder, &arguments, &[("COPYRAIL__STORE__URL", &url)], "")
-    };
-    tokio::task::spawn_blocking(run).await.unwrap()
-}
-
-#[tokio::test]
-async fn a_changed_byte_is_found() {
-    let (folder, url, _) = written().await;
-    let whole = audit(folder.path(), &url, &["verify"]).await;
-    assert_eq!((whole.code, whole.err.as_str()), (Some(0), ""), "{}", whole.out);
-    let (counts, head) = whole.out.split_once('\n').unwrap();
-    assert!(
-        counts.starts_with("whole: ") && counts.ends_with(" records, 2 serves, 1 generations"),
-        "{counts}"
-    );
-    let head = head.trim_end().strip_prefix("head ").unwrap();
-    let kept = audit(folder.path(), &url, &["verify", "--expect-head", head]).await;
-    assert_eq!(kept.code, Some(0), "{}", kept.out);
-    let elsewhere =
-        audit(folder.path(), &url, &["verify", "--expect-head", &head.replace(&head[..1], "x")]).await;
-    assert_eq!(elsewhere.code, Some(1));
-    assert!(elsewhere.out.starts_with("not whole: the head x"), "{}", elsewhere.out);
-    let database = sqlx::SqlitePool::connect(&url).await.unwrap();
-    let sql = "UPDATE chain SET bytes = CAST(REPLACE(CAST(bytes AS TEXT), '\"why-this\"', '\"why-that\"') AS BLOB) \
-               WHERE kind = 'serves'";
-    let changed = sqlx::query(sql).execute(&database).await.unwrap().rows_affected();
-    assert!(changed > 0, "there is a block of serves to change");
-    database.close().await;
-    let report = audit(folder.path(), &url, &["verify", "--format", "json"]).await;
-    assert_eq!(report.code, Some(1));
-    let report: Value = serde_json::from_str(&report.out).unwrap();
-    let seq = report["fault"]["seq"].as_i64().unwrap();
-    assert_eq!(report["fault"]["what"], "changed");
-    let told = audit(folder.path(), &url, &["verify"]).await;
-    let first = told.out.lines().next().unwrap();
-    assert_eq!(told.code, Some(1));
-    assert_eq!(first, format!("not whole: entry {seq} was changed: its bytes do not have its hash"));
-}
-
-#[tokio::test]
-async fn one_generation_is_shown() {
-    let (folder, url, id) = written().await;
-    let shown = audit(folder.path(), &url, &["show", &id]).await;
-    assert_eq!((shown.code, shown.err.as_str()), (Some(0), ""), "{}", shown.out);
-    for part in [
-        &id,
-        "why-this/default",
-        "passed",
-        "said by system",
-        "said by user",
-        "Lumo lamp",
-        "attempt at ",
-        COPY,
-    ] {
-        assert!(shown.out.contains(part), "{part}: {}", shown.out);
-    }
-    let json = audit(folder.path(), &url, &["show", &id, "--format", "json"]).await;
-    let generation: Value = serde_json::from_str(&json.out).unwrap();
-    assert_eq!((&generation["id"], &generation["payload"]["text"]), (&json!(id), &json!(COPY)));
-    let unknown = "0192f3c1-7a2b-7c3d-8e4f-5a6b7c8d9e0f";
-    let missing = audit(folder.path(), &url, &["show", unknown]).await;
-    assert_eq!((missing.code, missing.out.as_str()), (Some(1), ""));
-    assert_eq!(missing.err, format!("error: the log holds no generation {unknown}\n"));
-}
-
-#[test]
-fn audit_says_when_there_is_no_log() {
-    let folder = tempfile::tempdir().unwrap();
-    let said = "there is no store at data/copyrail.db; check `[store] url`, or run `copyrail serve` first";
-    check_failure(folder.path(), &["audit", "verify"], 1, said);
-    assert!(!folder.path().join("data").exists(), "looking makes nothing");
-}
-
-#[test]
-fn what_cannot_be_meant_is_usage() {
-    let folder = tempfile::tempdir().unwrap();
-    for (arguments, said) in [
-        (&[][..], "Usage: copyrail <COMMAND>"),
-        (&["frobnicate"], "unrecognized subcommand"),
-        (&["chekc"], "a similar subcommand exists: 'check'"),
-        (&["check", "nowhere"], "nowhere is no folder"),
-        (&["check", "--as-of", "soon"], "--as-of <DATE>"),
-        (&["check", "--format", "xml"], "[possible values: text, json]"),
-        (&["scan", "--only"], "--only <RULE>"),
-        (&["render"], "--placement <P>"),
-        (&["demo", "--format", "json"], "--format json needs --once"),
-        (&["demo", "--once", "--catalog", "nowhere.jsonl"], "nowhere.jsonl cannot be read"),
-        (&["serve", "--config", "nowhere.toml"], "the settings file nowhere.toml cannot be read"),
-        (&["keys", "new"], "--role <R>"),
-        (&["keys", "new", "--role", "king"], "`king` is no role; write `serve`, "),
-        (&["catalog", "import", "nowhere.jsonl"], "nowhere.jsonl cannot be read"),
-        (&["audit", "show", "17"], "<ID>"),
-        (&["simulate-llm", "--script", "nowhere.json"], "nowhere.json cannot be read"),
-    ] {
-        check_failure(folder.path(), arguments, 2, said);
-    }
-    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0, "nothing was made");
-}
-
-#[test]
-fn settings_are_refused_with_every_fault() {
-    let folder = tempfile::tempdir().unwrap();
-    let file = "[limits]\ndeadline_ms = \"soon\"\n[store]\nurl = 5\n";
-    std::fs::write(folder.path().join("copyrail.toml"), file).unwrap();
-    let ran = run(folder.path(), &["keys", "list", "--config", "copyrail.toml"]);
-    assert_eq!((ran.code, ran.out.as_str()), (Some(1), ""));
-    insta::assert_snapshot!(ran.err);
-}
-
-/// Every command, as typed.
-const COMMANDS: &[&str] = &[
-    "demo",
-    "serve",
-    "check",
-    "render",
-    "scan",
-    "catalog",
-    "catalog import",
-    "keys",
-    "keys new",
-    "keys list",
-    "keys revoke",
-    "audit",
-    "audit verify",
-    "audit show",
-    "simulate-llm",
-];
-
-#[test]
-fn help_has_an_example_and_fits_a_screen() {
-    let folder = tempfile::tempdir().unwrap();
-    let first = done(folder.path(), &["--help"]);
-    assert!(first.contains("copyrail demo --once"), "{first}");
-    let listed =
-        first.lines().skip_while(|line| *line != "Commands:").skip(1).take_while(|line| !line.is_empty());
-    for command in
-        listed.filter(|line| !line.starts_with("   ")).filter_map(|line| line.split_whitespace().next())
-    {
-        assert!(command == "help" || COMMANDS.contains(&command), "{command} is not tried here");
-    }
-    for command in COMMANDS {
-        let arguments: Vec<&str> = command.split(' ').chain(["--help"]).collect();
-        let help = done(folder.path(), &arguments);
-        assert!(
-            help.contains(&format!("Example:\n  copyrail {command}")) || help.contains("Example:\n  "),
-            "{help}"
-        );
-        assert!(help.contains(&format!("Usage: copyrail {command}")), "{help}");
-        assert!(help.lines().count() <= 45, "{command} --help has {} lines", help.lines().count());
-        assert!(help.lines().all(|line| line.chars().count() <= 100), "{help}");
-    }
 }

@@ -7,6 +7,7 @@
 
 mod support;
 
+mod audit;
 mod blurbs;
 mod check;
 mod commands;
@@ -26,3 +27,4 @@ mod prompts;
 mod purity;
 mod recorded;
 mod scan;
+mod usage;

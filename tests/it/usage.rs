@@ -1,0 +1,83 @@
+//! What every command has in common: usage that is told, settings that are refused, help that fits a screen.
+
+use crate::commands::{check_failure, done, run};
+
+#[test]
+fn what_cannot_be_meant_is_usage() {
+    let folder = tempfile::tempdir().unwrap();
+    for (arguments, said) in [
+        (&[][..], "Usage: copyrail <COMMAND>"),
+        (&["frobnicate"], "unrecognized subcommand"),
+        (&["chekc"], "a similar subcommand exists: 'check'"),
+        (&["check", "nowhere"], "nowhere is no folder"),
+        (&["check", "--as-of", "soon"], "--as-of <DATE>"),
+        (&["check", "--format", "xml"], "[possible values: text, json]"),
+        (&["scan", "--only"], "--only <RULE>"),
+        (&["render"], "--placement <P>"),
+        (&["demo", "--format", "json"], "--format json needs --once"),
+        (&["demo", "--once", "--catalog", "nowhere.jsonl"], "nowhere.jsonl cannot be read"),
+        (&["serve", "--config", "nowhere.toml"], "the settings file nowhere.toml cannot be read"),
+        (&["keys", "new"], "--role <R>"),
+        (&["keys", "new", "--role", "king"], "`king` is no role; write `serve`, "),
+        (&["catalog", "import", "nowhere.jsonl"], "nowhere.jsonl cannot be read"),
+        (&["audit", "show", "17"], "<ID>"),
+        (&["simulate-llm", "--script", "nowhere.json"], "nowhere.json cannot be read"),
+    ] {
+        check_failure(folder.path(), arguments, 2, said);
+    }
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0, "nothing was made");
+}
+
+#[test]
+fn settings_are_refused_with_every_fault() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = "[limits]\ndeadline_ms = \"soon\"\n[store]\nurl = 5\n";
+    std::fs::write(folder.path().join("copyrail.toml"), file).unwrap();
+    let ran = run(folder.path(), &["keys", "list", "--config", "copyrail.toml"]);
+    assert_eq!((ran.code, ran.out.as_str()), (Some(1), ""));
+    insta::assert_snapshot!(ran.err);
+}
+
+/// Every command, as typed.
+const COMMANDS: &[&str] = &[
+    "demo",
+    "serve",
+    "check",
+    "render",
+    "scan",
+    "catalog",
+    "catalog import",
+    "keys",
+    "keys new",
+    "keys list",
+    "keys revoke",
+    "audit",
+    "audit verify",
+    "audit show",
+    "simulate-llm",
+];
+
+#[test]
+fn help_has_an_example_and_fits_a_screen() {
+    let folder = tempfile::tempdir().unwrap();
+    let first = done(folder.path(), &["--help"]);
+    assert!(first.contains("copyrail demo --once"), "{first}");
+    let listed =
+        first.lines().skip_while(|line| *line != "Commands:").skip(1).take_while(|line| !line.is_empty());
+    for command in
+        listed.filter(|line| !line.starts_with("   ")).filter_map(|line| line.split_whitespace().next())
+    {
+        assert!(command == "help" || COMMANDS.contains(&command), "{command} is not tried here");
+    }
+    for command in COMMANDS {
+        let arguments: Vec<&str> = command.split(' ').chain(["--help"]).collect();
+        let help = done(folder.path(), &arguments);
+        assert!(
+            help.contains(&format!("Example:\n  copyrail {command}")) || help.contains("Example:\n  "),
+            "{help}"
+        );
+        assert!(help.contains(&format!("Usage: copyrail {command}")), "{help}");
+        assert!(help.lines().count() <= 45, "{command} --help has {} lines", help.lines().count());
+        assert!(help.lines().all(|line| line.chars().count() <= 100), "{help}");
+    }
+}
