@@ -4,7 +4,7 @@ use clap::{Args, Subcommand};
 use serde_json::json;
 use uuid::Uuid;
 
-use super::output::{Paint, at};
+use super::output::{Paint, at, counted};
 use super::{ConfigArgs, Failure, Format, Shell};
 use crate::audit::{search, verify};
 use crate::store::{Access, Store};
@@ -69,8 +69,10 @@ async fn run_verify(args: Verify, shell: &mut Shell) -> Result<(), Failure> {
         shell.out.line(&serde_json::to_string(&report).map_err(anyhow::Error::from)?)?;
     } else {
         let counts = format!(
-            "{} records, {} serves, {} generations",
-            report.records, report.serves, report.generations
+            "{}, {}, {}",
+            counted(report.records, "record"),
+            counted(report.serves, "serve"),
+            counted(report.generations, "generation")
         );
         match &report.fault {
             None => {

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand};
 use indicatif::{ProgressBar, ProgressStyle};
 
+use super::output::counted;
 use super::{ConfigArgs, Failure, Shell};
 use crate::catalogue::{self, ImportError};
 use crate::store::{Access, Store};
@@ -50,8 +51,9 @@ pub(super) async fn run(command: Catalog, shell: &mut Shell) -> Result<(), Failu
     match imported {
         Ok(imported) => {
             shell.out.line(&format!(
-                "{} products imported; the catalogue holds {}",
-                imported.products, imported.total
+                "{} imported; the catalogue holds {}",
+                counted(imported.products, "product"),
+                imported.total
             ))?;
             Ok(())
         }

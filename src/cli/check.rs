@@ -6,7 +6,7 @@ use clap::Args;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
-use super::output::Paint;
+use super::output::{Paint, counted};
 use super::{Failure, Format, Shell};
 use crate::config;
 use crate::diagnostic::Severity;
@@ -121,14 +121,13 @@ fn summary(report: &Report, shell: &Shell) -> Result<(), Failure> {
     }
     let count = |severity| report.diagnostics.iter().filter(|d| d.severity == severity).count();
     let (errors, warnings) = (count(Severity::Error), count(Severity::Warning));
-    let plural = |n: usize, word: &str| format!("{n} {word}{}", if n == 1 { "" } else { "s" });
-    let files = plural(report.files, "file");
-    let counts = format!("{}, {}", plural(errors, "error"), plural(warnings, "warning"));
+    let files = counted(report.files as u64, "file");
+    let counts = format!("{}, {}", counted(errors as u64, "error"), counted(warnings as u64, "warning"));
     let line = if report.ok {
         format!(
             "{} {files}, {}: {counts}; a running service would put them in force",
             shell.out.paint(Paint::Good, "in order:"),
-            plural(report.rules.len(), "rule")
+            counted(report.rules.len() as u64, "rule")
         )
     } else {
         format!(

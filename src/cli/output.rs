@@ -68,6 +68,11 @@ impl Output {
     }
 }
 
+/// `1 rule`, `2 rules`.
+pub(super) fn counted(number: u64, word: &str) -> String {
+    format!("{number} {word}{}", if number == 1 { "" } else { "s" })
+}
+
 /// A text in a colour, or as it is.
 pub(super) fn painted(colour: bool, paint: Paint, text: &str) -> String {
     if !colour {

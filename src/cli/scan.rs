@@ -115,6 +115,7 @@ pub(super) fn run(args: Scan, shell: &mut Shell) -> Result<(), Failure> {
                 let error = error.to_string().replace(" at line 1 column ", " at column ");
                 Err(format!("not an object of `id` and `text`: {error}"))
             }
+            Some(Ok(line)) if line.id.is_null() => Err("`id` is null; give each text an id".into()),
             Some(Ok(line)) => Ok(judged(&guardrails, &line, now)),
         };
         let answer = answer.unwrap_or_else(|error| {

@@ -10,7 +10,7 @@ use axum::{Extension, Json};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-use super::body::Body;
+use super::body::{Body, object};
 use super::watch::{Received, traceparent};
 use super::{Pinned, Problem};
 use crate::app::Shared;
@@ -24,11 +24,11 @@ use crate::words::{PlacementId, Tier};
 pub(super) struct BlurbRequest {
     placement: String,
     product: Map<String, Value>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "object")]
     user: Option<User>,
     #[serde(default)]
     context: Option<Map<String, Value>>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "object")]
     consent: Option<Consent>,
     #[serde(default)]
     deadline_ms: Option<u64>,

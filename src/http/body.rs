@@ -1,10 +1,14 @@
 //! Bodies: bounded, read within ten seconds, JSON with errors that say where.
 
+use std::fmt;
+use std::marker::PhantomData;
 use std::time::Duration;
 
 use axum::body::to_bytes;
 use axum::extract::{FromRequest, Request};
-use serde::de::DeserializeOwned;
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{DeserializeOwned, MapAccess, Visitor};
+use serde::{Deserialize, Deserializer};
 
 use super::{MAX_BODY, Problem};
 
@@ -45,6 +49,27 @@ impl<T: DeserializeOwned, S: Sync> FromRequest<S> for Body<T> {
         reader.end().map_err(|_| Problem::malformed("Something follows the JSON object; send it alone."))?;
         Ok(Self(value))
     }
+}
+
+/// An object, or nothing: a derived reader would take a list of the fields' values too, and `[true]` is no consent.
+pub(super) fn object<'de, T: Deserialize<'de>, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<T>, D::Error> {
+    struct Object<T>(PhantomData<T>);
+    impl<'de, T: Deserialize<'de>> Visitor<'de> for Object<T> {
+        type Value = Option<T>;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("an object")
+        }
+        fn visit_unit<E>(self) -> Result<Option<T>, E> {
+            Ok(None)
+        }
+        fn visit_map<M: MapAccess<'de>>(self, map: M) -> Result<Option<T>, M::Error> {
+            T::deserialize(MapAccessDeserializer::new(map)).map(Some)
+        }
+    }
+    deserializer.deserialize_any(Object(PhantomData))
 }
 
 /// What the reader says, in the words of those who send JSON, and never the value that was sent: answers end in callers'

@@ -37,7 +37,7 @@ async fn a_changed_byte_is_found() {
     assert_eq!((whole.code, whole.err.as_str()), (Some(0), ""), "{}", whole.out);
     let (counts, head) = whole.out.split_once('\n').unwrap();
     assert!(
-        counts.starts_with("whole: ") && counts.ends_with(" records, 2 serves, 1 generations"),
+        counts.starts_with("whole: ") && counts.ends_with(" records, 2 serves, 1 generation"),
         "{counts}"
     );
     let head = head.trim_end().strip_prefix("head ").unwrap();

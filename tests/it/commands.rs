@@ -53,7 +53,7 @@ fn render_shows_what_would_be_asked_and_asks_nothing() {
     std::fs::write(shop.path().join("lamps.jsonl"), LUMO).unwrap();
     assert_eq!(
         done(shop.path(), &["catalog", "import", "lamps.jsonl"]),
-        "1 products imported; the catalogue holds 1\n"
+        "1 product imported; the catalogue holds 1\n"
     );
     let hunter = r#"{"user": {"discount_affinity": 0.9}, "orders_90d": 2, "context": {"locale": "en-GB"}}"#;
     let by_id = rendered(shop.path(), "lt-1", hunter);
@@ -168,10 +168,10 @@ fn a_catalogue_with_a_faulty_line_is_not_imported_at_all() {
     check_failure(shop.path(), &["catalog", "import", "lamps.jsonl"], 1, "there is no product in the file");
     write(r#"{"product_id": 2, "name": "Harbour lamp"}"#);
     let upserted = done(shop.path(), &["catalog", "import", "--upsert", "lamps.jsonl"]);
-    assert_eq!(upserted, "1 products imported; the catalogue holds 2\n");
+    assert_eq!(upserted, "1 product imported; the catalogue holds 2\n");
     assert_eq!(
         done(shop.path(), &["catalog", "import", "lamps.jsonl"]),
-        "1 products imported; the catalogue holds 1\n"
+        "1 product imported; the catalogue holds 1\n"
     );
     assert_eq!(name().0, Some(1), "the catalogue was replaced");
 }

@@ -61,6 +61,7 @@ const MALFORMED: &[&str] = &[
     r#"{"placement": "why-this", "product": {"name": "Lumo lamp"}, "context": []}"#,
     r#"{"placement": "why-this", "product": {"name": "Lumo lamp"}, "consent": true}"#,
     r#"{"placement": "why-this", "product": {"name": "Lumo lamp"}, "consent": {"personalisation": "yes"}}"#,
+    r#"{"placement": "why-this", "product": {"name": "Lumo lamp"}, "consent": [true]}"#,
     r#"{"placement": "why-this", "product": {"name": "Lumo lamp"}, "accept": "jo@example.com"}"#,
     r#"{"placement": "why-this", "product": {"name": "Lumo lamp"}, "priority": "high"}"#,
     r#"{"placement": "why-this", "product": {"name": "Lumo lamp"}, "deadline": 150}"#,
