@@ -2,10 +2,11 @@
 //! later the console each show it their own way. Knows nothing of what the files mean.
 
 use annotate_snippets::{AnnotationKind, Level, Origin, Renderer, Snippet};
-use serde::Serialize;
+use serde::ser::SerializeStruct;
+use serde::{Serialize, Serializer};
 
 /// A place in a file. Lines and columns count from 1; columns count characters.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Position {
     /// The line, from 1.
     pub line: u32,
@@ -19,12 +20,24 @@ impl Position {
 }
 
 /// A stretch of a file; `end` is the first position after it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Span {
     /// The first position in it.
     pub start: Position,
     /// The first position after it.
     pub end: Position,
+}
+
+/// As `line`, `column`, `end_line`, `end_column`, which programs find more easily than nested positions.
+impl Serialize for Span {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut fields = serializer.serialize_struct("Span", 4)?;
+        fields.serialize_field("line", &self.start.line)?;
+        fields.serialize_field("column", &self.start.column)?;
+        fields.serialize_field("end_line", &self.end.line)?;
+        fields.serialize_field("end_column", &self.end.column)?;
+        fields.end()
+    }
 }
 
 impl Span {
@@ -62,6 +75,7 @@ pub struct Diagnostic {
     /// The file, as a path that a person would type.
     pub file: String,
     /// Where it stands in the file.
+    #[serde(flatten)]
     pub span: Span,
     /// What is wrong, in a sentence without a full stop.
     pub message: String,

@@ -7,28 +7,33 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
+use jiff::Timestamp;
+use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::Pinned;
 use crate::app::Shared;
 use crate::diagnostic::Diagnostic;
+use crate::policy::{Refusal, Set};
+
+/// One fault of an edit that was refused.
+#[derive(Serialize)]
+struct Refused {
+    set: Set,
+    since: Timestamp,
+    #[serde(flatten)]
+    diagnostic: Diagnostic,
+}
 
 /// What is in force, since when, and which edits were refused.
 pub(super) async fn policy(State(shared): State<Arc<Shared>>, Pinned(policy): Pinned) -> Json<Value> {
-    let refused: Vec<Value> = shared
+    let refused: Vec<Refused> = shared
         .desk
         .refused()
         .into_iter()
-        .flat_map(|refusal| {
-            let errors: Vec<Diagnostic> =
-                refusal.diagnostics.into_iter().filter(Diagnostic::is_error).collect();
-            errors.into_iter().map(move |d| {
-                json!({
-                    "file": d.file, "line": d.span.start.line, "column": d.span.start.column,
-                    "message": d.message, "help": d.help, "owner": d.owner,
-                    "set": refusal.set, "since": refusal.since,
-                })
-            })
+        .flat_map(|Refusal { set, since, diagnostics }| {
+            let errors = diagnostics.into_iter().filter(Diagnostic::is_error);
+            errors.map(move |diagnostic| Refused { set, since, diagnostic })
         })
         .collect();
     let node = json!({"node": "self", "revision": policy.revision, "since": policy.since});

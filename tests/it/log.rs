@@ -173,7 +173,7 @@ async fn the_policy_shows_each_fault_of_an_edit_that_was_refused() {
     assert!(fault["since"].take().is_string());
     assert_eq!(
         fault,
-        json!({"file": null, "line": 5, "column": 12, "message": "`eror` is not known here", "help": "write `error`",
+        json!({"file": null, "line": 5, "column": 12, "end_line": 5, "end_column": 16, "severity": "error", "message": "`eror` is not known here", "help": "write `error`",
                "owner": "jo@example.com", "set": "guardrails", "since": null})
     );
     assert_eq!(app.blurb(ask("Lumo lamp")).await["source"], "generated", "the refused rule is not in force");
