@@ -173,6 +173,7 @@ fn kept(parts: &Parts, case: &Case<'_>, chosen: Chosen<'_>, key: &Key) -> Option
 fn approved(case: &Case<'_>, chosen: Chosen<'_>, kept: &Kept, source: Source) -> Option<Served> {
     let text = case.approve(&kept.draft, chosen.locale)?;
     Some(Served {
+        corrected: text.text() != &*kept.written,
         text: Some(text),
         source,
         tier: chosen.template.tier(),

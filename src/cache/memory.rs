@@ -17,6 +17,8 @@ const BESIDE: u32 = 400;
 pub struct Kept {
     /// The text, with the stamp of its last approval.
     pub draft: Draft,
+    /// The text as its generation was recorded with; rules made since may have corrected the draft.
+    pub written: Arc<str>,
     /// The generation that wrote it.
     pub generation: Uuid,
     /// From here on it is served while a new text is written.

@@ -287,6 +287,7 @@ fn kept(job: &Job, approved: &Approved, now: Timestamp) -> Kept {
     let capped = |at: Timestamp| job.offer_ends.map_or(at, |ends| at.min(ends));
     Kept {
         draft: approved.to_draft(),
+        written: approved.to_draft().text,
         generation: job.id,
         stale: capped(after(job.placement.ttl.soft)),
         expires: capped(after(job.placement.ttl.hard)),

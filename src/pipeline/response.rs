@@ -28,6 +28,8 @@ pub(super) struct Served {
     pub(super) locale: String,
     pub(super) template: Option<TemplateId>,
     pub(super) generation: Option<Uuid>,
+    /// Whether a rule corrected the text after its generation was recorded.
+    pub(super) corrected: bool,
     pub(super) stale: Option<Timestamp>,
     pub(super) expires: Option<Timestamp>,
 }
@@ -44,6 +46,7 @@ impl Served {
             locale: locale.to_string(),
             template: None,
             generation: None,
+            corrected: false,
             stale: None,
             expires: None,
         }
@@ -106,8 +109,9 @@ pub(super) fn recorded(parts: &Parts, case: &Case<'_>, served: Served, request: 
     let keep = if ai_generated || served.reason.is_none() { KEEP } else { KEEP_FALLBACK };
     let ends = served.text.as_ref().and_then(|text| text.stamp().valid_until());
     let expires_at = [Some(now.saturating_add(keep).unwrap_or(now)), served.expires, ends];
-    let text: Option<Arc<str>> =
-        served.text.as_ref().filter(|_| !ai_generated).map(|text| text.to_draft().text);
+    // A text that no generation's record holds word for word is kept beside the serve.
+    let recorded = ai_generated && !served.corrected;
+    let text: Option<Arc<str>> = served.text.as_ref().filter(|_| !recorded).map(|text| text.to_draft().text);
     parts.recorder.serve(
         ServeRecord {
             id: serve_id,

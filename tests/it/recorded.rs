@@ -77,6 +77,30 @@ async fn every_answer_is_in_the_log_and_generated_text_word_for_word() {
     assert!(verify(&store, None, |_, _| ()).await.unwrap().fault.is_some());
 }
 
+#[tokio::test]
+async fn a_text_corrected_after_it_was_recorded_is_kept_as_it_was_shown() {
+    let upstream = Upstream::saying("A handy companion for the evening.").await;
+    let app = TestApp::start(&upstream).await;
+    assert_eq!(app.blurb(ask("Lumo lamp")).await["text"], "A handy companion for the evening.");
+    let rule = "rules:\n  - id: mate\n    extends: substitution\n    message: \"Write '%s' for '%s'.\"\n    on_match: fix\n    \
+                swap: {companion: friend}\n    examples: {fail: [A companion.], pass: [A friend.]}\n";
+    app.edit("guardrails/extra.yml", rule).await;
+    for _ in 0..2 {
+        let answer = app.blurb(ask("Lumo lamp")).await;
+        assert_eq!(
+            (&answer["text"], &answer["source"]),
+            (&json!("A handy friend for the evening."), &json!("cache"))
+        );
+    }
+    assert_eq!(upstream.calls(), 1);
+    let (report, app) = proven(app).await;
+    assert_eq!(report.serves, 3);
+    let mut beside = beside(&app).await;
+    let texts: Vec<String> =
+        sqlx::query_scalar("SELECT text FROM texts").fetch_all(&mut beside).await.unwrap();
+    assert_eq!(texts, ["A handy friend for the evening."]);
+}
+
 /// While `breaks` holds, nothing new is generated and what is kept is still served; after `mends` all is as before by
 /// itself, and every answer is in the log.
 async fn check_outage(breaks: &'static str, mends: &'static str) {
