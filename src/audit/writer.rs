@@ -57,7 +57,7 @@ impl Recorder {
         let (end, ended) = watch::channel(false);
         let ending = Ending { queue: queue.clone(), end };
         let (kept, known) = (Kept::default(), KnownTexts::default());
-        let writer = Writer { store, now, flushes: flushes.clone(), kept, known };
+        let writer = Writer { store, now, flushes: flushes.clone(), kept, known, failing: None };
         tokio::spawn(writer.run(ending));
         Self { queue, flushes, ended }
     }
@@ -172,6 +172,8 @@ struct Writer {
     flushes: Arc<AtomicU64>,
     kept: Kept,
     known: KnownTexts,
+    /// What the store said when it last failed, while it fails: each fault is told once.
+    failing: Option<String>,
 }
 
 /// What the last flush could not write, for the next.
@@ -201,7 +203,12 @@ impl Writer {
             let retried = !self.kept.serves.is_empty();
             let written = self.flush(queue, batch).await;
             if closing && !written {
-                return queue.count_lost(self.kept.serves.len());
+                let serves = self.kept.serves.len();
+                tracing::error!(
+                    serves,
+                    "the log could not be written at the end; these serves are in no record"
+                );
+                return queue.count_lost(serves);
             }
             // Serves that waited behind kept ones are still in the queue after the first flush.
             if closing && !retried {
@@ -219,12 +226,17 @@ impl Writer {
                 self.known.learn(&self.kept.serves);
                 self.known.learn(&serves);
                 self.kept = Kept::default();
+                if self.failing.take().is_some() {
+                    tracing::info!("the log is written again");
+                }
                 queue.written();
                 (true, Ok(()))
             }
             Err(error) => {
-                if queue.healthy() {
+                let said = error.to_string();
+                if self.failing.as_ref() != Some(&said) {
                     tracing::error!(%error, "the log cannot be written; nothing new is generated until it can");
+                    self.failing = Some(said);
                 }
                 let failure = Some(Gap { from: (self.now)(), count: 0 });
                 self.kept.gap = Gap::merged(Gap::merged(self.kept.gap, batch.gap), failure);

@@ -84,7 +84,17 @@ impl Store {
     /// Begins a transaction that holds the right to write from its first statement on, so that what it reads is
     /// still true when it writes.
     async fn begin_write(&self) -> Result<sqlx::SqliteTransaction<'static>, StoreError> {
-        Ok(self.writer()?.begin_with("BEGIN IMMEDIATE").await?)
+        let writer = self.writer()?;
+        let begin = || writer.begin_with("BEGIN IMMEDIATE");
+        match begin().await {
+            // A full disk makes SQLite roll back by itself. The library's own roll-back then fails, and it goes on
+            // believing that the connection is inside a transaction: only another connection can begin one.
+            Err(sqlx::Error::InvalidSavePointStatement) => {
+                writer.acquire().await?.close().await?;
+                Ok(begin().await?)
+            }
+            begun => Ok(begun?),
+        }
     }
 }
 
@@ -196,6 +206,25 @@ pub(crate) mod testing {
 mod tests {
     use super::testing::test_store;
     use super::*;
+
+    #[tokio::test]
+    async fn a_full_disk_is_over_when_it_is_over() {
+        let held = test_store().await;
+        let writer = held.store.writer().unwrap();
+        let pages: i64 = sqlx::query_scalar("PRAGMA page_count").fetch_one(writer).await.unwrap();
+        let limit = format!("PRAGMA max_page_count = {}", pages + 1);
+        let _: i64 = sqlx::query_scalar(sqlx::AssertSqlSafe(limit)).fetch_one(writer).await.unwrap();
+        let write = async || {
+            let mut transaction = held.store.begin_write().await?;
+            let insert = "INSERT INTO texts (hash, text) VALUES ('long', hex(zeroblob(1000000)))";
+            sqlx::query(insert).execute(&mut *transaction).await?;
+            Ok::<_, StoreError>(transaction.commit().await?)
+        };
+        let full = write().await.unwrap_err();
+        assert!(full.to_string().contains("full"), "{full}");
+        // The limit was the connection's own, so it went with the one that was given up.
+        write().await.unwrap();
+    }
 
     #[tokio::test]
     async fn a_store_is_served_by_one_process_and_read_beside_it() {
