@@ -12,13 +12,16 @@ mod watch;
 
 use std::future::Future;
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Router;
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts as Head;
 use axum::middleware::{from_fn, from_fn_with_state};
 use axum::routing::{get, post};
-use axum::serve::ListenerExt;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::server::graceful::GracefulShutdown;
+use hyper_util::service::TowerToHyperService;
 use tokio::net::TcpListener;
 use tower_http::catch_panic::CatchPanicLayer;
 
@@ -31,20 +34,47 @@ use crate::store::keys::Role;
 /// The largest body of a request, in bytes.
 pub const MAX_BODY: usize = 256 * 1024;
 
+/// How long a connection may take to send the head of its next request; idle ones are closed after it too.
+const HEADERS: Duration = Duration::from_secs(30);
+/// How long to wait when no connection can be taken, for want of file handles for instance.
+const BREATH: Duration = Duration::from_millis(50);
+
 /// Serves until `stopped`, then finishes the requests under way.
 pub async fn serve(
     listener: TcpListener,
     shared: Arc<Shared>,
     stopped: impl Future<Output = ()> + Send + 'static,
 ) {
-    let listener = listener.tap_io(|stream| {
+    let router = router(shared);
+    let mut protocol = hyper::server::conn::http1::Builder::new();
+    protocol.timer(TokioTimer::new()).header_read_timeout(HEADERS);
+    let connections = GracefulShutdown::new();
+    let mut stopped = std::pin::pin!(stopped);
+    loop {
+        let stream = tokio::select! {
+            accepted = listener.accept() => match accepted {
+                Ok((stream, _)) => stream,
+                Err(error) => {
+                    tracing::warn!(%error, "a connection could not be taken");
+                    tokio::time::sleep(BREATH).await;
+                    continue;
+                }
+            },
+            () = &mut stopped => break,
+        };
         if let Err(error) = stream.set_nodelay(true) {
             tracing::debug!(%error, "a connection waits to fill its packets");
         }
-    });
-    if let Err(error) = axum::serve(listener, router(shared)).with_graceful_shutdown(stopped).await {
-        tracing::error!(%error, "the listener failed");
+        let service = TowerToHyperService::new(router.clone());
+        let connection = connections.watch(protocol.serve_connection(TokioIo::new(stream), service));
+        tokio::spawn(async move {
+            if let Err(error) = connection.await {
+                tracing::debug!(%error, "a connection broke off");
+            }
+        });
     }
+    drop(listener);
+    connections.shutdown().await;
 }
 
 /// Every route, each with the role it needs.

@@ -140,3 +140,16 @@ async fn told_to_stop_it_finishes_what_it_began_and_leaves_in_order() {
     let report = verify(&store, None, |_, _| ()).await.unwrap();
     assert_eq!((report.fault, report.serves, report.generations), (None, 1, 1));
 }
+
+#[tokio::test]
+async fn a_request_that_never_ends_does_not_hold_up_sigterm() {
+    use std::io::Write;
+
+    let (folder, _) = keyed_shop();
+    let mut serving = Serving::start(folder.path(), &[]);
+    let mut half = std::net::TcpStream::connect(&serving.address).unwrap();
+    half.write_all(b"POST /v1/blurbs HTTP/1.1\r\nhost: x\r\nauth").unwrap();
+    let ended = tokio::task::spawn_blocking(move || serving.terminate()).await.unwrap();
+    assert_eq!(ended, Some(0));
+    drop(half);
+}
