@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::future::Future;
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
@@ -12,6 +12,7 @@ use jiff::Timestamp;
 use serde_json::json;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
+use tokio::time::Instant;
 
 use crate::audit::{self, Clock, PolicyRecord, Recorder, UserKey, search};
 use crate::cache::{Flights, Memory};
@@ -21,7 +22,7 @@ use crate::diagnostic::Diagnostic;
 use crate::document::Files;
 use crate::generate::{Budget, Gate, Generator};
 use crate::http;
-use crate::pipeline::Parts;
+use crate::pipeline::{Parts, Trouble};
 use crate::policy::{Desk, Edit, Set, Sources};
 use crate::store::keys::KeyRow;
 use crate::store::{Access, Store, keys, policies};
@@ -58,6 +59,8 @@ pub struct Shared {
     pub keys: ArcSwap<BTreeMap<String, KeyRow>>,
     /// Whether new requests should go elsewhere.
     pub stopping: AtomicBool,
+    /// When the store was last asked for a key that nobody here knew.
+    asked_for_keys: Mutex<Option<Instant>>,
 }
 
 /// Why the service did not start.
@@ -125,6 +128,7 @@ impl App {
             recorder,
             catalogue: Catalogue::new(store.clone()),
             user_key,
+            trouble: Trouble::default(),
         });
         let shared = Arc::new(Shared {
             parts,
@@ -132,6 +136,7 @@ impl App {
             store,
             keys: ArcSwap::default(),
             stopping: AtomicBool::new(false),
+            asked_for_keys: Mutex::default(),
         });
         shared.refresh_keys().await;
         for edit in edits {
@@ -180,6 +185,20 @@ impl Shared {
             }
             Err(error) => tracing::warn!(%error, "keys cannot be read; those already known stay in force"),
         }
+    }
+
+    /// Reads the keys anew for a key that is not known, at most five times a second: guessing keeps no store busy.
+    pub async fn look_for_new_keys(&self) {
+        const BETWEEN: Duration = Duration::from_millis(200);
+        {
+            let mut asked = self.asked_for_keys.lock().unwrap_or_else(PoisonError::into_inner);
+            if asked.is_some_and(|at| at.elapsed() < BETWEEN) {
+                return;
+            }
+            *asked = Some(Instant::now());
+        }
+        // A store that hangs must not hold up the answer either.
+        let _ = tokio::time::timeout(BETWEEN, self.refresh_keys()).await;
     }
 
     /// Looks at the files now: what the once-a-second task does.

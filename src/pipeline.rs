@@ -8,6 +8,7 @@ mod case;
 mod generation;
 mod request;
 mod response;
+mod trouble;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,6 +18,7 @@ use tokio::time::Instant;
 pub use case::{Case, Explanation, Limit};
 pub use request::{Priority, ProductRef, Request};
 pub use response::Answer;
+pub use trouble::Trouble;
 
 use crate::audit::{Recorder, UserKey};
 use crate::cache::{Flights, Kept, Key, Memory};
@@ -56,6 +58,8 @@ pub struct Parts {
     pub catalogue: Catalogue,
     /// What user references are hashed with.
     pub user_key: UserKey,
+    /// How the LLM fared lately.
+    pub trouble: Trouble,
 }
 
 /// What came of a generation, for all who waited: copy that passed and is durable in the log, or why there is none.

@@ -17,29 +17,55 @@ pub(super) async fn require(
     request: Request,
     next: Next,
 ) -> Response {
-    match allowed(&shared, request.headers(), role) {
+    let mut allowed = check(&shared, request.headers(), role);
+    if matches!(allowed, Err(Refused::Unknown)) {
+        // It may have been made a moment ago.
+        shared.look_for_new_keys().await;
+        allowed = check(&shared, request.headers(), role);
+    }
+    match allowed {
         Ok(()) => next.run(request).await,
-        Err(problem) => problem.into_response(),
+        Err(refused) => refused.into_response(),
     }
 }
 
-fn allowed(shared: &Shared, headers: &HeaderMap, needed: Role) -> Result<(), Problem> {
+/// Why a request is not let through.
+enum Refused {
+    /// Its key is not among those known.
+    Unknown,
+    /// Anything else.
+    For(Problem),
+}
+
+impl IntoResponse for Refused {
+    fn into_response(self) -> Response {
+        match self {
+            // A key that is not known, expired, revoked or garbled is answered alike: nothing is told to those who guess.
+            Self::Unknown => {
+                Problem::no_key("This key is not known, has expired or was revoked.").into_response()
+            }
+            Self::For(problem) => problem.into_response(),
+        }
+    }
+}
+
+fn check(shared: &Shared, headers: &HeaderMap, needed: Role) -> Result<(), Refused> {
     let Some(value) = headers.get(header::AUTHORIZATION) else {
-        return Err(Problem::no_key("Send `authorization: Bearer crk_…`; `copyrail keys new` makes a key."));
+        let help = "Send `authorization: Bearer crk_…`; `copyrail keys new` makes a key.";
+        return Err(Refused::For(Problem::no_key(help)));
     };
-    // A key that is not known, expired, revoked or garbled is answered alike: nothing is told to those who guess.
-    let unknown = || Problem::no_key("This key is not known, has expired or was revoked.");
-    let token = value.to_str().ok().and_then(bearer).and_then(parse_token).ok_or_else(unknown)?;
+    let garbled = || Refused::For(Problem::no_key("This key is not known, has expired or was revoked."));
+    let token = value.to_str().ok().and_then(bearer).and_then(parse_token).ok_or_else(garbled)?;
     let keys = shared.keys.load();
-    let row = keys.get(&token.id).filter(|row| row.matches(&token)).ok_or_else(unknown)?;
+    let row = keys.get(&token.id).filter(|row| row.matches(&token)).ok_or(Refused::Unknown)?;
     if !row.holds((shared.parts.now)()) {
-        return Err(unknown());
+        return Err(garbled());
     }
     if !row.role.allows(needed) {
-        return Err(Problem::not_allowed(format!(
+        return Err(Refused::For(Problem::not_allowed(format!(
             "This key has the role `{}`, and this call needs `{needed}`; `copyrail keys new --role {needed}` makes one.",
             row.role
-        )));
+        ))));
     }
     Ok(())
 }

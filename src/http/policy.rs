@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use super::Pinned;
 use crate::app::Shared;
 use crate::diagnostic::Diagnostic;
-use crate::policy::{Refusal, Set};
+use crate::policy::{Refusal, Set, Standing, withdrawn};
 
 /// One fault of an edit that was refused.
 #[derive(Serialize)]
@@ -25,7 +25,7 @@ struct Refused {
     diagnostic: Diagnostic,
 }
 
-/// What is in force, since when, and which edits were refused.
+/// What is in force, since when, which edits were refused, and which pre-written copy the rules have withdrawn.
 pub(super) async fn policy(State(shared): State<Arc<Shared>>, Pinned(policy): Pinned) -> Json<Value> {
     let refused: Vec<Refused> = shared
         .desk
@@ -44,6 +44,7 @@ pub(super) async fn policy(State(shared): State<Arc<Shared>>, Pinned(policy): Pi
         "prompts": policy.copy.revision,
         "nodes": [node],
         "refused": refused,
+        "withdrawn": withdrawn(&policy.copy.prompts, &policy.guardrails, Standing::InForce, (shared.parts.now)()),
     }))
 }
 
@@ -71,6 +72,7 @@ pub(super) async fn readyz(State(shared): State<Arc<Shared>>) -> Response {
             json!({"part": "llm", "detail": "no provider is configured: pre-written copy alone is served"}),
         );
     }
+    degraded.extend(parts.trouble.told().map(|detail| json!({"part": "llm", "detail": detail})));
     for refusal in shared.desk.refused() {
         let faults = refusal.diagnostics.iter().filter(|d| d.is_error()).count();
         let detail = format!(

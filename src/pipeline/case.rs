@@ -78,6 +78,8 @@ pub struct Explanation {
     pub template: Option<String>,
     /// The locale its copy is in.
     pub locale: String,
+    /// Whether the user agreed to personalisation: without it every `user.*` is unknown.
+    pub consent: bool,
     /// The best tier allowed.
     pub tier: Tier,
     /// Why no better one is.
@@ -167,7 +169,7 @@ impl<'a> Case<'a> {
     }
 
     /// A text approved by the rules, and within the placement's own limit.
-    pub(super) fn approve(&self, draft: &Draft, locale: &Locale) -> Option<Approved> {
+    pub fn approve(&self, draft: &Draft, locale: &Locale) -> Option<Approved> {
         let approved = approve(&self.policy.guardrails, draft, &self.ground(locale)).ok()?;
         self.placement.over_limit(approved.text()).is_none().then_some(approved)
     }
@@ -238,14 +240,21 @@ impl<'a> Case<'a> {
     pub fn explain(&self) -> Explanation {
         let Limit { tier, reason } = self.limit();
         let chosen = self.choose(tier);
+        let missing = self.product.as_ref().err().copied();
+        let tier = match (missing, chosen) {
+            (None, Some(chosen)) => chosen.template.tier().min(tier),
+            _ => Tier::Prewritten,
+        };
+        let no_language = chosen.is_none().then_some(Reason::Mode);
         Explanation {
+            consent: self.consent,
             placement: self.placement.id.to_string(),
             segment: self.segment.clone(),
             segments: self.policy.copy.segments.explain(&self.scope()),
             template: chosen.map(|chosen| chosen.template.id.to_string()),
             locale: chosen.map_or_else(|| self.locale.to_string(), |chosen| chosen.locale.to_string()),
-            tier: chosen.map_or(Tier::Prewritten, |chosen| chosen.template.tier().min(tier)),
-            reason: reason.or(self.product.as_ref().err().copied()),
+            tier,
+            reason: missing.or(reason).or(no_language),
             ignored: self.attributes.ignored.clone(),
             revision: self.policy.revision.to_string(),
         }

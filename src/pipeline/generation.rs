@@ -156,6 +156,7 @@ async fn run(parts: &Arc<Parts>, job: Job, places: Vec<Place>) -> Landed {
     let Ok(permits) = tokio::time::timeout_at(ends, turn).await else { return Err(Reason::Overload) };
     let verdicts = write_and_judge(parts, &job, ends).await;
     drop(permits);
+    tell(parts, &job, &verdicts);
     let now = (parts.now)();
     let record = record(&job, &verdicts, now);
     let payload = payload(&job, &verdicts);
@@ -177,6 +178,21 @@ async fn run(parts: &Arc<Parts>, job: Job, places: Vec<Place>) -> Landed {
         }
     }
     landed
+}
+
+/// Tells those who run the service when the LLM gives nothing that can be used.
+fn tell(parts: &Parts, job: &Job, verdicts: &Verdicts) {
+    match &verdicts.result {
+        Err(reason @ (Reason::Upstream | Reason::Budget)) => {
+            let last = verdicts.attempts.last();
+            let error =
+                last.and_then(|attempt| attempt.error.as_deref()).unwrap_or("no answer within its time");
+            let provider = last.map_or("none", |attempt| attempt.provider.as_str());
+            tracing::warn!(generation = %job.id, ?reason, provider, error, "the LLM gave no text");
+            parts.trouble.again(error);
+        }
+        _ => parts.trouble.over(),
+    }
 }
 
 /// One prompt, and one more with what was wrong where the rules ask for that.

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use super::files::shown;
-use super::{Sources, load_copy, load_guardrails, read_dir, read_file};
+use super::{Sources, Standing, load_copy, load_guardrails, read_dir, read_file};
 use crate::config::PolicySettings;
 use crate::diagnostic::{Diagnostic, Span, any_error};
 use crate::guardrail::{self, RuleReport};
@@ -24,8 +24,7 @@ pub struct Report {
     pub files: usize,
 }
 
-/// Checks the files of a policy as of an instant. Guardrails are checked alone where there are no prompts, and prompts
-/// alone where there are no guardrails.
+/// Checks the files of a policy as of an instant. Guardrails are checked alone where there are no prompts.
 pub fn check(settings: &PolicySettings, now: Timestamp) -> (Report, Sources) {
     let mut diagnostics = Vec::new();
     let mut sources = Sources::default();
@@ -33,12 +32,17 @@ pub fn check(settings: &PolicySettings, now: Timestamp) -> (Report, Sources) {
     let there = |path: &Path| path.exists();
     let (has_rules, has_copy) =
         (there(&settings.guardrails), there(&settings.prompts) || there(&settings.segments));
-    if !has_rules && !has_copy {
+    if !has_rules {
         let dir = shown(&settings.guardrails);
-        diagnostics.push(
-            Diagnostic::error(dir, Span::START, "there is nothing here to check")
-                .with_help("name a folder that holds `guardrails/`, `prompts/` or `config/segments.yml`"),
-        );
+        let (message, help) = if has_copy {
+            ("there is no folder of guardrails", "put it back; without rules nothing generated may be shown")
+        } else {
+            (
+                "there is nothing here to check",
+                "name a folder that holds `guardrails/`, `prompts/` or `config/segments.yml`",
+            )
+        };
+        diagnostics.push(Diagnostic::error(dir, Span::START, message).with_help(help));
     }
     let mut guardrails = None;
     if has_rules {
@@ -60,7 +64,8 @@ pub fn check(settings: &PolicySettings, now: Timestamp) -> (Report, Sources) {
             read_file(&settings.segments, &mut sources.copy, &mut diagnostics);
         }
         let (segments, prompts) = (shown(&settings.segments), shown(&settings.prompts));
-        diagnostics.extend(load_copy(&sources.copy, &segments, &prompts, guardrails.as_ref(), now).1);
+        diagnostics
+            .extend(load_copy(&sources.copy, &segments, &prompts, guardrails.as_ref(), Standing::New, now).1);
     }
     let files = sources.guardrails.len() + sources.copy.len();
     (Report { ok: !any_error(&diagnostics), diagnostics, rules, files }, sources)

@@ -8,7 +8,7 @@ use jiff::tz::TimeZone;
 use serde::Serialize;
 
 use super::files::shown;
-use super::{Copy, Policy, Sources, load_copy, load_guardrails};
+use super::{Copy, Policy, Sources, Standing, load_copy, load_guardrails, withdrawn};
 use crate::config::PolicySettings;
 use crate::diagnostic::{Diagnostic, Span, any_error};
 use crate::document::Files;
@@ -98,9 +98,9 @@ impl Desk {
         };
         let mut state = State::default();
         let mut edits = Vec::new();
-        let mut settle = |set, loaded: (bool, Vec<Diagnostic>), files: Files| {
-            let (accepted, diagnostics) = loaded;
-            let hash = hash(&files);
+        // The hash is that of the rules themselves where they loaded, so that log, records and API say the same.
+        let mut settle = |set, accepted: Option<&Revision>, diagnostics: Vec<Diagnostic>, files: Files| {
+            let (hash, accepted) = (accepted.cloned().unwrap_or_else(|| hash(&files)), accepted.is_some());
             edits.push(Edit { set, hash, accepted, files, diagnostics: diagnostics.clone() });
             if !accepted {
                 state.refused.push(Refusal { set, since: now, diagnostics });
@@ -115,23 +115,25 @@ impl Desk {
             let (loaded, found) = guardrails_after(kept.as_deref(), &guardrail_files, &settings.timezone);
             faults.extend(found.iter().filter(|d| d.is_error()).cloned());
             guardrails = loaded.map(Arc::new);
-            settle(Set::Guardrails, (guardrails.is_some(), found), guardrail_files);
+            settle(Set::Guardrails, guardrails.as_ref().map(|g| g.hash()), found, guardrail_files);
         }
         let guardrails = guardrails.or(kept);
         let mut copy: Option<Arc<Copy>> = None;
-        let load = |files: &Files, rules: Option<&Guardrails>| {
+        let kept = last_good(Set::Prompts);
+        let load = |files: &Files| {
             let (segments, prompts) = (shown(&settings.segments), shown(&settings.prompts));
-            load_copy(files, &segments, &prompts, rules, now)
+            // What was good once is in force whatever a rule made since then says of its last-resort copy: such copy
+            // is withdrawn at each serve, and must not keep the service from starting.
+            let standing = if kept.as_ref() == Some(files) { Standing::InForce } else { Standing::New };
+            load_copy(files, &segments, &prompts, guardrails.as_deref(), standing, now)
         };
         if let Some(sources) = &sources {
-            let (loaded, found) = load(&sources.copy, guardrails.as_deref());
+            let (loaded, found) = load(&sources.copy);
             faults.extend(found.iter().filter(|d| d.is_error()).cloned());
             copy = loaded.map(Arc::new);
-            settle(Set::Prompts, (copy.is_some(), found), sources.copy.clone());
+            settle(Set::Prompts, copy.as_ref().map(|c| &c.revision), found, sources.copy.clone());
         }
-        // What was good once is in force whatever a rule made since then says of its last-resort copy: such copy is
-        // withdrawn at each serve, and must not keep the service from starting.
-        let copy = copy.or_else(|| load(&last_good(Set::Prompts)?, None).0.map(Arc::new));
+        let copy = copy.or_else(|| load(kept.as_ref()?).0.map(Arc::new));
         let (Some(guardrails), Some(copy)) = (guardrails, copy) else { return Err(faults) };
         if sources.is_none() {
             let both = [Set::Guardrails, Set::Prompts];
@@ -194,6 +196,10 @@ impl Desk {
             if !accepted {
                 state.refused.push(Refusal { set, since: now, diagnostics: diagnostics.clone() });
             }
+            let hash = match (set, accepted) {
+                (Set::Guardrails, true) => self.pin().guardrails.hash().clone(),
+                _ => hash,
+            };
             edits.push(Edit { set, hash, accepted, files, diagnostics });
         }
         edits
@@ -205,12 +211,16 @@ impl Desk {
         let (next, diagnostics) = match set {
             Set::Guardrails => {
                 let before = Some(&*current.guardrails);
-                let (guardrails, found) = guardrails_after(before, files, &self.settings.timezone);
+                let (guardrails, mut found) = guardrails_after(before, files, &self.settings.timezone);
+                if let Some(guardrails) = &guardrails {
+                    found.extend(withdrawn(&current.copy.prompts, guardrails, Standing::InForce, now));
+                }
                 (guardrails.map(|g| (Arc::new(g), Arc::clone(&current.copy))), found)
             }
             Set::Prompts => {
                 let (segments, prompts) = (shown(&self.settings.segments), shown(&self.settings.prompts));
-                let (copy, found) = load_copy(files, &segments, &prompts, Some(&current.guardrails), now);
+                let (copy, found) =
+                    load_copy(files, &segments, &prompts, Some(&current.guardrails), Standing::New, now);
                 (copy.map(|c| (Arc::clone(&current.guardrails), Arc::new(c))), found)
             }
         };

@@ -80,11 +80,12 @@ fn walk(dir: &Path, depth: usize, into: &mut Files, faults: &mut Vec<Diagnostic>
         if name.starts_with('.') {
             continue;
         }
-        if std::fs::metadata(&path)?.is_dir() {
+        // A link that leads nowhere is named by itself, when it is read.
+        if std::fs::metadata(&path).is_ok_and(|metadata| metadata.is_dir()) {
             if depth < MAX_DEPTH {
                 walk(&path, depth + 1, into, faults)?;
             }
-        } else if ENDINGS.iter().any(|ending| name.ends_with(ending)) {
+        } else if ENDINGS.iter().any(|ending| name.to_lowercase().ends_with(ending)) {
             if into.len() >= MAX_FILES {
                 return Err(io::Error::other(format!("it holds more than {MAX_FILES} files")));
             }

@@ -17,7 +17,7 @@ pub use check::{Report, below, check};
 pub use desk::{Desk, Edit, Refusal, Set};
 pub use files::{Sources, read_dir, read_file};
 
-use crate::diagnostic::Diagnostic;
+use crate::diagnostic::{Diagnostic, Severity};
 use crate::document::Files;
 use crate::guardrail::{self, Finding, Guardrails, Judgement, Subject, Verdict};
 use crate::prompt::{self, Placement, Prompts, SampleCopy};
@@ -63,6 +63,7 @@ pub fn load_copy(
     segments: &str,
     prompts: &str,
     guardrails: Option<&Guardrails>,
+    standing: Standing,
     now: Timestamp,
 ) -> (Option<Copy>, Vec<Diagnostic>) {
     let revision = Revision::of(files.iter().map(|(path, text)| (path.as_str(), text.as_str())));
@@ -88,14 +89,40 @@ pub fn load_copy(
     };
     found.extend(faults.into_iter().filter(|d| !follows(d)));
     if let Some(guardrails) = guardrails {
-        for placement in prompts.placements() {
-            found.extend(last_resort_faults(placement, guardrails, now));
-        }
-        found.extend(sample_findings(&prompts, guardrails, now));
+        found.extend(withdrawn(&prompts, guardrails, standing, now));
     }
     let Some(segments) = cohorts else { return (None, found) };
     let sound = !crate::diagnostic::any_error(&found);
     (sound.then_some(Copy { segments, prompts, revision }), found)
+}
+
+/// How prompts stand to the rules that judge them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Standing {
+    /// They are an edit: last-resort copy that a rule catches is an error.
+    New,
+    /// They were in force before the rule was: such copy is withdrawn and reported, and refuses nothing.
+    InForce,
+}
+
+/// What people wrote that the rules do not let pass.
+pub fn withdrawn(
+    prompts: &Prompts,
+    guardrails: &Guardrails,
+    standing: Standing,
+    now: Timestamp,
+) -> Vec<Diagnostic> {
+    let last_resort =
+        prompts.placements().flat_map(|placement| last_resort_faults(placement, guardrails, now));
+    let last_resort = last_resort.map(|fault| match standing {
+        Standing::New => fault,
+        Standing::InForce => Diagnostic {
+            severity: Severity::Warning,
+            message: fault.message.replace("does not pass", "is withdrawn"),
+            ..fault
+        },
+    });
+    last_resort.chain(sample_findings(prompts, guardrails, now)).collect()
 }
 
 /// Last-resort copy must pass every rule, whenever it begins: there is nothing below it but the empty text.

@@ -225,13 +225,26 @@ fn faults_of_segments_placements_templates_and_copy_are_said_in_one_run() {
 }
 
 #[test]
+fn a_folder_of_guardrails_that_is_gone_is_not_in_order() {
+    let folder = crate::support::shop();
+    assert_eq!(check(folder.path(), &[]).code, Some(0));
+    std::fs::remove_dir_all(folder.path().join("guardrails")).unwrap();
+    let ran = check(folder.path(), &[]);
+    assert_eq!(ran.code, Some(1), "{}", ran.out);
+    assert!(ran.out.contains("there is no folder of guardrails"), "{}", ran.out);
+}
+
+#[test]
 fn faults_that_only_sound_segments_show() {
     let body = "user:\n{{ product.name }}\n";
     let placement = "mode: live\nlast_resort:\n  en: All details are on this page.\n";
     let personal = template("  user.email:\n  product.name:\n", "{name: A}", "A.", body);
     let untold = template("  user.orders_9d:\n  product.name:\n", "{name: A}", "A.", body);
-    let folder =
-        folder(&[("config/segments.yml", "segments: []\n"), ("prompts/why-this/placement.yml", placement)]);
+    let folder = folder(&[
+        ("config/segments.yml", "segments: []\n"),
+        ("prompts/why-this/placement.yml", placement),
+        ("guardrails/guardrails.yml", "# none of our own\n"),
+    ]);
     assert_eq!(check(folder.path(), &[]).code, Some(0));
     for (path, text) in [
         ("config/segments.yml", SOUND_SEGMENTS),

@@ -124,3 +124,24 @@ async fn a_rule_does_not_vanish_unless_somebody_says_so() {
     assert_eq!(refused(&app).await, [] as [Value; 0]);
     assert_eq!(app.blurb(ask("Lamp four")).await["text"], FORBIDDEN);
 }
+
+#[tokio::test]
+async fn last_resort_copy_that_a_new_rule_catches_is_withdrawn_reported_and_holds_nothing_back() {
+    let upstream = Upstream::saying("A drum for the evening.").await;
+    let mut app = TestApp::start(&upstream).await;
+    let last_resort = "rules:\n  - id: no-page\n    extends: existence\n    message: \"'%s' is not said.\"\n    \
+                       level: error\n    tokens: [set out on this page]\n    examples:\n      \
+                       fail: [All is set out on this page.]\n      pass: [A drum.]\n";
+    app.edit("guardrails/cases/shop.yml", "cases: []\n").await;
+    app.edit("guardrails/extra.yml", last_resort).await;
+    for _ in 0..2 {
+        let policy = app.get("/v1/policy", "compliance").await.body;
+        assert_eq!(policy["refused"], json!([]), "the rule is in force");
+        let withdrawn = policy["withdrawn"].as_array().unwrap();
+        let names = |fault: &Value| fault["file"].as_str().unwrap().ends_with("why-this/placement.yml");
+        assert!(withdrawn.iter().any(names), "{policy}");
+        assert_eq!(app.get("/readyz", "serve").await.body["status"], "ready");
+        // A restart on the same files finds the same.
+        app.restart().await.unwrap();
+    }
+}

@@ -131,7 +131,6 @@ async fn keys_made_and_revoked_beside_a_running_service_are_known_to_it() {
     let app = TestApp::start(&upstream).await;
     let token = keys_command(&app, &["new", "--role", "compliance", "--name", "Jo"]).await;
     let bearer = format!("Bearer {token}");
-    app.app().shared.refresh_keys().await;
     assert_eq!(call(&app, "GET", "/v1/policy", Some(&bearer)).await.status, 200);
     let list: Value = serde_json::from_str(&keys_command(&app, &["list", "--format", "json"]).await).unwrap();
     let row = list["keys"].as_array().unwrap().iter().find(|row| row["name"] == "Jo").unwrap();
