@@ -188,7 +188,7 @@ impl Shell {
         };
         let file = text.as_deref().map(|text| (name.as_str(), text));
         let (settings, diagnostics) = config::load(file, &self.environment);
-        self.say(&diagnostics, |_| text.clone());
+        self.say(&diagnostics, |file| text.clone().filter(|_| file == name));
         settings.ok_or(Failure::NotInOrder)
     }
 

@@ -97,5 +97,7 @@ pub(super) fn at<'v>(value: &'v serde_json::Value, pointer: &str) -> &'v serde_j
 /// A text as it may be shown on a terminal: control characters, which could move the cursor or recolour the screen,
 /// become visible stand-ins.
 pub(super) fn safe(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
+    // What turns the direction of writing or takes no room would show another text than there is.
+    let unseen = |c: char| matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}');
+    text.chars().map(|c| if c.is_control() || unseen(c) { '\u{fffd}' } else { c }).collect()
 }

@@ -11,10 +11,11 @@ use super::{ConfigArgs, Failure, Format, Shell};
 use crate::cache::{self, Key};
 use crate::catalogue::{self, Product};
 use crate::fallback;
+use crate::guardrail::Draft;
 use crate::pipeline::{Case, Priority, ProductRef, Request};
 use crate::policy::{self, Policy};
 use crate::store::{Access, Store};
-use crate::words::{PlacementId, Tier};
+use crate::words::{Locale, PlacementId, Tier};
 
 #[derive(Debug, Args)]
 #[command(
@@ -88,7 +89,15 @@ pub(super) async fn run(args: Render, shell: &mut Shell) -> Result<(), Failure> 
     });
     let prewritten =
         fallback::ladder(&policy.copy.prompts, chosen, placement, &case.locale, product.facts.as_object());
-    let prewritten = prewritten.map(|rung| rung.text).next().unwrap_or_default();
+    let rungs: Vec<fallback::Rung> = prewritten.collect();
+    let passes = |rung: &&fallback::Rung| {
+        Locale::parse(&rung.locale)
+            .is_some_and(|l| case.approve(&Draft::new(rung.text.as_str()), &l).is_some())
+    };
+    let prewritten = rungs.iter().find(passes).map(|rung| rung.text.clone()).unwrap_or_default();
+    for rung in rungs.iter().take_while(|rung| !passes(rung)) {
+        shell.out.talk(&format!("withdrawn by the guardrails: {}", safe(&rung.text)));
+    }
     if args.format == Format::Json {
         let (key, messages, fault) = match &asked {
             None => (None, None, None),

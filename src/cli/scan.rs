@@ -124,6 +124,10 @@ pub(super) fn run(args: Scan, shell: &mut Shell) -> Result<(), Failure> {
         });
         serde_json::to_writer(&mut out, &answer).map_err(std::io::Error::from)?;
         out.write_all(b"\n")?;
+        // A program at the other end of a pipe may wait for this answer before it asks again.
+        if reader.buffer().is_empty() {
+            out.flush()?;
+        }
     }
     out.flush()?;
     bar.finish_and_clear();

@@ -117,7 +117,13 @@ fn read(root: &Node, environment: &BTreeMap<String, String>, faults: &Faults) ->
         let providers: Vec<_> =
             providers.iter().filter_map(|node| provider::read(node, environment, faults)).collect();
         let budget = section(fields, "budget", faults, |fields| {
-            fields.take("per_day").and_then(|node| document::number(node, faults)).filter(|n| *n >= 0.0)
+            let node = fields.take("per_day")?;
+            let per_day = document::number(node, faults)?;
+            if per_day < 0.0 {
+                let help = "write 0 or more; without the setting nothing is metered";
+                faults.error_with_help(node.span, "a budget cannot be below nothing", help);
+            }
+            Some(per_day)
         });
         (providers, budget.flatten())
     });
@@ -212,18 +218,27 @@ fn policy(fields: &mut Fields<'_>, faults: &Faults) -> Option<PolicySettings> {
 }
 
 fn limits(fields: &mut Fields<'_>, faults: &Faults) -> Option<Limits> {
-    let mut count = |key| fields.take(key).and_then(|node| document::count(node, faults));
-    let millis = |n: usize| Duration::from_millis(n as u64);
-    let (deadline, max_deadline) = (count("deadline_ms").map(millis), count("max_deadline_ms").map(millis));
+    let mut count = |key| {
+        let node = fields.take(key)?;
+        Some((node.span, document::count(node, faults)?))
+    };
+    let (deadline, max_deadline) = (count("deadline_ms"), count("max_deadline_ms"));
     let (concurrency, queue) = (count("concurrency"), count("queue"));
     let generation_timeout =
         fields.take("generation_timeout").and_then(|node| document::duration(node, faults));
+    let ((_, deadline), (_, max_deadline)) = (deadline?, max_deadline?);
+    let (concurrency_at, concurrency) = concurrency?;
+    if concurrency == 0 {
+        let help = "write 1 or more; `mode: prewritten` in placements stops generation";
+        faults.error_with_help(concurrency_at, "no generation could ever run", help);
+    }
+    let millis = |n: usize| Duration::from_millis(n as u64);
     Some(Limits {
-        deadline: deadline?,
-        max_deadline: max_deadline?,
+        deadline: millis(deadline),
+        max_deadline: millis(max_deadline),
         generation_timeout: generation_timeout?,
-        concurrency: concurrency?.max(1),
-        queue: queue?,
+        concurrency,
+        queue: queue?.1,
     })
 }
 

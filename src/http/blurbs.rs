@@ -48,6 +48,7 @@ struct User {
 }
 
 #[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
 struct Consent {
     #[serde(default)]
     personalisation: bool,
@@ -118,9 +119,11 @@ pub(super) async fn blurb(
     let answer = answer.ok_or_else(|| Problem::no_such_placement(placement.as_str()))?;
     if accept.is_some_and(|accept| answer.tier < accept) {
         let reason = serde_json::to_value(answer.reason).ok().and_then(|r| r.as_str().map(str::to_owned));
-        let why =
-            reason.map_or_else(|| "it is being written".into(), |reason| format!("the reason is `{reason}`"));
-        return Err(Problem::rather_wait(format!("Nothing of the tier asked for is ready; {why}.")));
+        let why = match reason {
+            Some(reason) => format!("the reason is `{reason}`"),
+            None => "no template of that tier is meant for this request".into(),
+        };
+        return Err(Problem::rather_wait(format!("Nothing of the tier asked for is ready: {why}.")));
     }
     Ok(Json(answer).into_response())
 }

@@ -5,6 +5,9 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde_json::{Map, Value};
 
+/// The most undeclared attributes that are named of one request.
+const MAX_IGNORED: usize = 20;
+
 /// The attributes that a policy declares, by path.
 #[derive(Clone, Debug, Default)]
 pub struct Attributes(pub(super) Vec<Declared>);
@@ -116,6 +119,13 @@ impl Attributes {
                 Ok(value) => put(kept, name, value),
                 Err(why) => shaped.ignored.push(format!("{}: {why}", declared.path)),
             }
+        }
+        for (root, given) in [("user", user), ("context", context)] {
+            let undeclared = given.keys().map(|name| format!("{root}.{name}")).filter(|path| {
+                let below = |declared: &Declared| declared.path.starts_with(&format!("{path}."));
+                path != "context.locale" && self.find(path).is_none() && !self.0.iter().any(below)
+            });
+            shaped.ignored.extend(undeclared.take(MAX_IGNORED).map(|path| format!("{path}: not declared")));
         }
         shaped
     }

@@ -98,7 +98,8 @@ async fn an_attribute_of_the_wrong_type_is_unknown_and_reported() {
             "user.discount_affinity: not a number",
             "user.premium_affinity: `at` is no instant such as 2026-11-20T10:00:00Z",
             "context.device: not one of its declared values",
-            "context.entry: not a text"
+            "context.entry: not a text",
+            "user.email: not declared"
         ])
     );
     assert_eq!(explained["segment"], "default");
