@@ -3,10 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::extract::State;
+use axum::Json;
+use axum::extract::{FromRequest, Request as HttpRequest, State};
 use axum::http::HeaderMap;
-use axum::response::{IntoResponse, Response};
-use axum::{Extension, Json};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
@@ -15,7 +14,7 @@ use super::watch::{Received, traceparent};
 use super::{Pinned, Problem};
 use crate::app::Shared;
 use crate::catalogue::Product;
-use crate::pipeline::{self, Case, Priority, ProductRef, Request};
+use crate::pipeline::{self, Answer, Case, Explanation, Priority, ProductRef, Request};
 use crate::words::{PlacementId, Tier};
 
 /// A request for one blurb, as sent.
@@ -106,14 +105,25 @@ pub(super) fn product(mut given: Map<String, Value>) -> Result<ProductRef, Probl
     Ok(ProductRef::Id(id))
 }
 
+/// A request for one blurb, read and well-formed.
+pub(super) struct Asked(Request);
+
+impl FromRequest<Arc<Shared>> for Asked {
+    type Rejection = Problem;
+
+    async fn from_request(request: HttpRequest, shared: &Arc<Shared>) -> Result<Self, Problem> {
+        let received = request.extensions().get::<Received>().copied().ok_or_else(Problem::internal)?;
+        let headers = request.headers().clone();
+        let Body(body) = Body::<BlurbRequest>::from_request(request, shared).await?;
+        Ok(Self(body.into_request(received, &headers)?))
+    }
+}
+
 pub(super) async fn blurb(
     State(shared): State<Arc<Shared>>,
     Pinned(policy): Pinned,
-    Extension(received): Extension<Received>,
-    headers: HeaderMap,
-    Body(body): Body<BlurbRequest>,
-) -> Result<Response, Problem> {
-    let request = body.into_request(received, &headers)?;
+    Asked(request): Asked,
+) -> Result<Json<Answer>, Problem> {
     let (placement, accept) = (request.placement.clone(), request.accept);
     let answer = pipeline::answer(&shared.parts, &policy, request).await;
     let answer = answer.ok_or_else(|| Problem::no_such_placement(placement.as_str()))?;
@@ -125,20 +135,17 @@ pub(super) async fn blurb(
         };
         return Err(Problem::rather_wait(format!("Nothing of the tier asked for is ready: {why}.")));
     }
-    Ok(Json(answer).into_response())
+    Ok(Json(answer))
 }
 
 pub(super) async fn explain(
     State(shared): State<Arc<Shared>>,
     Pinned(policy): Pinned,
-    Extension(received): Extension<Received>,
-    headers: HeaderMap,
-    Body(body): Body<BlurbRequest>,
-) -> Result<Response, Problem> {
-    let request = body.into_request(received, &headers)?;
+    Asked(request): Asked,
+) -> Result<Json<Explanation>, Problem> {
     let placement = policy.copy.prompts.placement(request.placement.as_str());
     let placement = placement.ok_or_else(|| Problem::no_such_placement(request.placement.as_str()))?;
     let product = request.facts(&shared.parts.catalogue).await;
     let case = Case::of(&policy, placement, &request, product, (shared.parts.now)());
-    Ok(Json(case.explain()).into_response())
+    Ok(Json(case.explain()))
 }
