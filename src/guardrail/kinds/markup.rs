@@ -9,33 +9,47 @@ use crate::guardrail::fold::{is_disguised, is_invisible};
 use crate::guardrail::rule::Hit;
 use crate::guardrail::text::slice;
 
-/// HTML tags and comments, Markdown, and placeholders of templates that nobody filled.
+/// HTML tags, comments and entities, Markdown, and placeholders of templates that nobody filled.
 const PATTERN: &str = r"(?xm)
     <(?:[A-Za-z/!?][^<>\n]*>?)          # HTML
+  | &(?:\#\d{1,7} | \#[xX][0-9A-Fa-f]{1,6} | amp | lt | gt | quot | apos | nbsp | copy | reg | trade | hellip | bull
+    | middot | [mn]dash | [lr][sd]quo | [sb]dquo | sbquo | [lr]aquo | euro | pound | yen | cent | sect | para | deg
+    | plusmn | times | divide | micro | frac[13][24] | sup[123] | ordm | ordf | shy | zwn?j | e[nm]sp | thinsp
+    | szlig | [ao]elig | AElig | OElig | [A-Za-z](?:acute|grave|circ|uml|cedil|tilde|ring|slash|caron));  # entities
   | \{\{[^\n]*?\}\} | \{%[^\n]*?%\} | \{\{ | \{%   # Jinja
-  | \*\*\S[^*\n]*\*\* | \b__\S[^\n]*?__\b          # bold
+  | \*\*\S[^*\n]*\*\* | \b__\S[^\n]*?__\b | ~~\S[^~\n]*~~   # bold, struck out
   | ^\x20{0,3}\#{1,6}\x20+\S[^\n]*        # headings
+  | ^\x20{0,3}>+\x20*[^\s\d>=][^\n]*      # quotes
+  | ^\x20{0,3}\|[^|\n]*\|[^\n]*           # rows of tables
+  | ^\x20{0,3}(?:(?:-[\x20\t]*){3,} | (?:\*[\x20\t]*){3,} | (?:_[\x20\t]*){3,} | ={3,}[\x20\t]*)\r?$   # rules
   | `[^`\n]+` | ```                     # code
   | !?\[[^\]\n]+\]\([^)\n]*\)           # links and images
 ";
+/// Emphasis, if no letter, digit or sign of the same sort stands on its other sides: `4*5*6` and `snake_case_name` have
+/// none.
+const EMPHASIS: &str = r"\*[^\s*](?:[^*\n]*[^\s*])?\*|_[^\s_](?:[^_\n]*[^\s_])?_";
 /// The beginning of a list's item.
 const BULLET: &str = r"(?m)^[ \t]*(?:[-*+]|\d{1,2}[.)])[ \t]+\S";
 
 // The patterns are constants, and a test compiles them; a pattern that did not compile would be `None` and found below.
 static MARKUP: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(PATTERN).ok());
+static EMPHASISED: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(EMPHASIS).ok());
 static BULLETS: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(BULLET).ok());
 
 pub(super) fn find(text: &str) -> Vec<Hit> {
-    let (Some(markup), Some(bullets)) = (MARKUP.as_ref(), BULLETS.as_ref()) else {
+    let (Some(markup), Some(emphasised), Some(bullets)) =
+        (MARKUP.as_ref(), EMPHASISED.as_ref(), BULLETS.as_ref())
+    else {
         // What cannot be looked for counts as found.
         return vec![Hit::at(0..text.len())];
     };
     let mut ranges: Vec<Range<usize>> = Vec::new();
-    if text.bytes().any(|b| matches!(b, b'<' | b'{' | b'*' | b'_' | b'#' | b'`' | b'[')) {
+    if text.bytes().any(|b| b"<{*_#`[&~>|-=".contains(&b)) {
         ranges.extend(markup.find_iter(text).map(|found| found.range()));
+        add(&mut ranges, emphasis(text, emphasised));
     }
     if text.contains('\n') {
-        ranges.extend(bullets.find_iter(text).map(|found| found.range()));
+        add(&mut ranges, bullets.find_iter(text).map(|found| found.range()).collect());
     }
     characters(text, &mut ranges);
     ranges.sort_by_key(|range| (range.start, range.end));
@@ -43,6 +57,37 @@ pub(super) fn find(text: &str) -> Vec<Hit> {
         .into_iter()
         .map(|range| Hit { says: vec![visible(slice(text, range.clone()))], ..Hit::at(range) })
         .collect()
+}
+
+/// Adds what overlaps nothing that was found before. Each list is in the order of the text.
+fn add(ranges: &mut Vec<Range<usize>>, more: Vec<Range<usize>>) {
+    let mut known = std::mem::take(ranges);
+    known.sort_by_key(|range| range.start);
+    let overlaps = |range: &Range<usize>| {
+        let next = known.partition_point(|known| known.end <= range.start);
+        known.get(next).is_some_and(|known| known.start < range.end)
+    };
+    *ranges = more.into_iter().filter(|range| !overlaps(range)).collect();
+    ranges.append(&mut known);
+}
+
+fn emphasis(text: &str, pattern: &Regex) -> Vec<Range<usize>> {
+    let mut found = Vec::new();
+    let mut at = 0;
+    while let Some(range) = pattern.find_at(text, at).map(|found| found.range()) {
+        let sign =
+            |c: char| matches!((c, text.as_bytes().get(range.start)), ('*', Some(b'*')) | ('_', Some(b'_')));
+        let in_word = |c: Option<char>| c.is_some_and(|c| c.is_alphanumeric() || sign(c));
+        let before = slice(text, 0..range.start).chars().next_back();
+        let after = slice(text, range.end..text.len()).chars().next();
+        if in_word(before) || in_word(after) {
+            at = range.start + 1;
+        } else {
+            at = range.end;
+            found.push(range);
+        }
+    }
+    found
 }
 
 /// Characters that nobody sees, and words whose letters are not what they seem.
@@ -110,6 +155,15 @@ mod tests {
         check("a\u{200b}b\u{202e}c\u{7}", &["\u{200b}", "\u{202e}", "\u{7}"]);
         check("a gυaranteed deal", &["gυaranteed"]);
         check("a\u{e0041}", &["\u{e0041}"]);
+        check("an *easy* and _a light_ tent", &["*easy*", "_a light_"]);
+        check("(*easy*), _guaranteed_.", &["*easy*", "_guaranteed_"]);
+        check("4*5*6 and *easy*", &["*easy*"]);
+        check("no ~~dear~~ tent", &["~~dear~~"]);
+        check("> A quote", &["> A quote"]);
+        check("So:\n>one", &[">one"]);
+        check("|a|b|\n|:-|-|", &["|a|b|", "|:-|-|"]);
+        check("Tent\n---\nLight\n* * *\nA\n===", &["---", "* * *", "==="]);
+        check("a &lt;b&#62; &amp; &eacute;&#x3E;", &["&lt;", "&#62;", "&amp;", "&eacute;", "&#x3E;"]);
     }
 
     #[test]
@@ -128,6 +182,21 @@ mod tests {
             "гарантия",
             "one\ntwo",
             "2 for 1 [new]",
+            "4 * 5 * 6",
+            "4*5*6 mm",
+            "M*A*S*H",
+            "a snake_case_name and another_one",
+            "5* hotel, 4* rating",
+            "Only £5*. *Terms apply.",
+            "> 90 % cotton",
+            "5 > 4",
+            "red | green | blue",
+            "AT&T; M&Ms; R&D;",
+            "Salt & Pepper; so",
+            "~5 kg, ~6 kg",
+            "one - two - three",
+            "well--known --- and so on",
+            "a = b == c === d",
         ] {
             check(text, &[]);
         }
