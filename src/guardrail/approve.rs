@@ -13,7 +13,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use serde_json::{Map, Value};
 
-use super::judge::{Finding, Judgement, Verdict, judge_at};
+use super::judge::{Corrected, Finding, Judgement, Verdict, judge_and_correct};
 use super::{Ground, Guardrails};
 use crate::words::Revision;
 
@@ -110,21 +110,19 @@ pub fn approve(guardrails: &Guardrails, draft: &Draft, ground: &Ground<'_>) -> R
         };
         Approved { text, stamp, findings }
     };
-    let judgement = judge_at(guardrails, &draft.text, ground, Some(ground.at));
-    match (judgement.verdict, &judgement.fixed) {
-        (Verdict::Pass, _) => Ok(approved(Arc::clone(&draft.text), judgement.findings)),
-        (Verdict::Fix, Some(fixed)) => {
-            let again = judge_at(guardrails, fixed, ground, Some(ground.at));
-            match again.verdict {
-                Verdict::Pass => Ok(approved(fixed.as_str().into(), again.findings)),
-                verdict => Err(Judgement {
-                    verdict: verdict.max(Verdict::Repair),
-                    findings: again.findings,
-                    fixed: Some(fixed.clone()),
-                }),
-            }
+    match judge_and_correct(guardrails, &draft.text, ground) {
+        Corrected { first, .. } if first.verdict == Verdict::Pass => {
+            Ok(approved(Arc::clone(&draft.text), first.findings))
         }
-        _ => Err(judgement),
+        Corrected { again: Some((fixed, again)), .. } => match again.verdict {
+            Verdict::Pass => Ok(approved(fixed.into(), again.findings)),
+            verdict => Err(Judgement {
+                verdict: verdict.max(Verdict::Repair),
+                findings: again.findings,
+                fixed: Some(fixed),
+            }),
+        },
+        Corrected { first, .. } => Err(first),
     }
 }
 

@@ -13,12 +13,59 @@ pub(super) struct Folded {
     pub(super) end: usize,
 }
 
+/// What becomes of the whitespace of a text, and of the `_` that some write for it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Space {
+    /// Every run of it, lines and `_` included, reads as one space.
+    One,
+    /// Every run of it reads as one space, or as the line ends that stand in it.
+    Lines,
+    /// It stays as it is written.
+    Written,
+}
+
 /// The folded characters of a text; `None` when it reads as it is written.
-pub(super) fn fold(given: &str) -> Option<Vec<Folded>> {
+pub(super) fn fold(given: &str, space: Space) -> Option<Vec<Folded>> {
     let mut folded = characters(given);
     disguised_letters(&mut folded);
-    let folded = join_spaced_letters(folded);
+    // Letters are joined first, so that `b e s t   p r i c e` keeps its two words.
+    let mut folded = join_spaced_letters(folded);
+    if space != Space::Written {
+        folded = fold_whitespace(folded, space);
+        folded = join_spaced_letters(folded);
+    }
     (!folded.iter().map(|f| f.is).eq(given.chars())).then_some(folded)
+}
+
+/// Whether the whitespace of a text may read otherwise than it is written.
+pub(super) fn has_space_to_fold(given: &str) -> bool {
+    let mut before = 'x';
+    given.chars().any(|c| {
+        let unusual = c == '_' || (c.is_whitespace() && (c != ' ' || before == ' ' || is_invisible(before)));
+        before = c;
+        unusual
+    })
+}
+
+fn fold_whitespace(folded: Vec<Folded>, space: Space) -> Vec<Folded> {
+    let is_space = |c: char| matches!(c, ' ' | '\n') || (c == '_' && space == Space::One);
+    let mut out: Vec<Folded> = Vec::with_capacity(folded.len());
+    for run in folded.chunk_by(|a, b| is_space(a.is) && is_space(b.is)) {
+        match run {
+            [_, _, ..] if space == Space::Lines && run.iter().any(|f| f.is == '\n') => {
+                out.extend(run.iter().filter(|f| f.is == '\n'));
+            }
+            [first, .., last] => out.push(Folded { is: ' ', start: first.start, end: last.end }),
+            [one] if is_space(one.is) && space == Space::One => out.push(Folded { is: ' ', ..*one }),
+            other => out.extend(other),
+        }
+    }
+    out
+}
+
+/// A short text, such as a fact's value, with every run of whitespace as one space.
+pub(super) fn fold_text(given: &str, space: Space) -> String {
+    fold(given, space).map_or_else(|| given.to_owned(), |folded| folded.iter().map(|f| f.is).collect())
 }
 
 /// A pattern that people wrote, folded as texts are, so that what they typed can be met. Only single characters are
@@ -42,6 +89,10 @@ fn characters(given: &str) -> Vec<Folded> {
     let mut chars = given.char_indices().peekable();
     while let Some((start, first)) = chars.next() {
         let mut end = start + first.len_utf8();
+        if first == '\r' && chars.peek().is_some_and(|(_, next)| *next == '\n') {
+            // The two end one line.
+            continue;
+        }
         if first.is_ascii() && chars.peek().is_none_or(|(_, next)| next.is_ascii()) {
             out.extend(ascii(first).map(|is| Folded { is, start, end }));
             continue;
@@ -75,8 +126,8 @@ fn characters(given: &str) -> Vec<Folded> {
 
 fn ascii(c: char) -> Option<char> {
     match c {
-        '\t' => Some(' '),
-        '\n' => Some('\n'),
+        '\t' | '\u{b}' | '\u{c}' => Some(' '),
+        '\n' | '\r' => Some('\n'),
         _ => (!c.is_control()).then_some(c),
     }
 }
@@ -186,8 +237,30 @@ mod tests {
 
     #[track_caller]
     fn check(given: &str, expected: &str) {
-        let read = fold(given).map_or_else(|| given.to_owned(), |f| f.iter().map(|f| f.is).collect());
-        assert_eq!(read, expected, "{given:?}");
+        assert_eq!(fold_text(given, Space::Written), expected, "{given:?}");
+    }
+
+    #[test]
+    fn whitespace_reads_as_one_space_or_as_lines() {
+        for (given, one, lines) in [
+            ("half  price", "half price", "half price"),
+            ("best\nprices", "best prices", "best\nprices"),
+            ("best \t\r\n prices", "best prices", "best\nprices"),
+            ("best\rprices", "best prices", "best\nprices"),
+            ("best\u{b}\u{c}prices", "best prices", "best prices"),
+            ("best\u{3000}\u{a0}\u{200b} prices", "best prices", "best prices"),
+            ("best\u{2029}prices", "best prices", "best\nprices"),
+            ("One. \n \nTwo.", "One. Two.", "One.\n\nTwo."),
+            ("_best_ snake_case", " best snake case", "_best_ snake_case"),
+            ("g  u  a  r  a  n  t  e  e  d  to", "guaranteed to", "guaranteed to"),
+            ("g\nu\na\nr\na", "guara", "g\nu\na\nr\na"),
+            ("b e s t   p r i c e s", "best prices", "best prices"),
+        ] {
+            assert_eq!(fold_text(given, Space::One), one, "{given:?}");
+            assert_eq!(fold_text(given, Space::Lines), lines, "{given:?}");
+            assert!(has_space_to_fold(given), "{given:?}");
+        }
+        assert!(!has_space_to_fold("half price"));
     }
 
     #[test]

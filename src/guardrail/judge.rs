@@ -62,17 +62,47 @@ pub struct Judgement {
     pub verdict: Verdict,
     /// Every finding, in the order of the text; notes and those of rules in shadow included.
     pub findings: Vec<Finding>,
-    /// The text as corrected, when the verdict is [`Verdict::Fix`]. It has not been judged yet.
+    /// The text as corrected, when the verdict is [`Verdict::Fix`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fixed: Option<String>,
 }
 
 /// Judges a text by the rules in force at the subject's moment.
+///
+/// The verdict is [`Verdict::Fix`] only when the corrected text passes. When it does not, the verdict is the corrected
+/// text's and at least [`Verdict::Repair`], and no corrected text is given. The findings are always those of the text
+/// as given.
 pub fn judge(guardrails: &Guardrails, subject: &Subject<'_>) -> Judgement {
-    judge_at(guardrails, subject.text, &subject.ground(), Some(subject.at))
+    let Corrected { first, again } = judge_and_correct(guardrails, subject.text, &subject.ground());
+    match again {
+        Some((_, again)) if again.verdict != Verdict::Pass => {
+            Judgement { verdict: again.verdict.max(Verdict::Repair), fixed: None, ..first }
+        }
+        _ => first,
+    }
 }
 
-/// Judges by the rules in force at an instant; without one by all rules, whatever their dates.
+/// What the rules say of a text, and of that text as corrected.
+pub(super) struct Corrected {
+    /// Of the text as given.
+    pub(super) first: Judgement,
+    /// The corrected text and its judgement, when the first verdict is [`Verdict::Fix`].
+    pub(super) again: Option<(String, Judgement)>,
+}
+
+/// Judges a text by the rules in force at the ground's moment; one that only needs correcting is corrected once and
+/// judged again.
+pub(super) fn judge_and_correct(guardrails: &Guardrails, text: &str, ground: &Ground<'_>) -> Corrected {
+    let first = judge_at(guardrails, text, ground, Some(ground.at));
+    let again = first.fixed.as_ref().map(|fixed| {
+        let judgement = judge_at(guardrails, fixed, ground, Some(ground.at));
+        (fixed.clone(), judgement)
+    });
+    Corrected { first, again }
+}
+
+/// Judges by the rules in force at an instant; without one by all rules, whatever their dates. What is `fixed` has not
+/// been judged yet.
 pub(super) fn judge_at(
     guardrails: &Guardrails,
     text: &str,
@@ -80,7 +110,7 @@ pub(super) fn judge_at(
     at: Option<Timestamp>,
 ) -> Judgement {
     let text = Text::new(text);
-    let candidates = guardrails.prefilter.candidates(text.folded());
+    let candidates = guardrails.prefilter.candidates(&text);
     let mut findings = Vec::new();
     let mut fixes = Vec::new();
     let mut verdict = Verdict::Pass;
@@ -216,20 +246,22 @@ impl Prefilter {
         Self { set, places }
     }
 
-    fn candidates(&self, text: &str) -> Candidates<'_> {
-        Candidates { places: &self.places, matched: self.set.as_ref().map(|set| set.matches(text)) }
+    fn candidates(&self, text: &Text<'_>) -> Candidates<'_> {
+        let matches = |set: &RegexSet| text.readings().map(|reading| set.matches(reading.text())).collect();
+        Candidates { places: &self.places, matched: self.set.as_ref().map(matches) }
     }
 }
 
 struct Candidates<'p> {
     places: &'p [Option<usize>],
-    matched: Option<regex::SetMatches>,
+    /// What matched in each reading of the text.
+    matched: Option<Vec<regex::SetMatches>>,
 }
 
 impl Candidates<'_> {
     fn includes(&self, rule: usize) -> bool {
         match (self.places.get(rule).copied().flatten(), &self.matched) {
-            (Some(place), Some(matched)) => matched.matched(place),
+            (Some(place), Some(matched)) => matched.iter().any(|reading| reading.matched(place)),
             _ => true,
         }
     }

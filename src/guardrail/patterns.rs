@@ -6,8 +6,8 @@ use regex::{Regex, RegexBuilder};
 use serde_json::Value;
 
 use super::Ground;
-use super::fold::{fold, fold_pattern};
-use super::text::{Text, slice};
+use super::fold::{Space, fold_pattern, fold_text};
+use super::text::{Reading, Text, slice};
 use crate::condition::Scope;
 use crate::diagnostic::Span;
 use crate::document::{Faults, Node, list, text};
@@ -157,22 +157,24 @@ fn exception(node: &Node, style: Style, faults: &Faults) -> Option<Exception> {
 impl Exception {
     /// Whether it covers this range of the text as given.
     pub(super) fn covers(&self, range: &Range<usize>, text: &Text<'_>, ground: &Ground<'_>) -> bool {
-        let covers = |folded: Range<usize>| {
-            let given = text.origin(folded);
+        let covers = |reading: &Reading<'_>, folded: Range<usize>| {
+            let given = reading.origin(folded);
             given.start <= range.start && range.end <= given.end
         };
         match &self.what {
-            Excepted::Phrase(pattern) => pattern.find_iter(text.folded()).any(|found| covers(found.range())),
+            Excepted::Phrase(pattern) => text
+                .readings()
+                .any(|reading| pattern.find_iter(reading.text()).any(|found| covers(reading, found.range()))),
             Excepted::Fact(path) => {
                 let scope = Scope { user: None, context: ground.context, product: ground.facts };
                 let values = match scope.look_up(path) {
                     Some(Value::Array(items)) => items.iter().collect(),
                     other => other.into_iter().collect::<Vec<_>>(),
                 };
-                values
-                    .iter()
-                    .filter_map(|value| value_text(value))
-                    .any(|value| occurrences(text.folded(), &value).any(covers))
+                values.iter().filter_map(|value| value_text(value)).any(|value| {
+                    let reading = text.spaced();
+                    occurrences(reading.text(), &value).any(|found| covers(reading, found))
+                })
             }
         }
     }
@@ -185,7 +187,7 @@ fn value_text(value: &Value) -> Option<String> {
         Value::Number(number) => number.to_string(),
         _ => return None,
     };
-    Some(fold(&text).map_or(text, |folded| folded.iter().map(|f| f.is).collect()))
+    Some(fold_text(&text, Space::One))
 }
 
 /// Where a phrase stands in a text as whole words, capitals aside.

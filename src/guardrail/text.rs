@@ -7,17 +7,30 @@ use std::ops::Range;
 
 use unicode_segmentation::UnicodeSegmentation;
 
-use super::fold::{Folded, fold};
+use super::fold::{Folded, Space, fold, has_space_to_fold};
 
-/// One text, ready for every rule. Ranges count bytes of one form or the other, as each method says.
+/// One text, ready for every rule. Ranges count bytes of the text as given, or of one reading of it, as each method says.
 #[derive(Debug)]
 pub(super) struct Text<'a> {
     given: &'a str,
-    folded: Cow<'a, str>,
-    /// Where each folded character begins, and what it came from; empty when the text reads as it is written.
-    origins: Vec<(usize, Range<usize>)>,
+    /// With every run of whitespace as one space.
+    spaced: Reading<'a>,
+    /// With its whitespace as written, where that differs: some patterns ask for line ends or for two spaces.
+    written: Option<Reading<'a>>,
+    /// With its lines, where it has some.
+    lined: OnceCell<Option<Reading<'a>>>,
     /// Where each character of the given text begins.
     starts: OnceCell<Vec<usize>>,
+}
+
+/// One way to read a text, and the way back to the text as given.
+#[derive(Debug)]
+pub(super) struct Reading<'a> {
+    text: Cow<'a, str>,
+    /// Where each folded character begins, and what it came from; empty when the text reads as it is written.
+    origins: Vec<(usize, Range<usize>)>,
+    /// The length of the text as given.
+    length: usize,
 }
 
 /// How much of a text a rule looks at in one piece.
@@ -28,18 +41,55 @@ pub(super) enum Reach {
     Paragraph,
 }
 
-impl<'a> Text<'a> {
-    pub(super) fn new(given: &'a str) -> Self {
-        let Some(characters) = fold(given) else {
-            return Self { given, folded: given.into(), origins: Vec::new(), starts: OnceCell::new() };
+impl<'a> Reading<'a> {
+    fn of(given: &'a str, space: Space) -> Self {
+        let length = given.len();
+        let Some(characters) = fold(given, space) else {
+            return Self { text: given.into(), origins: Vec::new(), length };
         };
-        let mut folded = String::with_capacity(given.len());
+        let mut text = String::with_capacity(given.len());
         let mut origins = Vec::with_capacity(characters.len());
         for Folded { is, start, end } in characters {
-            origins.push((folded.len(), start..end));
-            folded.push(is);
+            origins.push((text.len(), start..end));
+            text.push(is);
         }
-        Self { given, folded: folded.into(), origins, starts: OnceCell::new() }
+        Self { text: text.into(), origins, length }
+    }
+
+    /// The text as it reads.
+    pub(super) fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// The bytes as given of a range of this reading that is not empty.
+    pub(super) fn origin(&self, folded: Range<usize>) -> Range<usize> {
+        let Cow::Owned(_) = self.text else { return folded };
+        let first = self.origins.partition_point(|(at, _)| *at < folded.start);
+        let last = self.origins.partition_point(|(at, _)| *at < folded.end).saturating_sub(1);
+        match (self.origins.get(first), self.origins.get(last)) {
+            (Some((_, first)), Some((_, last))) if first.start < last.end => first.start..last.end,
+            _ => self.length..self.length,
+        }
+    }
+
+    /// The range of this reading that came from these bytes as given.
+    fn within(&self, given: &Range<usize>) -> Range<usize> {
+        let Cow::Owned(_) = self.text else { return given.clone() };
+        let place = |byte: usize| {
+            let index = self.origins.partition_point(|(_, origin)| origin.start < byte);
+            self.origins.get(index).map_or(self.text.len(), |(at, _)| *at)
+        };
+        place(given.start)..place(given.end)
+    }
+}
+
+impl<'a> Text<'a> {
+    pub(super) fn new(given: &'a str) -> Self {
+        let spaced = Reading::of(given, Space::One);
+        let written = has_space_to_fold(given)
+            .then(|| Reading::of(given, Space::Written))
+            .filter(|written| written.text != spaced.text);
+        Self { given, spaced, written, lined: OnceCell::new(), starts: OnceCell::new() }
     }
 
     /// The text as given.
@@ -47,20 +97,59 @@ impl<'a> Text<'a> {
         self.given
     }
 
-    /// The text as it reads.
-    pub(super) fn folded(&self) -> &str {
-        &self.folded
+    /// The text as it reads, with every run of whitespace as one space.
+    pub(super) fn spaced(&self) -> &Reading<'a> {
+        &self.spaced
     }
 
-    /// The bytes as given of a range of the folded text that is not empty.
-    pub(super) fn origin(&self, folded: Range<usize>) -> Range<usize> {
-        let Cow::Owned(_) = self.folded else { return folded };
-        let first = self.origins.partition_point(|(at, _)| *at < folded.start);
-        let last = self.origins.partition_point(|(at, _)| *at < folded.end).saturating_sub(1);
-        match (self.origins.get(first), self.origins.get(last)) {
-            (Some((_, first)), Some((_, last))) if first.start < last.end => first.start..last.end,
-            _ => self.given.len()..self.given.len(),
+    /// Every reading of the text that patterns are held against: with one space for each run of whitespace first, then
+    /// with the whitespace as written where that differs.
+    pub(super) fn readings(&self) -> impl Iterator<Item = &Reading<'a>> {
+        std::iter::once(&self.spaced).chain(&self.written)
+    }
+
+    /// The text as it reads line by line, with one space for each run of whitespace within a line.
+    pub(super) fn lined(&self) -> &Reading<'a> {
+        let lined = || self.written.is_some().then(|| Reading::of(self.given, Space::Lines));
+        self.lined.get_or_init(lined).as_ref().unwrap_or(&self.spaced)
+    }
+
+    /// The bytes as given of the pieces that a rule looks at one by one. A sentence goes on in the next line when that
+    /// begins with a small letter; a paragraph ends at an empty line.
+    pub(super) fn pieces(&self, reach: Reach) -> Vec<Range<usize>> {
+        if reach == Reach::Text {
+            return vec![0..self.given.len()];
         }
+        let lined = self.lined();
+        let text = match reach {
+            Reach::Sentence => unwrapped(lined.text()),
+            _ => lined.text().into(),
+        };
+        pieces(&text, reach).into_iter().map(|(range, _)| lined.origin(range)).collect()
+    }
+
+    /// What `find` finds in a piece, in the order of the text: in each reading, but nothing twice. `find` answers ranges
+    /// of the stretch that it is given, with what belongs to each.
+    pub(super) fn find_in<T>(
+        &self,
+        piece: &Range<usize>,
+        find: impl Fn(&str) -> Vec<(Range<usize>, T)>,
+    ) -> Vec<(Range<usize>, T)> {
+        let mut all: Vec<(Range<usize>, T)> = Vec::new();
+        for reading in self.readings() {
+            let within = reading.within(piece);
+            let before = all.len();
+            for (range, found) in find(slice(reading.text(), within.clone())) {
+                let range = reading.origin(within.start + range.start..within.start + range.end);
+                let earlier = all.get(..before).unwrap_or_default();
+                let next = earlier.partition_point(|(known, _)| known.end <= range.start);
+                if earlier.get(next).is_none_or(|(known, _)| range.end <= known.start) {
+                    all.push((range, found));
+                }
+            }
+        }
+        all.sort_by_key(|(range, _)| (range.start, range.end));
+        all
     }
 
     /// How many characters of the given text stand before this byte.
@@ -71,6 +160,21 @@ impl<'a> Text<'a> {
         let starts = self.starts.get_or_init(|| self.given.char_indices().map(|(at, _)| at).collect());
         starts.partition_point(|start| *start < byte)
     }
+}
+
+/// The text with a space for each single line end before a small letter.
+fn unwrapped(lined: &str) -> Cow<'_, str> {
+    if !lined.contains('\n') {
+        return lined.into();
+    }
+    let mut out = String::with_capacity(lined.len());
+    let mut chars = lined.chars().peekable();
+    while let Some(c) = chars.next() {
+        let goes_on =
+            c == '\n' && !out.ends_with('\n') && chars.peek().is_some_and(|next| next.is_lowercase());
+        out.push(if goes_on { ' ' } else { c });
+    }
+    out.into()
 }
 
 /// The pieces of a text that a rule looks at one by one, each with its range.
@@ -109,8 +213,11 @@ mod tests {
     #[track_caller]
     fn check_origin(given: &str, word: &str, expected: &str) {
         let text = Text::new(given);
-        let start = text.folded().find(word).expect("the word is there");
-        assert_eq!(slice(given, text.origin(start..start + word.len())), expected);
+        let found = text.find_in(&(0..given.len()), |read| {
+            read.match_indices(word).map(|(at, word)| (at..at + word.len(), ())).collect()
+        });
+        let found: Vec<&str> = found.into_iter().map(|(range, ())| slice(given, range)).collect();
+        assert_eq!(found, [expected], "{given:?}");
     }
 
     #[test]
@@ -119,6 +226,11 @@ mod tests {
         check_origin("“so” gυar\u{200b}anteed!", "guaranteed", "gυar\u{200b}anteed");
         check_origin("so g u a r a n t e e d!", "guaranteed", "g u a r a n t e e d");
         check_origin("a ﬁne é", "fine", "ﬁne");
+        check_origin("the best \r\n prices, here", "best prices", "best \r\n prices");
+        check_origin("two  here", "  ", "  ");
+        check_origin("one\n\ntwo", "\n\n", "\n\n");
+        check_origin("snake_case", "_", "_");
+        check_origin("_half__price_", "half price", "half__price");
     }
 
     #[track_caller]
@@ -138,5 +250,12 @@ mod tests {
         check_pieces("One. Two 2.5 mm! Three?", Reach::Sentence, &["One.", "Two 2.5 mm!", "Three?"]);
         check_pieces("One.\n\nTwo. Three.", Reach::Paragraph, &["One.", "Two. Three."]);
         check_pieces(" … ", Reach::Sentence, &[]);
+        let pieces = |given: &'static str, reach| -> Vec<&str> {
+            Text::new(given).pieces(reach).into_iter().map(|range| slice(given, range)).collect()
+        };
+        let given = "One “a”\nTwo two\ntwo. \n \n three  three";
+        assert_eq!(pieces(given, Reach::Sentence), ["One “a”", "Two two\ntwo.", "three  three"]);
+        assert_eq!(pieces(given, Reach::Paragraph), ["One “a”\nTwo two\ntwo.", "three  three"]);
+        assert_eq!(pieces(given, Reach::Text), [given]);
     }
 }

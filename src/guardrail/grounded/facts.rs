@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 use super::decimals::{Reading, read};
 use super::numbers::{What, figures};
 use super::units::{Unit, number_word};
-use crate::guardrail::fold::fold;
+use crate::guardrail::fold::{Space, fold};
 use crate::guardrail::text::slice;
 
 /// The figures that facts hold.
@@ -85,7 +85,8 @@ impl<'a> Known<'a> {
     }
 
     fn text(&mut self, text: &str, attribute: usize, unit_of_name: Option<Unit>) {
-        let folded: Option<String> = fold(text).map(|folded| folded.iter().map(|f| f.is).collect());
+        let folded: Option<String> =
+            fold(text, Space::Lines).map(|folded| folded.iter().map(|f| f.is).collect());
         let text = folded.as_deref().unwrap_or(text);
         for figure in figures(text, None) {
             let (readings, unit, soft) = match figure.what {

@@ -19,7 +19,9 @@ use super::text::{Text, slice};
 
 /// The figures that nothing in the facts supports. Without facts that is every figure.
 pub(super) fn find(text: &Text<'_>, ground: &Ground<'_>) -> Vec<Hit> {
-    let copy = text.folded();
+    // Lines count: `1. ` at the beginning of one only numbers it.
+    let lined = text.lined();
+    let copy = lined.text();
     let decimal_comma = ground.locale.map(|locale| writes_decimal_comma(locale.language()));
     let stated = figures(copy, decimal_comma);
     if stated.is_empty() {
@@ -35,7 +37,7 @@ pub(super) fn find(text: &Text<'_>, ground: &Ground<'_>) -> Vec<Hit> {
         of_rating = fine && is_rated(slice(copy, figure.range.end..copy.len()));
         if !fine && !is_scale {
             let evidence = Some(evidence(figure, copy, &known));
-            hits.push(Hit { evidence, ..Hit::at(text.origin(figure.range.clone())) });
+            hits.push(Hit { evidence, ..Hit::at(lined.origin(figure.range.clone())) });
         }
     }
     hits

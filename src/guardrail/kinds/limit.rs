@@ -35,12 +35,13 @@ pub(in crate::guardrail) struct Occurrence {
 impl Occurrence {
     pub(super) fn find(&self, text: &Text<'_>) -> Vec<Hit> {
         let mut hits = Vec::new();
-        for (range, piece) in pieces(text.folded(), self.reach) {
-            let found: Vec<Range<usize>> = self.pattern.full.find_iter(piece).map(|m| m.range()).collect();
-            if let Some(first) = self.bounds.exceeded_by(found.len()).and_then(|max| found.get(max)) {
-                hits.push(Hit::at(text.origin(range.start + first.start..range.start + first.end)));
+        let find = |piece: &str| self.pattern.full.find_iter(piece).map(|m| (m.range(), ())).collect();
+        for piece in text.pieces(self.reach) {
+            let found = text.find_in(&piece, find);
+            if let Some((first, ())) = self.bounds.exceeded_by(found.len()).and_then(|max| found.get(max)) {
+                hits.push(Hit::at(first.clone()));
             } else if self.bounds.missed_by(found.len()) {
-                hits.push(Hit::at(text.origin(range)));
+                hits.push(Hit::at(piece));
             }
         }
         hits

@@ -4,7 +4,7 @@ use regex::Captures;
 
 use crate::guardrail::patterns::Pattern;
 use crate::guardrail::rule::Hit;
-use crate::guardrail::text::{Reach, Text, pieces, slice};
+use crate::guardrail::text::{Reach, Text, slice};
 
 /// Words that should not be there.
 #[derive(Debug)]
@@ -18,9 +18,13 @@ pub(in crate::guardrail) struct Phrases {
 impl Phrases {
     pub(super) fn find(&self, text: &Text<'_>) -> Vec<Hit> {
         let mut hits = Vec::new();
-        for (range, piece) in pieces(text.folded(), self.reach) {
-            for found in self.pattern.full.find_iter(piece).filter(|found| !found.is_empty()) {
-                let mut hit = Hit::at(text.origin(range.start + found.start()..range.start + found.end()));
+        let find = |piece: &str| {
+            let found = self.pattern.full.find_iter(piece).filter(|found| !found.is_empty());
+            found.map(|found| (found.range(), ())).collect()
+        };
+        for piece in text.pieces(self.reach) {
+            for (range, ()) in text.find_in(&piece, find) {
+                let mut hit = Hit::at(range);
                 if self.removes {
                     hit.replacement = Some(String::new());
                 }
@@ -48,20 +52,23 @@ pub(in crate::guardrail) fn group(index: usize) -> String {
 impl Swaps {
     pub(super) fn find(&self, text: &Text<'_>) -> Vec<Hit> {
         let mut hits = Vec::new();
-        for (range, piece) in pieces(text.folded(), self.reach) {
-            for found in self.pattern.full.captures_iter(piece) {
-                let (Some(whole), Some(replacement)) = (found.get(0), self.replacement(&found)) else {
-                    continue;
-                };
-                if whole.is_empty() {
-                    continue;
-                }
-                let mut hit = Hit::at(text.origin(range.start + whole.start()..range.start + whole.end()));
-                let given = slice(text.given(), hit.range.clone());
+        let find = |piece: &str| {
+            let captures = self.pattern.full.captures_iter(piece);
+            let found = captures.filter_map(|found| {
+                let whole = found.get(0).filter(|whole| !whole.is_empty())?;
+                let replacement = self.replacement(&found)?;
+                Some((whole.range(), (whole.as_str().to_owned(), replacement)))
+            });
+            found.collect()
+        };
+        for piece in text.pieces(self.reach) {
+            for (range, (whole, replacement)) in text.find_in(&piece, find) {
+                let given = slice(text.given(), range.clone());
                 let mut wanted = replacement.split('|');
-                if wanted.clone().any(|wanted| wanted == given || wanted == whole.as_str()) {
+                if wanted.clone().any(|wanted| wanted == given || wanted == whole) {
                     continue;
                 }
+                let mut hit = Hit::at(range);
                 hit.says = vec![wanted.clone().collect::<Vec<_>>().join("' or '")];
                 hit.replacement = wanted.next().map(|first| with_capital_of(given, first));
                 hits.push(hit);

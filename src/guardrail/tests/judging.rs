@@ -33,6 +33,69 @@ fn words_are_found_however_they_are_written() {
 }
 
 #[test]
+fn no_whitespace_and_no_underscore_hides_words() {
+    for reach in ["text", "sentence", "paragraph"] {
+        let rule = format!(
+            "extends: existence\nignorecase: true\nscope: {reach}\n\
+             tokens: [guaranteed, best prices, 'half[- ]price', 'risk[- ]free', clinically proven]"
+        );
+        for text in [
+            "half  price",
+            "half \t price",
+            "half\u{2003}\u{a0}price",
+            "half\u{b}price",
+            "best\nprices",
+            "best \r\n prices",
+            "clinically  proven",
+            "clinically \u{200b} proven",
+            "risk\nfree",
+            "g  u  a  r  a  n  t  e  e  d",
+            "b e s t   p r i c e s",
+            "guaranteed",
+            "best_prices",
+        ] {
+            check(&rule, &format!("“So”: _{text}_ here"), &[text]);
+            check(&rule, &format!("So {text} here"), &[text]);
+        }
+    }
+    let other = "extends: existence\ntokens: ['line\\nend', '^start', 'two  spaces', snake_case]";
+    for found in ["line\nend", "two  spaces", "snake_case"] {
+        check(other, &format!("a {found} b"), &[found]);
+    }
+    check(other, "no start\nstart", &["start"]);
+    check("extends: existence\nscope: paragraph\ntokens: [one two]", "one\n\ntwo, one\ntwo", &["one\ntwo"]);
+    check("extends: occurrence\ntoken: best price\nmax: 1", "best price, best  price", &["best  price"]);
+    check("extends: substitution\nswap: {in order to: to}", "in\norder  to", &["in\norder  to"]);
+    check(
+        "extends: existence\ntokens: [guaranteed]\nexceptions: [guaranteed by law]",
+        "guaranteed\nby  law",
+        &[],
+    );
+}
+
+#[test]
+fn a_correction_that_does_not_pass_is_none() {
+    let rules = "rules:\n  - {id: swap, extends: substitution, message: m, on_match: fix, swap: {a: x, b: y, c: z, d: e}, \
+                 examples: {fail: [a], pass: [x]}}\n  \
+                 - {id: x, extends: existence, message: m, on_match: block, tokens: [x], examples: {fail: [x], pass: [y]}}\n  \
+                 - {id: y, extends: existence, message: m, on_match: repair, tokens: [y], examples: {fail: [y], pass: [x]}}\n  \
+                 - {id: z, extends: substitution, message: m, on_match: fix, swap: {z: c}, examples: {fail: [z], pass: [x]}}\n";
+    let guardrails = loaded(&files([("g/f.yml", rules)]));
+    for (text, verdict, fixed) in [
+        ("a", Verdict::Block, None),
+        ("b", Verdict::Repair, None),
+        ("c", Verdict::Repair, None),
+        ("d", Verdict::Fix, Some("e")),
+    ] {
+        let judgement = Scene::bare().judge(&guardrails, text);
+        assert_eq!((judgement.verdict, judgement.fixed.as_deref()), (verdict, fixed), "{text}");
+        assert_eq!(judgement.findings.iter().map(|f| &*f.rule).collect::<Vec<_>>(), ["f.swap"]);
+        let approved = Scene::bare().approve(&guardrails, &Draft::new(text));
+        assert_eq!(approved.map_err(|judgement| judgement.verdict).is_ok(), fixed.is_some(), "{text}");
+    }
+}
+
+#[test]
 fn words_end_where_unicode_ends_them() {
     check("extends: existence\ntokens: [ass, caf]", "class, ass, café caf", &["ass", "caf"]);
     check(
