@@ -1,7 +1,7 @@
 //! Readers: from [`Node`]s to what a file means, with a fault for everything that does not fit.
 
 use super::{Faults, Key, Kind, Node};
-use crate::diagnostic::Span;
+use crate::diagnostic::{Diagnostic, Span};
 
 /// The keys of one map, taken one by one; what is left over at the end is a fault.
 #[derive(Debug)]
@@ -9,6 +9,8 @@ pub struct Fields<'n> {
     node: &'n Node,
     entries: &'n [(Key, Node)],
     known: Vec<&'static str>,
+    /// The keys that were required and are not there, each with what was said of it.
+    missing: Vec<(&'static str, Diagnostic)>,
     what: &'static str,
 }
 
@@ -16,7 +18,7 @@ impl<'n> Fields<'n> {
     /// Starts reading a map; `what` names it in messages ("a rule"). `None`, with a fault, when it is none.
     pub fn of(node: &'n Node, what: &'static str, faults: &Faults) -> Option<Self> {
         match &node.kind {
-            Kind::Map(entries) => Some(Self { node, entries, known: Vec::new(), what }),
+            Kind::Map(entries) => Some(Self { node, entries, known: Vec::new(), missing: Vec::new(), what }),
             _ => {
                 faults.error_with_help(
                     node.span,
@@ -44,9 +46,25 @@ impl<'n> Fields<'n> {
         let found = self.take(key);
         if found.is_none() {
             let span = Span { start: self.node.span.start, end: self.node.span.start };
-            faults.error_with_help(span, format!("{} needs `{key}`", self.what), help);
+            let fault = Diagnostic::error(faults.file(), span, format!("{} needs `{key}`", self.what));
+            self.lacks(key, fault.with_help(help), faults);
         }
         found
+    }
+
+    /// Notes that a key is needed and not there. [`finish`](Self::finish) takes the fault back when another key turns out
+    /// to be this one misspelt; a reader that returns before it leaves the fault said.
+    pub fn lacks(&mut self, key: &'static str, fault: Diagnostic, faults: &Faults) {
+        self.missing.push((key, fault.clone()));
+        faults.push(fault);
+    }
+
+    /// The value of a key that is not there, under a name that is close to it and was not asked for so far: to read on
+    /// and find more faults. [`finish`](Self::finish) is what says that the name is wrong.
+    pub fn misspelt(&self, key: &'static str) -> Option<&'n Node> {
+        let unknown = self.entries.iter().filter(|(k, _)| !self.known.contains(&k.text.as_str()));
+        let mut close = unknown.filter(|(k, _)| distance(&k.text, key).is_some());
+        close.next().map(|(_, node)| node)
     }
 
     /// A required text.
@@ -69,25 +87,56 @@ impl<'n> Fields<'n> {
         self.take(key).map(|node| texts(node, faults)).unwrap_or_default()
     }
 
-    /// Ends the reading: every key that was not taken is a fault, with the likely name.
-    pub fn finish(self, faults: &Faults) {
+    /// Ends the reading: every key that was not taken is a fault, with the likely name. Where that is a key that is
+    /// missing, nothing more is said of the missing one.
+    pub fn finish(mut self, faults: &Faults) {
         for (key, _) in self.entries.iter().filter(|(key, _)| !self.known.contains(&key.text.as_str())) {
             let message = format!("{} has no key `{}`", self.what, key.text);
-            faults.error_with_help(key.span, message, did_you_mean(&key.text, self.known.iter().copied()));
+            let is_missing = |known: &str| self.missing.iter().position(|(missing, _)| *missing == known);
+            let likely = self
+                .known
+                .iter()
+                .filter_map(|known| Some((distance(&key.text, known)?, is_missing(known).is_none(), *known)))
+                .min();
+            let Some((_, _, likely)) = likely else {
+                faults.error_with_help(key.span, message, all_known(self.known.iter().copied()));
+                continue;
+            };
+            faults.error_with_help(key.span, message, format!("write `{likely}`"));
+            if let Some(index) = is_missing(likely) {
+                let (_, said) = self.missing.swap_remove(index);
+                faults.take_back(&said);
+            }
         }
     }
 }
 
+/// How far a word is from a known one; `None` when it is too far to be meant.
+fn distance(word: &str, known: &str) -> Option<usize> {
+    let distance = strsim::damerau_levenshtein(&word.to_lowercase(), known);
+    (distance <= 1 + known.len() / 4).then_some(distance)
+}
+
+fn all_known<'k>(known: impl Iterator<Item = &'k str>) -> String {
+    format!("known here: {}", known.map(|k| format!("`{k}`")).collect::<Vec<_>>().join(", "))
+}
+
 /// "write `x`" when one of the known words is close to the one given, else all that are known.
 pub fn did_you_mean<'k>(word: &str, known: impl Iterator<Item = &'k str> + Clone) -> String {
-    let close = known
-        .clone()
-        .map(|candidate| (strsim::damerau_levenshtein(&word.to_lowercase(), candidate), candidate))
-        .min()
-        .filter(|(distance, candidate)| *distance <= 1 + candidate.len() / 4);
+    let close = known.clone().filter_map(|candidate| Some((distance(word, candidate)?, candidate))).min();
     match close {
         Some((_, candidate)) => format!("write `{candidate}`"),
-        None => format!("known here: {}", known.map(|k| format!("`{k}`")).collect::<Vec<_>>().join(", ")),
+        None => all_known(known),
+    }
+}
+
+impl Faults {
+    /// Takes back a fault that another one explains.
+    fn take_back(&self, said: &Diagnostic) {
+        let mut found = self.found.borrow_mut();
+        if let Some(index) = found.iter().position(|diagnostic| diagnostic == said) {
+            found.remove(index);
+        }
     }
 }
 
@@ -230,4 +279,66 @@ pub fn parse_duration(text: &str) -> Option<std::time::Duration> {
     };
     let millis = number.parse::<u64>().ok()?.checked_mul(millis_each)?;
     (millis <= 100 * 366 * 86_400_000).then(|| std::time::Duration::from_millis(millis))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::document::parse;
+
+    /// What is said of a map by a reader that requires `tokens` and `level`, takes `token`, and then may finish.
+    #[track_caller]
+    fn check(text: &str, finishes: bool, expected: &[&str]) {
+        let faults = Faults::of("a.yml");
+        let node = parse(text, &faults).unwrap();
+        let mut fields = Fields::of(&node, "a rule", &faults).unwrap();
+        fields.require("tokens", "list them", &faults);
+        fields.require("level", "write one", &faults);
+        fields.take("token");
+        if finishes {
+            fields.finish(&faults);
+        }
+        let said = faults.into_diagnostics().into_iter().map(|fault| {
+            assert!(fault.help.is_some(), "{fault:?}");
+            format!("{} [{}]", fault.message, fault.help.unwrap_or_default())
+        });
+        assert_eq!(said.collect::<Vec<_>>(), expected, "{text}");
+    }
+
+    #[test]
+    fn a_misspelt_key_is_said_once_and_a_missing_one_never_goes_unsaid() {
+        let (tokens, level) = ("a rule needs `tokens` [list them]", "a rule needs `level` [write one]");
+        for (text, finishes, expected) in [
+            ("{tokens: x, level: x}", true, &[][..]),
+            ("{tokenz: x, level: x}", true, &["a rule has no key `tokenz` [write `tokens`]"]),
+            (
+                "{Tokens: x, levle: x}",
+                true,
+                &["a rule has no key `Tokens` [write `tokens`]", "a rule has no key `levle` [write `level`]"],
+            ),
+            // The near key means something itself.
+            ("{token: x, level: x}", true, &[tokens]),
+            // Nobody says that the near key is wrong.
+            ("{tokenz: x, level: x}", false, &[tokens]),
+            // One wrong key stands for one missing key only.
+            ("{tokenz: x}", true, &[level, "a rule has no key `tokenz` [write `tokens`]"]),
+            (
+                "{tokenz: x, tokns: x, level: x}",
+                true,
+                &[
+                    "a rule has no key `tokenz` [write `tokens`]",
+                    "a rule has no key `tokns` [write `tokens`]",
+                ],
+            ),
+            // What is far from everything explains nothing.
+            (
+                "{words: x, level: x}",
+                true,
+                &[tokens, "a rule has no key `words` [known here: `tokens`, `level`, `token`]"],
+            ),
+            ("{}", true, &[tokens, level]),
+        ] {
+            check(text, finishes, expected);
+        }
+    }
 }
