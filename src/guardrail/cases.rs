@@ -10,13 +10,14 @@
 
 use std::collections::BTreeMap;
 
+use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use serde::Serialize;
 
 use super::examples::{Expect, Sample};
 use super::judge::judge_at;
 use super::load::{Role, roles};
-use super::{Action, Guardrails, Judgement};
+use super::{Action, Enforcement, Guardrails, Judgement};
 use crate::diagnostic::{Diagnostic, Span};
 use crate::document::{Faults, Fields, Files, Kind, Node, did_you_mean, list, parse, text};
 
@@ -81,7 +82,8 @@ fn case(node: &Node, timezone: &TimeZone, faults: &Faults) -> Option<Case> {
 
 /// Tries every labelled case of `files` against the whole set, and counts, rule by rule, what these and the rules' own
 /// examples came to. A case that comes out otherwise than it says is an error where it stands. Rules in shadow may
-/// catch; that a note is made is never wrong. A case without `as_of` is judged by all rules, whatever their dates.
+/// catch and may miss; that a note is made is never wrong. Rules that are off are not expected to catch, and a case that
+/// names no others is skipped. A case without `as_of` is judged by all rules, whatever their dates.
 pub fn try_cases(guardrails: &Guardrails, files: &Files) -> (Vec<RuleReport>, Vec<Diagnostic>) {
     let mut reports: BTreeMap<&str, RuleReport> = guardrails
         .rules
@@ -101,28 +103,52 @@ pub fn try_cases(guardrails: &Guardrails, files: &Files) -> (Vec<RuleReport>, Ve
         let faults = Faults::of(path);
         let content = files.get(path).map(String::as_str).unwrap_or_default();
         for case in read(content, &guardrails.timezone, &faults) {
+            unknown_rules(&case, guardrails, &faults);
             let sample = &case.sample;
+            let mode = |id: &str| mode(guardrails, id, sample.as_of);
+            if !case.expect.is_empty() && case.expect.iter().all(|(id, _)| mode(id) == Enforcement::Off) {
+                continue;
+            }
             let judgement = judge_at(guardrails, &sample.text, &sample.ground(), sample.as_of);
-            compare(&case, &judgement, &mut reports, &faults);
+            compare(&case, &judgement, &mode, &mut reports, &faults);
         }
         found.extend(faults.into_diagnostics());
     }
     (guardrails.rules.iter().filter_map(|rule| reports.remove(rule.id.as_str())).collect(), found)
 }
 
-fn compare(case: &Case, judgement: &Judgement, reports: &mut BTreeMap<&str, RuleReport>, faults: &Faults) {
-    for (id, span) in &case.expect {
-        if !reports.contains_key(id.as_str()) {
-            let help = did_you_mean(id, reports.keys().copied());
-            faults.error_with_help(*span, format!("there is no rule `{id}`"), help);
-        }
+/// Whether a rule's findings count. A rule that nobody knows is an error of its own.
+fn mode(guardrails: &Guardrails, id: &str, at: Option<Timestamp>) -> Enforcement {
+    if guardrails.not_run.contains(id) {
+        return Enforcement::Off;
     }
+    let rule = guardrails.rules.iter().find(|rule| rule.id == id);
+    rule.map_or(Enforcement::Enforce, |rule| rule.settings(at).mode)
+}
+
+fn unknown_rules(case: &Case, guardrails: &Guardrails, faults: &Faults) {
+    let known = || guardrails.rules.iter().map(|rule| &rule.id).chain(&guardrails.not_run);
+    for (id, span) in case.expect.iter().filter(|(id, _)| !known().any(|known| known == id)) {
+        let help = did_you_mean(id, known().map(String::as_str).collect::<Vec<_>>().into_iter());
+        faults.error_with_help(*span, format!("there is no rule `{id}`"), help);
+    }
+}
+
+fn compare(
+    case: &Case,
+    judgement: &Judgement,
+    mode: &dyn Fn(&str) -> Enforcement,
+    reports: &mut BTreeMap<&str, RuleReport>,
+    faults: &Faults,
+) {
     for (id, report) in reports {
         let wanted = case.expect.iter().find(|(wanted, _)| wanted == id);
         let findings: Vec<_> = judgement.findings.iter().filter(|finding| finding.rule == *id).collect();
         let counted = findings.iter().find(|finding| !finding.shadow && finding.action != Action::Note);
         match (wanted, counted) {
             (Some(_), _) if !findings.is_empty() => report.caught += 1,
+            (Some(_), _) if mode(id) == Enforcement::Off => {}
+            (Some(_), _) if mode(id) == Enforcement::Shadow => report.missed += 1,
             (Some((_, span)), _) => {
                 report.missed += 1;
                 faults.error_with_help(

@@ -102,17 +102,21 @@ pub(super) enum Expect {
 pub(super) fn read(rule: &mut Fields<'_>, timezone: &TimeZone, faults: &Faults) -> Vec<Example> {
     const HELP: &str = "write at least one text that the rule must catch and one that it must leave alone: \
                         `examples: {fail: [\"…\"], pass: [\"…\"]}`";
-    let Some(node) = rule.require("examples", HELP, faults) else { return Vec::new() };
+    let is_map = |node: &&Node| matches!(node.kind, NodeKind::Map(_));
+    let node = rule.require("examples", HELP, faults);
+    let Some(node) = node.or_else(|| rule.misspelt("examples").filter(is_map)) else { return Vec::new() };
     let Some(mut fields) = Fields::of(node, "`examples`", faults) else { return Vec::new() };
     let mut examples = Vec::new();
     for sort in ["fail", "pass"] {
-        let items = fields.take(sort).map(|node| list(node, faults)).unwrap_or_default();
+        let given = fields.take(sort);
+        let items = given.map(|node| list(node, faults)).unwrap_or_default();
         if items.is_empty() {
-            faults.error_with_help(
-                head(rule.span()),
-                format!("a rule needs at least one `{sort}` example"),
-                HELP,
-            );
+            let message = format!("a rule needs at least one `{sort}` example");
+            let fault = Diagnostic::error(faults.file(), head(rule.span()), message).with_help(HELP);
+            match given {
+                Some(_) => faults.push(fault),
+                None => fields.lacks(sort, fault, faults),
+            }
         }
         examples.extend(items.iter().filter_map(|item| example(item, sort == "fail", timezone, faults)));
     }
@@ -160,8 +164,10 @@ fn run_one(rule: &Rule, example: &Example, used: &mut Vec<usize>) -> Option<Diag
     let text = Text::new(&sample.text);
     let in_force = rule.effective.holds(sample.as_of);
     let applies = rule.applies.holds(&ground);
+    let mut swallowed_by = None;
     let found = if in_force && applies {
         let hits = hits(rule, &text, &ground);
+        swallowed_by = hits.excepted_by.first().and_then(|index| rule.exceptions.get(*index));
         if example.expect == Expect::Pass {
             used.extend(hits.excepted_by);
         }
@@ -178,12 +184,21 @@ fn run_one(rule: &Rule, example: &Example, used: &mut Vec<usize>) -> Option<Diag
             "narrow the rule, or add an exception",
         ),
         Expect::Fail { .. } if found.is_empty() => {
-            let why = match (in_force, applies) {
-                (false, _) => ": it is not in force on the day of `as_of`",
-                (_, false) => ": its `applies` leaves this text out",
-                _ => "",
+            let (why, help) = match (in_force, applies, swallowed_by) {
+                (false, ..) => (
+                    ": it is not in force on the day of `as_of`".to_owned(),
+                    "correct the day, or the rule's `effective`",
+                ),
+                (_, false, _) => (
+                    ": its `applies` leaves this text out".to_owned(),
+                    "correct the example, or the rule's `applies`",
+                ),
+                (.., Some(exception)) => (
+                    format!(": its exception `{}` lets it pass", exception.given),
+                    "narrow the exception, or correct the example",
+                ),
+                _ => (String::new(), "widen the rule, or correct the example"),
             };
-            let help = "widen the rule, or correct the example";
             fault(format!("`{}` does not catch this `fail` example{why}", rule.id), help)
         }
         Expect::Fail { matched: Some(wanted) } if !matches.contains(&wanted.as_str()) => fault(

@@ -5,9 +5,10 @@ use std::sync::Arc;
 
 use jiff::tz::TimeZone;
 
+use super::examples::head;
 use super::judge::Prefilter;
 use super::rule::{Applies, Rule};
-use super::settings::{self, Settings};
+use super::settings;
 use super::{Guardrails, cases, examples, read};
 use crate::diagnostic::{Diagnostic, Span, any_error};
 use crate::document::{Faults, Fields, Files, Node, list, parse};
@@ -64,17 +65,22 @@ pub(super) fn roles(files: &Files) -> BTreeMap<&str, Role> {
 pub fn load(files: &Files, timezone: &TimeZone) -> (Option<Guardrails>, Vec<Diagnostic>) {
     let mut found = Vec::new();
     let mut lists = Lists::default();
-    let mut settings: Option<(Settings, Faults)> = None;
     let roles = roles(files);
+    let content = |path: &str| files.get(path).map(String::as_str).unwrap_or_default();
+    // These come first: they may turn off a rule that this version cannot run.
+    let settings = roles.iter().find(|(_, role)| **role == Role::Settings).map(|(path, _)| {
+        let faults = Faults::of(*path);
+        let read = parse(content(path), &faults).map(|node| settings::read(&node, timezone, &faults));
+        (read.unwrap_or_default(), faults)
+    });
+    if let Some((settings, _)) = &settings {
+        lists.off = settings.off();
+    }
     for (path, role) in &roles {
-        let content = files.get(*path).map(String::as_str).unwrap_or_default();
+        let content = content(path);
         let faults = Faults::of(*path);
         match role {
-            Role::Settings => {
-                let read = parse(content, &faults).map(|node| settings::read(&node, timezone, &faults));
-                settings = Some((read.unwrap_or_default(), faults));
-                continue;
-            }
+            Role::Settings => continue,
             Role::Rules => {
                 if let Some(node) = parse(content, &faults) {
                     found.extend(lists.read(&node, path, timezone, &faults));
@@ -97,7 +103,7 @@ pub fn load(files: &Files, timezone: &TimeZone) -> (Option<Guardrails>, Vec<Diag
         }
         found.extend(faults.into_diagnostics());
     }
-    let Lists { mut rules, known } = lists;
+    let Lists { mut rules, known, not_run, .. } = lists;
     let (ceilings, retired) = match settings {
         None => Default::default(),
         Some((settings, faults)) => {
@@ -125,6 +131,7 @@ pub fn load(files: &Files, timezone: &TimeZone) -> (Option<Guardrails>, Vec<Diag
         rules,
         ceilings,
         retired,
+        not_run,
     };
     (Some(guardrails), found)
 }
@@ -134,6 +141,10 @@ pub fn load(files: &Files, timezone: &TimeZone) -> (Option<Guardrails>, Vec<Diag
 struct Lists {
     rules: Vec<Rule>,
     known: BTreeSet<String>,
+    /// The ids that `guardrails.yml` turns off for good.
+    off: BTreeSet<String>,
+    /// Those among them whose kind this version cannot run.
+    not_run: BTreeSet<String>,
 }
 
 impl Lists {
@@ -143,7 +154,16 @@ impl Lists {
         let stem = name.strip_suffix(".yml").or_else(|| name.strip_suffix(".yaml")).unwrap_or(name);
         let mut found = Vec::new();
         let Some(mut fields) = Fields::of(node, "a list of rules", faults) else { return found };
-        let items = fields.require("rules", "list the rules under `rules:`", faults);
+        let items = match node.get("rules") {
+            Some(empty) if empty.is_null() => {
+                // What is required and there, though empty, is a fault of its own.
+                fields.take("rules");
+                let help = "list the rules under it, or write `rules: []` if there are to be none";
+                faults.error_with_help(head(empty.span), "the list under `rules` is empty", help);
+                None
+            }
+            _ => fields.require("rules", "list the rules under `rules:`", faults),
+        };
         for item in items.map(|node| list(node, faults)).unwrap_or_default() {
             let own = Faults::of(path);
             let owner = item.get("owner").and_then(|node| crate::document::text(node, &Faults::of(path)));
@@ -151,13 +171,17 @@ impl Lists {
             let id =
                 item.get("id").and_then(|node| Some((node, crate::document::text(node, &Faults::of(path))?)));
             if let Some((node, id)) = id {
-                self.known.insert(format!("{stem}.{id}"));
+                let id = format!("{stem}.{id}");
+                self.known.insert(id.clone());
                 if self.known.len() == before {
                     own.error_with_help(
                         node.span,
-                        format!("there is a second rule `{stem}.{id}`"),
+                        format!("there is a second rule `{id}`"),
                         "give each a name of its own",
                     );
+                } else if self.off.contains(&id) && read::is_to_come(item) {
+                    self.not_run.insert(id);
+                    continue;
                 }
             }
             let rule = read::rule(item, stem, timezone, &own);

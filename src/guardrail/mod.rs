@@ -119,6 +119,8 @@ pub struct Guardrails {
     rules: Vec<Rule>,
     ceilings: Vec<Ceiling>,
     retired: BTreeSet<String>,
+    /// Rules that stand in the files and are turned off, of kinds that this version cannot run.
+    not_run: BTreeSet<String>,
     context_paths: BTreeSet<String>,
     /// The instants at which a rule or an override begins or ends, in order.
     changes: Vec<Timestamp>,
@@ -181,7 +183,11 @@ impl Guardrails {
     /// The rules of an earlier set that are neither here nor listed as `retired`: an edit that drops a rule without
     /// saying so is refused.
     pub fn vanished<'b>(&self, before: &'b Guardrails) -> Vec<&'b Rule> {
-        let here = |id: &str| self.rules.iter().any(|rule| rule.id == id) || self.retired.contains(id);
+        let here = |id: &str| {
+            self.rules.iter().any(|rule| rule.id == id)
+                || self.retired.contains(id)
+                || self.not_run.contains(id)
+        };
         before.rules.iter().filter(|rule| !here(&rule.id)).collect()
     }
 }

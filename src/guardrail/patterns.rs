@@ -98,11 +98,13 @@ fn pattern_fault(error: &regex::Error, span: Span, faults: &Faults) {
         regex::Error::CompiledTooBig(_) => "this pattern is too large once compiled".to_owned(),
         _ => "this pattern cannot be compiled".to_owned(),
     };
-    faults.error_with_help(
-        span,
-        message,
-        "write a backslash before a sign that stands for itself, such as `\\(`",
-    );
+    let help = if message.contains("look-around") {
+        "this version has no look-around, `(?=`, `(?!`, `(?<=` or `(?<!`: write the words themselves as the token, and \
+         the phrases in which they are allowed under `exceptions`"
+    } else {
+        "write a backslash before a sign that stands for itself, such as `\\(`"
+    };
+    faults.error_with_help(span, message, help);
 }
 
 /// Compiles an expression in a rule's style; `span` is where to say that it does not.

@@ -8,6 +8,7 @@ use super::patterns::{Pattern, Style, check_token, compile, exceptions, token, t
 use super::rule::{Action, Applies, Enforcement, Level, Override, Period, Rule};
 use super::text::Reach;
 use crate::condition::{self, Condition};
+use crate::diagnostic::Diagnostic;
 use crate::document::{
     Faults, Fields, Kind as NodeKind, Node, count, date, did_you_mean, entries, one_of, text, texts,
 };
@@ -34,7 +35,8 @@ pub(super) fn rule(node: &Node, stem: &str, timezone: &TimeZone, faults: &Faults
     let action = on_match.and_then(|node| one_of(node, ACTIONS, faults));
     if level.is_none() && on_match.is_none() {
         let help = "write `level: error`, `warning` or `suggestion`";
-        faults.error_with_help(head(fields.span()), "a rule needs `level`", help);
+        let fault = Diagnostic::error(faults.file(), head(fields.span()), "a rule needs `level`");
+        fields.lacks("level", fault.with_help(help), faults);
     }
     let mode = enforcement(&mut fields, faults).unwrap_or(Enforcement::Enforce);
     let owner = fields.text("owner", faults);
@@ -102,11 +104,15 @@ fn identifier(node: &Node, faults: &Faults) -> Option<String> {
 
 /// A kind that does not run here ends the reading: its other keys are not known, and would only hide this fault.
 fn kind(fields: &mut Fields<'_>, faults: &Faults) -> Option<Kind> {
-    let node = fields.require("extends", "name the kind of rule, such as `extends: existence`", faults)?;
+    let node = fields.require("extends", "name the kind of rule, such as `extends: existence`", faults);
+    // With its kind under another name, the rest of the rule can still be read, and the wrong name be said.
+    let node = node.or_else(|| fields.misspelt("extends").filter(|node| is_text(node)))?;
     let given = text(node, faults)?;
     if KINDS_TO_COME.contains(&given.as_str()) {
         let message = format!("this version does not run `{given}` rules yet");
-        faults.error_with_help(node.span, message, "take the rule out");
+        let help =
+            "take the rule out, or turn it off under `rules` in guardrails.yml: `{mode: off, because: …}`";
+        faults.error_with_help(node.span, message, help);
         return None;
     }
     let found = KINDS.iter().find(|(word, _)| *word == given).map(|(_, kind)| *kind);
@@ -117,9 +123,19 @@ fn kind(fields: &mut Fields<'_>, faults: &Faults) -> Option<Kind> {
     found
 }
 
+fn is_text(node: &Node) -> bool {
+    matches!(node.kind, NodeKind::Scalar { .. })
+}
+
+/// Whether a rule is of a kind that this version does not run.
+pub(super) fn is_to_come(rule: &Node) -> bool {
+    let kind = rule.get("extends").map(|node| &node.kind);
+    matches!(kind, Some(NodeKind::Scalar { text, .. }) if KINDS_TO_COME.contains(&text.as_str()))
+}
+
 /// Takes `mode` and the reason that `off` needs.
 pub(super) fn enforcement(fields: &mut Fields<'_>, faults: &Faults) -> Option<Enforcement> {
-    let because = fields.text("because", faults);
+    let because = fields.text("because", faults).filter(|reason| !reason.trim().is_empty());
     let node = fields.take("mode")?;
     let mode = one_of(node, ENFORCEMENTS, faults)?;
     if mode == Enforcement::Off && because.is_none() {
@@ -228,15 +244,19 @@ fn existence(fields: &mut Fields<'_>, style: Style, faults: &Faults) -> Option<P
     let raw_node = fields.take("raw");
     let raw = raw_node.map(|node| texts(node, faults).concat()).unwrap_or_default();
     let tokens_node = fields.take("tokens");
+    if tokens_node.or(raw_node).is_none() {
+        let help = "list the words to find: `tokens: [\"guaranteed\"]`";
+        let fault =
+            Diagnostic::error(faults.file(), head(fields.span()), "an `existence` rule needs `tokens`");
+        fields.lacks("tokens", fault.with_help(help), faults);
+    }
+    let is_list = |node: &&Node| matches!(node.kind, NodeKind::List(_));
+    let tokens_node = tokens_node.or_else(|| fields.misspelt("tokens").filter(is_list));
     let words = match tokens_node {
         Some(node) => tokens(node, faults)?.into_iter().map(|(token, _)| format!("(?:{token})")).collect(),
         None => Vec::new(),
     };
-    let Some(node) = tokens_node.or(raw_node) else {
-        let help = "list the words to find: `tokens: [\"guaranteed\"]`";
-        faults.error_with_help(head(fields.span()), "an `existence` rule needs `tokens`", help);
-        return None;
-    };
+    let node = tokens_node.or(raw_node)?;
     if let (Some(raw_node), true) = (raw_node, words.is_empty()) {
         check_token(&raw, raw_node.span, faults).then_some(())?;
     }
@@ -255,7 +275,9 @@ fn substitution(fields: &mut Fields<'_>, style: Style, faults: &Faults) -> Optio
     let reach = reach(fields, faults);
     correction(fields, "replace", faults);
     let help = "list what to replace by what: `swap: {utilize: use}`";
-    let node = fields.require("swap", help, faults)?;
+    let is_map = |node: &&Node| matches!(node.kind, NodeKind::Map(_));
+    let node = fields.require("swap", help, faults);
+    let node = node.or_else(|| fields.misspelt("swap").filter(is_map))?;
     let before = faults.errors();
     let mut swaps = Vec::new();
     for (key, value) in entries(node, faults) {

@@ -7,7 +7,7 @@ use jiff::tz::TimeZone;
 
 use super::examples::{head, start_of_day};
 use super::read::{ACTIONS, LEVELS, enforcement, when};
-use super::rule::{Action, Applies, Override, Rule};
+use super::rule::{Action, Applies, Enforcement, Override, Rule};
 use super::{Ceiling, MODES};
 use crate::diagnostic::Span;
 use crate::document::{Faults, Fields, Key, Node, date, did_you_mean, entries, list, one_of, text};
@@ -94,6 +94,15 @@ fn retired(node: &Node, faults: &Faults) -> Option<(String, Span)> {
 }
 
 impl Settings {
+    /// The rules that are turned off for good. One that is off until a day would have to run after it.
+    pub(super) fn off(&self) -> BTreeSet<String> {
+        let off = self
+            .overrides
+            .iter()
+            .filter(|(_, _, over)| over.mode == Some(Enforcement::Off) && over.before.is_none());
+        off.map(|(key, _, _)| key.text.clone()).collect()
+    }
+
     /// Applies the overrides to the rules and answers the retired ids. `known` holds the ids of all rules that stand in
     /// the files, of those too that did not compile.
     pub(super) fn apply(

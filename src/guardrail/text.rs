@@ -118,7 +118,7 @@ impl<'a> Text<'a> {
     /// begins with a small letter; a paragraph ends at an empty line.
     pub(super) fn pieces(&self, reach: Reach) -> Vec<Range<usize>> {
         if reach == Reach::Text {
-            return vec![0..self.given.len()];
+            return std::iter::once(0..self.given.len()).collect();
         }
         let lined = self.lined();
         let text = match reach {

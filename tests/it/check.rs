@@ -95,6 +95,27 @@ fn the_shipped_shop_is_in_order() {
 }
 
 #[test]
+fn the_examples_in_the_settings_of_the_rules_work() {
+    let shop = shop();
+    let path = shop.path().join("guardrails/guardrails.yml");
+    let shipped = std::fs::read_to_string(&path).unwrap();
+    let lines: Vec<&str> = shipped.lines().collect();
+    let examples: Vec<usize> = (0..lines.len()).filter(|line| lines[*line].starts_with("  # ")).collect();
+    assert!(examples.len() >= 6, "{shipped}");
+    // Each by itself, and all together.
+    for put_in in examples.iter().map(|line| vec![*line]).chain([examples.clone()]) {
+        let with = lines.iter().enumerate().map(|(line, text)| match put_in.contains(&line) {
+            true => text.replacen("# ", "", 1) + "\n",
+            false => format!("{text}\n"),
+        });
+        std::fs::write(&path, with.collect::<String>()).unwrap();
+        let ran = check(shop.path(), &[]);
+        assert_eq!(ran.code, Some(0), "{put_in:?}: {}", ran.out);
+        assert!(ran.out.contains(": 0 errors, 0 warnings; "), "{put_in:?}: {}", ran.out);
+    }
+}
+
+#[test]
 fn a_faulty_guardrail_file_has_each_of_its_faults_said() {
     let folder = folder(&[("guardrails/house.yml", GOOD_RULES)]);
     let ran = check(folder.path(), &[]);

@@ -226,9 +226,155 @@ fn a_case_file_is_read_with_the_rules() {
     check_faults(
         &[("g/cases/a.yml", "cases:\n  - {txt: x, expect: pas}\n")],
         &[
-            "g/cases/a.yml:2:5 a case needs `text`",
             "g/cases/a.yml:2:6 a case has no key `txt`",
             "g/cases/a.yml:2:22 this says neither `pass` nor which rules must catch it",
         ],
     );
+}
+
+#[test]
+fn a_wrong_key_is_one_fault_beside_others() {
+    // The four faults in one rule each, and all of them in one rule.
+    let apart = r#"rules:
+  - id: no-guarantees
+    extends: existence
+    message: "'%s' promises an outcome."
+    level: error
+    tokens: ["guaranteed"]
+    examples: {fail: ["It is guaranteed."], pass: ["Sturdy."]}
+  - {id: r, extends: existence, message: m, level: error, tokens: ["risk(free"], examples: {fail: [x], pass: [y]}}
+  - {id: d, extends: existence, message: m, level: error, tokens: [x], effective: {until: 2026-13-01}, examples: {fail: [x], pass: [y]}}
+  - {id: e, extends: existence, message: m, level: error, tokens: [x], examples: {fail: [x]}}
+"#;
+    let together = r#"rules:
+  - id: no-guarantees
+    extends: existence
+    message: "'%s' promises an outcome."
+    level: error
+    tokens: ["guaranteed", "risk(free"]
+    effective: {until: 2026-13-01}
+    examples: {fail: ["It is guaranteed."]}
+"#;
+    for (right, wrong) in [
+        ("level", "levle"),
+        ("level", "Level"),
+        ("tokens", "tokenz"),
+        ("tokens", "token"),
+        ("extends", "extnds"),
+        ("extends", "extend"),
+        ("message", "mesage"),
+        ("examples", "example"),
+        ("id", "ID"),
+    ] {
+        for source in [apart, together] {
+            let faulty = source.replacen(&format!("    {right}:"), &format!("    {wrong}:"), 1);
+            let faulty = faulty.replacen(&format!("- {right}:"), &format!("- {wrong}:"), 1);
+            let (_, faults) = load(&files([("g/f.yml", &faulty)]), &london());
+            assert_eq!(faults.len(), 4, "{wrong}\n{}", shown(&faults));
+            let key: Vec<_> =
+                faults.iter().filter(|f| f.message == format!("a rule has no key `{wrong}`")).collect();
+            assert_eq!(key.len(), 1, "{}", shown(&faults));
+            assert_eq!(key[0].help.as_deref(), Some(&*format!("write `{right}`")));
+        }
+    }
+    check_rule(
+        "level: error\ntokens: [x]\nexamples: {fial: [x], pass: [y]}",
+        &["g/f.yml:7:16 `examples` has no key `fial`"],
+    );
+    check_rule(
+        "level: error\ntoken: x\nexamples: {fail: [x], pass: [y]}",
+        &["g/f.yml:6:5 a rule has no key `token`"],
+    );
+}
+
+#[test]
+fn a_rule_that_cannot_run_may_be_turned_off() {
+    let rules = "rules:\n  - {id: c, extends: claim, anything: else}\n";
+    let refused = "g/a.yml:2:22 this version does not run `claim` rules yet";
+    for (settings, expected) in [
+        ("{mode: off, because: not yet}", &[][..]),
+        ("{mode: off, because: '  '}", &["g/guardrails.yml:1:21 a rule is off only for a reason"]),
+        ("{mode: off}", &["g/guardrails.yml:1:21 a rule is off only for a reason"]),
+        ("{mode: off, because: not yet, until: 2027-01-31}", &[refused]),
+        ("{mode: shadow}", &[refused]),
+    ] {
+        check_faults(
+            &[("g/a.yml", rules), ("g/guardrails.yml", &format!("rules: {{a.c: {settings}}}"))],
+            expected,
+        );
+    }
+    let before = loaded(&files([("g/a.yml", &format!("rules:\n{}", GOOD.replace("id: ok", "id: c")))]));
+    let off = "rules: {a.c: {mode: off, because: not yet}}";
+    let cases = "cases: [{text: x, expect: [a.c]}, {text: x, expect: pass}]";
+    let files = files([("g/a.yml", rules), ("g/guardrails.yml", off), ("g/cases/a.yml", cases)]);
+    let after = loaded(&files);
+    assert_eq!((after.rules().len(), after.vanished(&before).len()), (0, 0));
+    assert_eq!(shown(&try_cases(&after, &files).1), "");
+}
+
+#[test]
+fn cases_ask_nothing_of_rules_that_are_off() {
+    for (settings, case, expected) in [
+        ("house.calm: {mode: off, because: sale}", "{text: 'Buy! Now!', expect: [house.calm]}", &[][..]),
+        ("house.calm: {mode: off, because: sale}", "{text: 'Guaranteed! Buy!', expect: [house.calm]}", &[]),
+        (
+            "house.calm: {mode: off, because: sale}",
+            "{text: 'Guaranteed! Buy!', expect: [house.calm, house.no-guarantees]}",
+            &[],
+        ),
+        (
+            "house.calm: {mode: off, because: sale}",
+            "{text: 'Fine! Buy!', expect: [house.calm, house.no-guarantees]}",
+            &["g/cases/a.yml:1:51 `house.no-guarantees` does not catch this text"],
+        ),
+        (
+            "house.calm: {mode: off, because: sale, until: 2026-12-31}",
+            "{text: 'Sturdy.', as_of: 2027-01-01, expect: [house.calm]}",
+            &["g/cases/a.yml:1:55 `house.calm` does not catch this text"],
+        ),
+        ("house.calm: {mode: shadow}", "{text: 'Buy! Now!', expect: [house.calm]}", &[]),
+        ("house.calm: {mode: shadow}", "{text: Sturdy., expect: [house.calm]}", &[]),
+        ("house.calm: {mode: shadow}", "{text: 'Buy! Now!', expect: pass}", &[]),
+        (
+            "house.calm: {mode: off, because: sale}",
+            "{text: x, expect: [house.clam]}",
+            &["g/cases/a.yml:1:28 there is no rule `house.clam`"],
+        ),
+    ] {
+        let settings = format!("rules: {{{settings}}}");
+        let cases = format!("cases: [{case}]");
+        let files =
+            files([("g/house.yml", EVERY_KIND), ("g/guardrails.yml", &settings), ("g/cases/a.yml", &cases)]);
+        let found = try_cases(&loaded(&files), &files).1;
+        let found: Vec<String> = found.iter().map(|f| format!("{} {}", f.place(), f.message)).collect();
+        assert_eq!(found, expected, "{settings} {cases}");
+    }
+}
+
+#[test]
+fn advice_fits_the_fault() {
+    let examples = "examples: {fail: [x], pass: [y]}";
+    for (lines, message, help) in [
+        (format!("tokens: ['x(?=y)']\n{examples}"), "look-around", "no look-around"),
+        (format!("tokens: ['x(?!y)']\n{examples}"), "look-around", "under `exceptions`"),
+        (format!("tokens: ['(?<!y)x']\n{examples}"), "look-around", "no look-around"),
+        (format!("tokens: ['(?<=y)x']\n{examples}"), "look-around", "no look-around"),
+        (format!("tokens: ['x(y']\n{examples}"), "unclosed group", "backslash"),
+        (
+            "tokens: [x]\nexceptions: [x ray]\nexamples: {fail: [an x ray], pass: [y]}".to_owned(),
+            "its exception `x ray` lets it pass",
+            "narrow the exception",
+        ),
+    ] {
+        let lines = lines.replace('\n', "\n    ");
+        let file = format!(
+            "rules:\n  - id: r\n    extends: existence\n    message: m\n    level: error\n    {lines}\n"
+        );
+        let (_, faults) = load(&files([("g/f.yml", &file)]), &london());
+        let fault = &faults[0];
+        assert!(fault.message.contains(message), "{fault:?}");
+        assert!(fault.help.as_deref().is_some_and(|said| said.contains(help)), "{fault:?}");
+    }
+    check_faults(&[("g/f.yml", "rules:\n")], &["g/f.yml:1:6 the list under `rules` is empty"]);
+    check_faults(&[("g/f.yml", "rules: []\n")], &[]);
 }
