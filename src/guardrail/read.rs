@@ -1,14 +1,17 @@
 //! From a rule's YAML to a compiled [`Rule`], with a diagnostic for everything that could not mean what its writer hoped.
 
 use jiff::tz::TimeZone;
+use regex::Regex;
 
 use super::examples::{self, head, start_of_day};
-use super::kinds::{Bounds, Check, KINDS, KINDS_TO_COME, Kind, Limit, Occurrence, Phrases, Swaps, group};
+use super::kinds::{
+    Bounds, Check, KINDS, KINDS_TO_COME, Kind, Limit, Occurrence, Phrases, Replacement, Swaps,
+};
 use super::patterns::{Pattern, Style, check_token, compile, exceptions, token, tokens};
 use super::rule::{Action, Applies, Enforcement, Level, Override, Period, Rule};
 use super::text::Reach;
 use crate::condition::{self, Condition};
-use crate::diagnostic::Diagnostic;
+use crate::diagnostic::{Diagnostic, Span};
 use crate::document::{
     Faults, Fields, Kind as NodeKind, Node, count, date, did_you_mean, entries, one_of, text, texts,
 };
@@ -281,9 +284,11 @@ fn substitution(fields: &mut Fields<'_>, style: Style, faults: &Faults) -> Optio
     let before = faults.errors();
     let mut swaps = Vec::new();
     for (key, value) in entries(node, faults) {
-        let fits = check_token(&key.text, key.span, faults);
-        if let (true, Some(replacement)) = (fits, text(value, faults)) {
-            swaps.push((super::fold::fold_pattern(&key.text), replacement));
+        let pattern = check_token(&key.text, key.span, faults)
+            .then(|| super::fold::fold_pattern(&key.text))
+            .and_then(|pattern| Some((Regex::new(&pattern).ok()?, pattern)));
+        if let (Some((alone, pattern)), Some(replacement)) = (pattern, text(value, faults)) {
+            swaps.push((pattern, alone, replacement, value.span));
         }
     }
     if faults.errors() > before {
@@ -294,18 +299,36 @@ fn substitution(fields: &mut Fields<'_>, style: Style, faults: &Faults) -> Optio
         return None;
     }
     // Of two that begin at the same place the longer one is meant.
-    swaps.sort_by_key(|(pattern, _)| std::cmp::Reverse(pattern.chars().count()));
-    let groups: Vec<String> = swaps
-        .iter()
-        .enumerate()
-        .map(|(index, (pattern, _))| format!("(?P<{}>{pattern})", group(index)))
-        .collect();
+    swaps.sort_by_key(|(pattern, ..)| std::cmp::Reverse(pattern.chars().count()));
+    let mut replacements = Vec::with_capacity(swaps.len());
+    // The whole pattern has a group for each swap, and within it the swap's own.
+    let mut group = 1;
+    for (_, alone, replacement, span) in &swaps {
+        match Replacement::read(replacement, alone, group) {
+            Ok(read) => replacements.push(read),
+            Err(name) => no_group(&name, alone, *span, faults),
+        }
+        group += alone.captures_len();
+    }
+    if faults.errors() > before {
+        return None;
+    }
+    let groups: Vec<String> = swaps.iter().map(|(pattern, ..)| format!("({pattern})")).collect();
     let pattern = compile(&groups.join("|"), style, node.span, faults)?;
-    Some(Swaps {
-        pattern,
-        reach,
-        replacements: swaps.into_iter().map(|(_, replacement)| replacement).collect(),
-    })
+    Some(Swaps { pattern, reach, replacements })
+}
+
+/// Says that a replacement names a group that its pattern does not have. `$1z` is meant as `${1}z`.
+fn no_group(name: &str, pattern: &Regex, span: Span, faults: &Faults) {
+    let digits = name.len() - name.trim_start_matches(|c: char| c.is_ascii_digit()).len();
+    let (number, rest) = name.split_at(digits);
+    let is_group = number.parse::<usize>().is_ok_and(|number| number < pattern.captures_len());
+    let help = match (is_group, pattern.captures_len() - 1) {
+        (true, _) => format!("write `${{{number}}}{rest}`"),
+        (false, 1) => "its only group is `$1`; the sign itself is `$$`".to_owned(),
+        (false, last) => format!("its groups are `$1` to `${last}`; the sign itself is `$$`"),
+    };
+    faults.error_with_help(span, format!("the pattern has no group `{name}`"), help);
 }
 
 fn occurrence(fields: &mut Fields<'_>, style: Style, faults: &Faults) -> Option<Occurrence> {

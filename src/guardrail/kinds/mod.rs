@@ -7,7 +7,7 @@ mod phrases;
 use serde::{Deserialize, Serialize};
 
 pub(super) use limit::{Bounds, Limit, Occurrence};
-pub(super) use phrases::{Phrases, Swaps, group};
+pub(super) use phrases::{Phrases, Replacement, Swaps};
 
 use super::Ground;
 use super::grounded;

@@ -1,6 +1,6 @@
 //! `existence` and `substitution`: words that should not be there, and words to be written otherwise.
 
-use regex::Captures;
+use regex::{Captures, Regex};
 
 use crate::guardrail::patterns::Pattern;
 use crate::guardrail::rule::Hit;
@@ -40,13 +40,71 @@ impl Phrases {
 pub(in crate::guardrail) struct Swaps {
     pub(in crate::guardrail) pattern: Pattern,
     pub(in crate::guardrail) reach: Reach,
-    /// What to write for each of the pattern's groups; alternatives are separated by `|`.
-    pub(in crate::guardrail) replacements: Vec<String>,
+    /// What to write for each of the pattern's swaps.
+    pub(in crate::guardrail) replacements: Vec<Replacement>,
 }
 
-/// The name of the group of a swap, so that groups within its own pattern do not count.
-pub(in crate::guardrail) fn group(index: usize) -> String {
-    format!("swap_{index}")
+/// What to write for one swap.
+#[derive(Debug)]
+pub(in crate::guardrail) struct Replacement {
+    /// The number of the swap's own group in the whole pattern; groups within the swap count from there.
+    group: usize,
+    /// One or more ways to write it, the first for corrections.
+    alternatives: Vec<Vec<Part>>,
+}
+
+#[derive(Debug, PartialEq)]
+enum Part {
+    Text(String),
+    Group(usize),
+}
+
+impl Replacement {
+    /// Reads a replacement, whose alternatives are separated by `|`. Where the swap's pattern has groups, `$1`, `${1}`
+    /// and `$name` stand for what they matched, and `$$` for the sign.
+    ///
+    /// # Errors
+    ///
+    /// The first name of a group that the pattern does not have.
+    pub(in crate::guardrail) fn read(given: &str, pattern: &Regex, group: usize) -> Result<Self, String> {
+        let alternatives = given.split('|').map(|alternative| parts(alternative, pattern));
+        Ok(Self { group, alternatives: alternatives.collect::<Result<_, _>>()? })
+    }
+
+    fn fill(&self, found: &Captures<'_>) -> Vec<String> {
+        let fill = |part: &Part| match part {
+            Part::Text(text) => text.clone(),
+            Part::Group(index) => {
+                found.get(self.group + index).map_or_else(String::new, |group| group.as_str().to_owned())
+            }
+        };
+        self.alternatives.iter().map(|parts| parts.iter().map(fill).collect()).collect()
+    }
+}
+
+fn parts(given: &str, pattern: &Regex) -> Result<Vec<Part>, String> {
+    if pattern.captures_len() == 1 {
+        return Ok(vec![Part::Text(given.to_owned())]);
+    }
+    let mut out = Vec::new();
+    let mut rest = given;
+    while let Some((before, after)) = rest.split_once('$') {
+        out.push(Part::Text(before.to_owned()));
+        let plain = after.find(|c: char| !c.is_ascii_alphanumeric() && c != '_').unwrap_or(after.len());
+        let braced = after.strip_prefix('{').and_then(|after| after.split_once('}'));
+        let (name, then) = braced.unwrap_or_else(|| after.split_at(plain));
+        if name.is_empty() {
+            out.push(Part::Text("$".to_owned()));
+            rest = after.strip_prefix('$').unwrap_or(after);
+            continue;
+        }
+        let numbered = name.parse().ok().filter(|number| *number < pattern.captures_len());
+        let named = || pattern.capture_names().position(|group| group == Some(name));
+        out.push(Part::Group(numbered.or_else(named).ok_or_else(|| name.to_owned())?));
+        rest = then;
+    }
+    out.push(Part::Text(rest.to_owned()));
+    Ok(out)
 }
 
 impl Swaps {
@@ -57,30 +115,27 @@ impl Swaps {
             let found = captures.filter_map(|found| {
                 let whole = found.get(0).filter(|whole| !whole.is_empty())?;
                 let replacement = self.replacement(&found)?;
-                Some((whole.range(), (whole.as_str().to_owned(), replacement)))
+                Some((whole.range(), (whole.as_str().to_owned(), replacement.fill(&found))))
             });
             found.collect()
         };
         for piece in text.pieces(self.reach) {
-            for (range, (whole, replacement)) in text.find_in(&piece, find) {
+            for (range, (whole, wanted)) in text.find_in(&piece, find) {
                 let given = slice(text.given(), range.clone());
-                let mut wanted = replacement.split('|');
-                if wanted.clone().any(|wanted| wanted == given || wanted == whole) {
+                if wanted.iter().any(|wanted| wanted == given || *wanted == whole) {
                     continue;
                 }
                 let mut hit = Hit::at(range);
-                hit.says = vec![wanted.clone().collect::<Vec<_>>().join("' or '")];
-                hit.replacement = wanted.next().map(|first| with_capital_of(given, first));
+                hit.says = vec![wanted.join("' or '")];
+                hit.replacement = wanted.first().map(|first| with_capital_of(given, first));
                 hits.push(hit);
             }
         }
         hits
     }
 
-    fn replacement(&self, found: &Captures<'_>) -> Option<&str> {
-        let (_, replacement) =
-            self.replacements.iter().enumerate().find(|(index, _)| found.name(&group(*index)).is_some())?;
-        Some(replacement)
+    fn replacement(&self, found: &Captures<'_>) -> Option<&Replacement> {
+        self.replacements.iter().find(|replacement| found.get(replacement.group).is_some())
     }
 }
 

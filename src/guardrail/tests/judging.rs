@@ -126,6 +126,24 @@ fn swaps() {
 }
 
 #[test]
+fn swaps_write_what_their_groups_matched() {
+    for (swap, text, fixed) in [
+        ("{'(\\d+) ?gb': '$1 GB', e-mail: email}", "An e-mail of 5gb.", "An email of 5 GB."),
+        ("{'(x)y': '${1}z', '(a)(b)c': '$2$1'}", "xy abc", "xz ba"),
+        ("{'(?P<n>x)y': '$n-z|zz'}", "xy", "x-z"),
+        ("{'(five|5) dollars': '$$5'}", "five dollars", "$5"),
+        ("{five dollars: '$5'}", "five dollars", "$5"),
+    ] {
+        let rules = format!(
+            "rules: [{{id: r, extends: substitution, message: m, on_match: fix, swap: {swap}, \
+             examples: {{fail: [{text}], pass: [q]}}}}]"
+        );
+        let judgement = Scene::bare().judge(&loaded(&files([("g/f.yml", &rules)])), text);
+        assert_eq!(judgement.fixed.as_deref(), Some(fixed), "{swap}");
+    }
+}
+
+#[test]
 fn things_counted() {
     check("extends: occurrence\ntoken: '!'\nmax: 1", "a! b! c!", &["!"]);
     check("extends: occurrence\ntoken: '!'\nmax: 1\nscope: sentence", "FAIL!! Or! Or!!", &["!", "!"]);

@@ -375,6 +375,20 @@ fn advice_fits_the_fault() {
         assert!(fault.message.contains(message), "{fault:?}");
         assert!(fault.help.as_deref().is_some_and(|said| said.contains(help)), "{fault:?}");
     }
+    for (swap, message, help) in [
+        ("{'(x)y': '$1z'}", "g/f.yml:1:96 the pattern has no group `1z`", "write `${1}z`"),
+        ("{'(x)y': '$2'}", "g/f.yml:1:96 the pattern has no group `2`", "its only group is `$1`"),
+        ("{'(x)y': '${a}'}", "g/f.yml:1:96 the pattern has no group `a`", "the sign itself is `$$`"),
+        ("{'(x)(y)': '$3'}", "g/f.yml:1:98 the pattern has no group `3`", "its groups are `$1` to `$2`"),
+    ] {
+        let rules = format!(
+            "rules: [{{id: r, extends: substitution, message: m, on_match: fix, examples: {{}}, swap: {swap}}}]"
+        );
+        let (_, faults) = load(&files([("g/f.yml", &rules)]), &london());
+        let fault = faults.iter().find(|fault| fault.message.contains("group")).unwrap();
+        assert_eq!(format!("{} {}", fault.place(), fault.message), message);
+        assert!(fault.help.as_deref().is_some_and(|said| said.contains(help)), "{fault:?}");
+    }
     check_faults(&[("g/f.yml", "rules:\n")], &["g/f.yml:1:6 the list under `rules` is empty"]);
     check_faults(&[("g/f.yml", "rules: []\n")], &[]);
 }
