@@ -15,7 +15,7 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 
 use crate::audit::{self, Clock, PolicyRecord, Recorder, UserKey, search};
-use crate::cache::{Flights, Memory};
+use crate::cache::{Flights, Keys, Memory};
 use crate::catalogue::Catalogue;
 use crate::config::Settings;
 use crate::diagnostic::Diagnostic;
@@ -121,6 +121,7 @@ impl App {
             limits: settings.limits,
             now,
             memory: Memory::new(settings.cache_bytes),
+            keys: Keys::default(),
             flights: Flights::default(),
             generator,
             gate: Gate::new(settings.limits.concurrency, settings.limits.queue),

@@ -21,7 +21,7 @@ pub use response::Answer;
 pub use trouble::Trouble;
 
 use crate::audit::{Recorder, UserKey};
-use crate::cache::{Flights, Kept, Key, Memory};
+use crate::cache::{Flights, Kept, Key, Keys, Memory};
 use crate::catalogue::Catalogue;
 use crate::config::Limits;
 use crate::fallback;
@@ -44,6 +44,8 @@ pub struct Parts {
     pub now: crate::audit::Clock,
     /// What was written already.
     pub memory: Memory,
+    /// The keys of questions that were asked already.
+    pub keys: Keys,
     /// What is being written.
     pub flights: Flights<Landed>,
     /// Who writes; none when no provider is configured.
@@ -127,23 +129,22 @@ async fn written(
     deadline: Instant,
     may_generate: bool,
 ) -> Result<Served, Shortfall> {
-    let question = case.question(parts, chosen)?;
-    if let Some(served) = kept(parts, case, chosen, &question.key) {
+    let key = case.key(parts, chosen)?;
+    if let Some(served) = kept(parts, case, chosen, &key) {
         if served.is_stale(case.now) && may_generate {
             // Whoever asked gets the copy that is there; the new text is for those who come after.
-            let _ = generation::start(parts, case, chosen, question);
+            let _ = generation::start(parts, case, chosen, key);
         }
         return Ok(served);
     }
-    let refusal = question.key.refusal(case.policy.guardrails.hash(), &case.ground_hash(chosen.locale));
+    let refusal = key.refusal(case.policy.guardrails.hash(), &case.ground_hash(chosen.locale));
     if parts.memory.refused(&refusal, case.now) {
         return Err(Reason::Guardrail.into());
     }
-    let key = question.key;
     let flight = match parts.flights.join(&key) {
         Some(flight) => flight,
         None if !may_generate => return Err(Reason::NotAdmitted.into()),
-        None => match generation::start(parts, case, chosen, question) {
+        None => match generation::start(parts, case, chosen, key) {
             Ok(flight) => flight,
             Err(Declined::Kept) => {
                 return kept(parts, case, chosen, &key).ok_or_else(|| Reason::Guardrail.into());
@@ -197,8 +198,7 @@ fn segment_level(parts: &Parts, case: &Case<'_>, better: Chosen<'_>) -> Option<S
         return None;
     }
     let chosen = case.choose(Tier::Segment)?;
-    let question = case.question(parts, chosen).ok()?;
-    kept(parts, case, chosen, &question.key)
+    kept(parts, case, chosen, &case.key(parts, chosen).ok()?)
 }
 
 /// The first rung of pre-written copy that passes, or the empty text.

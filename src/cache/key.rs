@@ -1,5 +1,6 @@
 //! The key of a question: two requests with the same key would get the same prompt, so they share the copy.
 
+use moka::sync::Cache;
 use serde_json::{Map, Value};
 
 use crate::words::Revision;
@@ -52,6 +53,35 @@ impl Key {
         let mut hasher = blake3::Hasher::new();
         hasher.update(&self.0).update(ground).update(guardrails.as_str().as_bytes());
         Self(*hasher.finalize().as_bytes())
+    }
+}
+
+/// Keys that were made already, for questions that read nothing but the product: shaping and hashing a product's facts
+/// costs more than all the rest of a serve from memory.
+#[derive(Clone)]
+pub struct Keys(Cache<[u8; 32], Key>);
+
+/// The most keys that are kept; each takes some two hundred bytes.
+const MOST_KEYS: u64 = 50_000;
+
+impl Default for Keys {
+    fn default() -> Self {
+        Self(Cache::new(MOST_KEYS))
+    }
+}
+
+impl Keys {
+    /// The key made of these parts, which must say all that `make` depends on.
+    pub fn get_or_make<'p>(
+        &self,
+        parts: impl IntoIterator<Item = &'p [u8]>,
+        make: impl FnOnce() -> Key,
+    ) -> Key {
+        let mut hasher = blake3::Hasher::new();
+        for part in parts {
+            hasher.update(&(part.len() as u64).to_le_bytes()).update(part);
+        }
+        self.0.get_with(*hasher.finalize().as_bytes(), make)
     }
 }
 

@@ -8,5 +8,5 @@ mod key;
 mod memory;
 
 pub use flight::{Flight, Flights};
-pub use key::{Key, Question};
+pub use key::{Key, Keys, Question};
 pub use memory::{Kept, Memory};

@@ -59,12 +59,6 @@ pub struct Limit {
     pub reason: Option<Reason>,
 }
 
-/// What would be asked of the model.
-pub(super) struct Question {
-    pub(super) key: Key,
-    pub(super) inputs: Map<String, Value>,
-}
-
 /// Why a request is answered as it is.
 #[derive(Debug, Serialize)]
 pub struct Explanation {
@@ -220,20 +214,28 @@ impl<'a> Case<'a> {
                 .is_some_and(|id| segment::bucket(self.placement.id.as_str(), id) < share)
     }
 
-    /// What would be asked of the model for a template, and under which key the answer is kept.
-    pub(super) fn question(&self, parts: &Parts, chosen: Chosen<'_>) -> Result<Question, Reason> {
+    /// The key of what would be asked of the model for a template.
+    pub(super) fn key(&self, parts: &Parts, chosen: Chosen<'_>) -> Result<Key, Reason> {
         let product = self.product.as_ref().map_err(|reason| *reason)?;
-        let inputs = chosen.template.inputs(&self.scope());
         let models = parts.generator.as_ref().map(|generator| generator.models()).unwrap_or_default();
-        let key = Key::of(&cache::Question {
-            placement: self.placement.id.as_str(),
-            product: Some(product.id.as_str()).filter(|id| !id.is_empty()),
-            template: &chosen.template.hash,
-            inputs: &inputs,
-            locale: chosen.locale.as_str(),
-            models,
-        });
-        Ok(Question { key, inputs })
+        let key = || {
+            Key::of(&cache::Question {
+                placement: self.placement.id.as_str(),
+                product: Some(product.id.as_str()).filter(|id| !id.is_empty()),
+                template: &chosen.template.hash,
+                inputs: &chosen.template.inputs(&self.scope()),
+                locale: chosen.locale.as_str(),
+                models,
+            })
+        };
+        if !chosen.template.reads_product_alone() {
+            return Ok(key());
+        }
+        // Models and placements do not change while the keys are kept, and a template belongs to one placement.
+        let locale = chosen.locale.as_str().as_bytes();
+        let parts_of_it: [&[u8]; 4] =
+            [product.id.as_bytes(), &product.hash, chosen.template.hash.as_bytes(), locale];
+        Ok(parts.keys.get_or_make(parts_of_it, key))
     }
 
     /// Why the request is answered as it is.

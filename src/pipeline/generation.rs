@@ -9,7 +9,6 @@ use serde_json::{Map, Value, json};
 use tokio::time::Instant;
 use uuid::Uuid;
 
-use super::case::Question;
 use super::{Case, Landed, Parts, Priority};
 use crate::audit::{GenerationPayload, GenerationRecord, Outcome};
 use crate::cache::{Flight, Kept, Key};
@@ -61,7 +60,7 @@ pub(super) fn start(
     parts: &Arc<Parts>,
     case: &Case<'_>,
     chosen: Chosen<'_>,
-    question: Question,
+    key: Key,
 ) -> Result<Flight<Landed>, Declined> {
     let because = |reason| Err(Declined::Because(reason));
     if parts.generator.is_none() {
@@ -70,8 +69,7 @@ pub(super) fn start(
     if !parts.recorder.healthy() {
         return because(Reason::StoreUnavailable);
     }
-    let key = question.key;
-    let job = Job::of(case, chosen, question).map_err(Declined::Because)?;
+    let job = Job::of(case, chosen, key).map_err(Declined::Because)?;
     parts.flights.join_or_start(key, || {
         // A flight that landed between the look into memory and here has left its copy there; copy that is stale, or
         // does not pass for this request, is not that.
@@ -90,9 +88,10 @@ pub(super) fn start(
 }
 
 impl Job {
-    fn of(case: &Case<'_>, chosen: Chosen<'_>, question: Question) -> Result<Self, Reason> {
+    fn of(case: &Case<'_>, chosen: Chosen<'_>, key: Key) -> Result<Self, Reason> {
+        let inputs = chosen.template.inputs(&case.scope());
         let product = Arc::clone(case.product.as_ref().map_err(|reason| *reason)?);
-        let prompt = case.policy.copy.prompts.render(chosen, &question.inputs).map_err(|error| {
+        let prompt = case.policy.copy.prompts.render(chosen, &inputs).map_err(|error| {
             tracing::warn!(template = %chosen.template.id, product = product.id, %error, "the template cannot be rendered");
             Reason::UnknownProduct
         })?;
@@ -107,9 +106,9 @@ impl Job {
             locale: chosen.locale.clone(),
             trusted: case.trusted.clone(),
             context: case.context.clone(),
-            inputs: question.inputs,
+            inputs,
             prompt,
-            key: question.key,
+            key,
             offer_ends: offer_ends.filter(|_| reads_offer).and_then(|at| at.parse().ok()),
             trace_id: case.trace_id.map(str::to_owned),
             started: case.now,

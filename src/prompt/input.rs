@@ -80,6 +80,11 @@ fn bounded(value: &Value, max: Option<usize>, depth: usize) -> Value {
 
 /// A text without control, bidi and zero-width characters, of at most `max` characters. Line breaks and tabs stay.
 pub(super) fn cleaned(text: &str, max: usize) -> String {
+    // Most texts are plain and short, and need no second look at each character.
+    let plain = |b: u8| matches!(b, b'\n' | b'\t' | b' '..=b'~');
+    if text.len() <= max && text.bytes().all(plain) {
+        return text.trim_end().to_owned();
+    }
     let invisible = |c: char| matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}' | '\u{ad}' | '\u{e0000}'..='\u{e007f}');
     let keeps = |c: char| matches!(c, '\n' | '\t') || !(c.is_control() || invisible(c));
     let mut cleaned: String = text.chars().filter(|c| keeps(*c)).take(max).collect();

@@ -91,6 +91,11 @@ impl Template {
         if self.reads_user { Tier::User } else { Tier::Segment }
     }
 
+    /// Whether it sees nothing but the product's facts.
+    pub fn reads_product_alone(&self) -> bool {
+        self.inputs.iter().all(|input| input.path.starts_with("product."))
+    }
+
     /// The language among those of its pre-written copy that answers a locale best.
     pub fn written_in(&self, locale: &Locale) -> Option<&Locale> {
         locale.candidates().find_map(|candidate| self.prewritten.keys().find(|l| l.as_str() == candidate))
