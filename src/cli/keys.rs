@@ -71,12 +71,10 @@ pub(super) async fn run(command: Keys, shell: &mut Shell) -> Result<(), Failure>
 }
 
 async fn new(args: New, shell: &mut Shell) -> Result<(), Failure> {
-    if args.role == Role::Publishable && args.origin.is_empty() {
-        return Err(Failure::Usage("a publishable key needs `--origin https://shop.example`".into()));
-    }
     if args.role != Role::Publishable && !args.origin.is_empty() {
         return Err(Failure::Usage("only a publishable key takes `--origin`".into()));
     }
+    let without_origin = args.role == Role::Publishable && args.origin.is_empty();
     let settings = shell.settings(&args.config.config)?;
     let expires =
         args.expires.map(|day| day.to_zoned(jiff::tz::TimeZone::UTC).map(|zoned| zoned.timestamp()));
@@ -84,7 +82,10 @@ async fn new(args: New, shell: &mut Shell) -> Result<(), Failure> {
     let now = (shell.now)();
     let token = make(&settings, args.role, &args.name, args.origin, expires, now).await?;
     shell.out.line(&token)?;
-    shell.out.talk("This key is shown once. A running service knows it within two seconds.");
+    shell.out.talk("This key is shown once. A running service knows it at once.");
+    if without_origin {
+        shell.out.talk("No page may send it yet: make one with `--origin https://shop.example` for that.");
+    }
     Ok(())
 }
 
