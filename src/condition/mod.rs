@@ -150,6 +150,24 @@ impl Condition {
         (outcome, steps)
     }
 
+    /// What it asks for, test by test: a path, the operator, and a value; each value of a list by itself.
+    pub fn asked(&self) -> Vec<(&str, Operator, &Value)> {
+        let mut tests = Vec::new();
+        self.0.tests(&mut tests);
+        let each = |test: &&'_ Test| {
+            matches!((test.operator, &test.expected), (Operator::In | Operator::Nin, Value::Array(_)))
+        };
+        tests
+            .iter()
+            .flat_map(|test| match &test.expected {
+                Value::Array(values) if each(test) => {
+                    values.iter().map(|v| (&*test.path, test.operator, v)).collect()
+                }
+                value => vec![(&*test.path, test.operator, value)],
+            })
+            .collect()
+    }
+
     /// The paths that it reads.
     pub fn paths(&self) -> BTreeSet<&str> {
         let mut paths = BTreeSet::new();
@@ -177,6 +195,14 @@ impl Clause {
                 trace(test, actual, outcome);
                 outcome
             }
+        }
+    }
+
+    fn tests<'c>(&'c self, into: &mut Vec<&'c Test>) {
+        match self {
+            Self::All(clauses) | Self::Any(clauses) => clauses.iter().for_each(|c| c.tests(into)),
+            Self::Not(clause) => clause.tests(into),
+            Self::Test(test) => into.push(test),
         }
     }
 

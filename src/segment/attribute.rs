@@ -189,6 +189,26 @@ impl Declared {
     }
 }
 
+impl Declared {
+    /// What is wrong with comparing this attribute with a value, and what to write instead: such a test could never
+    /// hold. Lists and maps are compared in too many ways to tell.
+    pub(super) fn fault_of(&self, value: &Value) -> Option<(String, String)> {
+        if matches!(self.kind, Type::List | Type::Map) {
+            return None;
+        }
+        if !self.kind.holds(value) {
+            let message = format!("`{}` is {}, and {value} is not", self.path, self.kind.noun());
+            return Some((message, "compare it with a value of its type, or mend its declaration".into()));
+        }
+        let text = value.as_str().filter(|_| !self.values.is_empty())?;
+        if self.values.iter().any(|known| known == text) {
+            return None;
+        }
+        let help = crate::document::did_you_mean(text, self.values.iter().map(String::as_str));
+        Some((format!("`{}` is never `{text}`", self.path), help))
+    }
+}
+
 impl Type {
     fn holds(self, value: &Value) -> bool {
         match self {

@@ -7,7 +7,7 @@ use serde_json::Map;
 
 use super::attribute::{Attributes, Class, Declared, Type};
 use super::{Segment, SegmentKind, Segments};
-use crate::condition::{self, Scope, Truth};
+use crate::condition::{self, Condition, Operator, Scope, Truth};
 use crate::diagnostic::{Diagnostic, Span};
 use crate::document::{self, Faults, Fields, Node, did_you_mean, entries, list, one_of};
 use crate::words::{DEFAULT_SEGMENT, SegmentId};
@@ -81,7 +81,8 @@ fn declared(path: String, node: &Node, faults: &Faults) -> Option<Declared> {
     let mut fields = Fields::of(node, "an attribute", faults)?;
     let kind =
         fields.require("type", "write `type: string`, or integer, number, boolean, list, map, date", faults);
-    let kind = kind.and_then(|node| one_of(node, TYPES, faults)).unwrap_or(Type::String);
+    // A faulty type is said once; what is compared with a list is not held against it.
+    let kind = kind.and_then(|node| one_of(node, TYPES, faults)).unwrap_or(Type::List);
     let class = fields.take("class").and_then(|node| one_of(node, CLASSES, faults)).unwrap_or(Class::Plain);
     let values = fields.texts("values", faults);
     let max_age = fields.take("max_age").and_then(|node| document::duration(node, faults));
@@ -147,7 +148,15 @@ fn segment(node: &Node, attributes: &Attributes, faults: &Faults) -> Option<Segm
     let _ = fields.text("description", faults);
     let when =
         fields.require("when", "write the condition, such as `when: {user.orders_90d: {$gte: 1}}`", faults);
+    let when_at = when.map_or(node.span, |node| node.span);
     let when = when.and_then(|node| condition::read(node, &|path| check_path(path, attributes), faults));
+    for (path, operator, value) in when.iter().flat_map(Condition::asked) {
+        let declared =
+            attributes.find(path).filter(|declared| declared.path == path && operator != Operator::Exists);
+        if let Some((message, help)) = declared.and_then(|declared| declared.fault_of(value)) {
+            faults.error_with_help(when_at, message, help);
+        }
+    }
     let examples = fields.take("examples").map(|node| list(node, faults)).unwrap_or_default();
     fields.finish(faults);
     let segment = Segment { id: SegmentId::new(id), name, kind, when: when? };
@@ -259,6 +268,26 @@ mod tests {
             "attributes: {user.age: {type: integer}}\nsegments:\n  - {id: old, when: {user.age: {$gte: 60}}, \
              examples: [{user: {age: 20}, expect: match}]}\n",
             &[("s.yml:3:82", "this example of `old` came out as no-match, not match")],
+        );
+    }
+
+    #[test]
+    fn a_test_that_could_never_hold_is_a_fault() {
+        let declared = "attributes:\n  user.n: {type: integer}\n  context.device: {type: string, values: [mobile, desktop]}\nsegments:\n";
+        let check_when = |when: &str, message: Option<&str>| {
+            let text = format!("{declared}  - {{id: a, when: {when}}}\n");
+            let expected: Vec<(&str, &str)> =
+                message.into_iter().map(|message| ("s.yml:5:19", message)).collect();
+            check(&text, &expected);
+        };
+        check_when("{user.n: {$gte: 1}, context.device: mobile}", None);
+        check_when("{context.device: {$in: [mobile, desktop]}, user.n: {$exists: true}}", None);
+        check_when("{user.n: \"5\"}", Some("`user.n` is a whole number, and \"5\" is not"));
+        check_when("{user.n: {$not: {$gt: \"a\"}}}", Some("`user.n` is a whole number, and \"a\" is not"));
+        check_when("{context.device: moblie}", Some("`context.device` is never `moblie`"));
+        check_when(
+            "{$or: [{context.device: {$in: [mobile, fridge]}}]}",
+            Some("`context.device` is never `fridge`"),
         );
     }
 
