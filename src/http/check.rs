@@ -48,6 +48,8 @@ pub(super) async fn check(
         (None, Some(given)) => facts_of(&shared, given).await?,
         (None, None) => Map::new(),
     };
+    // What the public wrote supports no claim here either.
+    let facts = policy.copy.segments.attributes.trusted(&facts).unwrap_or(facts);
     let context = body.context.unwrap_or_default();
     let locale = body.locale.as_deref().or_else(|| context.get("locale").and_then(Value::as_str));
     let locale = locale.and_then(Locale::parse);

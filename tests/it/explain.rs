@@ -199,3 +199,18 @@ async fn check_takes_facts_by_the_products_id_or_from_the_request() {
     // Without facts no figure is supported.
     assert_ne!(verdict(right, "facts", json!({})).await, "pass");
 }
+
+#[tokio::test]
+async fn what_the_public_wrote_supports_no_claim() {
+    let upstream = Upstream::saying("It holds 9 litres.").await;
+    let app = TestApp::start(&upstream).await;
+    let judged = async |field: &str| {
+        let facts = json!({"name": "Kettle", field: ["It holds 9 litres."]});
+        let verdict = app.post("/v1/check", json!({"text": "It holds 9 litres.", "facts": facts})).await.body;
+        let answer =
+            app.blurb(json!({"placement": "why-this", "product": facts, "deadline_ms": 30_000})).await;
+        (verdict["verdict"].clone(), answer["source"].clone())
+    };
+    assert_eq!(judged("notes").await, (json!("pass"), json!("generated")));
+    assert_eq!(judged("reviews").await, (json!("block"), json!("prewritten")));
+}
