@@ -17,7 +17,7 @@ use tokio::time::Instant;
 use crate::audit::{self, Clock, PolicyRecord, Recorder, UserKey, search};
 use crate::cache::{Flights, Keys, Memory};
 use crate::catalogue::Catalogue;
-use crate::config::Settings;
+use crate::config::{PolicySettings, Settings};
 use crate::diagnostic::Diagnostic;
 use crate::document::Files;
 use crate::generate::{Budget, Gate, Generator};
@@ -80,19 +80,8 @@ impl App {
     /// # Errors
     /// When the policy is faulty and none was kept, or the store, the data folder or the address cannot be had.
     pub async fn start(settings: Settings, now: Clock) -> Result<Self, StartError> {
-        let sources = read_sources(&settings).await;
-        Self::start_with(settings, sources, now).await
-    }
-
-    /// Starts the service on files that were read already.
-    ///
-    /// # Errors
-    /// As [`App::start`].
-    pub async fn start_with(
-        settings: Settings,
-        sources: Result<Sources, Vec<Diagnostic>>,
-        now: Clock,
-    ) -> Result<Self, StartError> {
+        let stopped = || anyhow::anyhow!("the runtime stopped while the policy was read");
+        let sources = read_sources(&settings.policy).await.ok_or_else(stopped)?;
         let store = Store::open(&settings.store_url, Access::Serve).await.map_err(anyhow::Error::from)?;
         let kept = [last_good(&store, Set::Guardrails).await, last_good(&store, Set::Prompts).await];
         let last_good = |set| match set {
@@ -204,7 +193,7 @@ impl Shared {
 
     /// Looks at the files now: what the once-a-second task does.
     #[expect(clippy::disallowed_methods, reason = "this is the one place that looks")]
-    pub async fn look_at_files(&self, sources: Result<Sources, Vec<Diagnostic>>) {
+    pub async fn look_at_files(&self, sources: Sources) {
         let now = (self.parts.now)();
         for edit in self.desk.look(sources, now) {
             self.settle(edit).await;
@@ -250,17 +239,10 @@ impl Shared {
     }
 }
 
-/// Reads the policy's files without holding up the runtime.
-pub async fn read_sources(settings: &Settings) -> Result<Sources, Vec<Diagnostic>> {
-    let policy = settings.policy.clone();
-    let read = tokio::task::spawn_blocking(move || Sources::read(&policy)).await;
-    read.unwrap_or_else(|error| {
-        Err(vec![Diagnostic::error(
-            "the policy's files",
-            crate::diagnostic::Span::START,
-            format!("reading failed: {error}"),
-        )])
-    })
+/// Reads the policy's files without holding up the runtime. `None` when the runtime is going down.
+async fn read_sources(settings: &PolicySettings) -> Option<Sources> {
+    let settings = settings.clone();
+    tokio::task::spawn_blocking(move || Sources::read(&settings)).await.ok()
 }
 
 async fn last_good(store: &Store, set: Set) -> Option<Files> {
@@ -277,8 +259,7 @@ async fn until(mut stopped: watch::Receiver<bool>) {
 async fn watch_files(shared: Arc<Shared>, stopped: watch::Receiver<bool>) {
     let settings = shared.desk.settings().clone();
     every(settings.reload, stopped, || async {
-        let policy = settings.clone();
-        if let Ok(sources) = tokio::task::spawn_blocking(move || Sources::read(&policy)).await {
+        if let Some(sources) = read_sources(&settings).await {
             shared.look_at_files(sources).await;
         }
     })

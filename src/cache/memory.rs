@@ -84,11 +84,6 @@ impl Memory {
             self.keep(key, Arc::new(Kept { stale, ..Kept::clone(&kept) }));
         }
     }
-
-    /// How many entries are kept, and their weight in bytes; both lag a little behind.
-    pub fn size(&self) -> (u64, u64) {
-        (self.0.entry_count(), self.0.weighted_size())
-    }
 }
 
 impl std::fmt::Debug for Memory {

@@ -43,7 +43,7 @@ pub(super) fn run(args: Check, shell: &mut Shell) -> Result<(), Failure> {
         }
         None => (
             Report { ok: false, diagnostics: Vec::new(), rules: Vec::new(), files: 0 },
-            policy::Sources::default(),
+            crate::document::Files::new(),
         ),
     };
     report.ok &= !crate::diagnostic::any_error(&settings_faults);
@@ -53,7 +53,7 @@ pub(super) fn run(args: Check, shell: &mut Shell) -> Result<(), Failure> {
         Format::Json => shell.out.line(&serde_json::to_string(&report).map_err(anyhow::Error::from)?)?,
         Format::Text => {
             let source = |file: &str| {
-                let kept = sources.guardrails.get(file).or_else(|| sources.copy.get(file)).cloned();
+                let kept = sources.get(file).cloned();
                 kept.or_else(|| std::fs::read_to_string(file).ok())
             };
             for diagnostic in &report.diagnostics {

@@ -154,9 +154,9 @@ pub(super) fn load_policy(settings: &crate::config::Settings, shell: &Shell) -> 
         shell.say(faults, source);
         Failure::NotInOrder
     };
-    let sources = policy::Sources::read(&settings.policy).map_err(|faults| refused(&faults))?;
+    let sources = policy::Sources::read(&settings.policy);
     let now = (shell.now)();
-    match policy::Desk::open(settings.policy.clone(), Ok(sources), |_| None, now) {
+    match policy::Desk::open(settings.policy.clone(), sources, |_| None, now) {
         Ok((desk, _)) => {
             Arc::into_inner(desk.into_policy()).ok_or_else(|| anyhow::anyhow!("the policy is in use").into())
         }

@@ -12,7 +12,7 @@ use serde_json::{Map, Value, json};
 use super::check::as_of;
 use super::{ConfigArgs, Failure, Shell};
 use crate::guardrail::{self, Guardrails, Subject};
-use crate::policy::{load_guardrails, read_dir};
+use crate::policy::read_dir;
 use crate::words::Locale;
 
 /// The longest line that is judged, in bytes.
@@ -62,7 +62,7 @@ pub(super) fn run(args: Scan, shell: &mut Shell) -> Result<(), Failure> {
     let dir = args.guardrails.unwrap_or_else(|| settings.policy.guardrails.clone());
     let (mut files, mut faults) = (crate::document::Files::new(), Vec::new());
     read_dir(&dir, &mut files, &mut faults);
-    let (guardrails, found) = load_guardrails(&files, &settings.policy.timezone);
+    let (guardrails, found) = guardrail::load(&files, &settings.policy.timezone);
     faults.extend(found);
     shell.say(&faults, |file| files.get(file).cloned());
     if crate::diagnostic::any_error(&faults) {

@@ -125,11 +125,6 @@ pub struct Step {
 }
 
 impl Condition {
-    /// The condition that always holds.
-    pub fn always() -> Self {
-        Self(Clause::All(Vec::new()))
-    }
-
     /// Whether it holds.
     pub fn evaluate(&self, scope: &Scope<'_>) -> Truth {
         self.0.evaluate(scope, &mut |_, _, _| ())

@@ -6,9 +6,10 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use super::files::shown;
-use super::{Sources, Standing, load_copy, load_guardrails, read_dir, read_file};
+use super::{Standing, load_copy, read_dir, read_file};
 use crate::config::PolicySettings;
 use crate::diagnostic::{Diagnostic, Span, any_error};
+use crate::document::Files;
 use crate::guardrail::{self, RuleReport};
 
 /// What a check found.
@@ -24,10 +25,10 @@ pub struct Report {
     pub files: usize,
 }
 
-/// Checks the files of a policy as of an instant. Guardrails are checked alone where there are no prompts.
-pub fn check(settings: &PolicySettings, now: Timestamp) -> (Report, Sources) {
+/// Checks the files of a policy as of an instant, and answers the files that it read. Guardrails are checked alone where there are no prompts.
+pub fn check(settings: &PolicySettings, now: Timestamp) -> (Report, Files) {
     let mut diagnostics = Vec::new();
-    let mut sources = Sources::default();
+    let (mut rule_files, mut copy_files) = (Files::new(), Files::new());
     let mut rules = Vec::new();
     let there = |path: &Path| path.exists();
     let (has_rules, has_copy) =
@@ -46,11 +47,11 @@ pub fn check(settings: &PolicySettings, now: Timestamp) -> (Report, Sources) {
     }
     let mut guardrails = None;
     if has_rules {
-        read_dir(&settings.guardrails, &mut sources.guardrails, &mut diagnostics);
-        let (loaded, found) = load_guardrails(&sources.guardrails, &settings.timezone);
+        read_dir(&settings.guardrails, &mut rule_files, &mut diagnostics);
+        let (loaded, found) = guardrail::load(&rule_files, &settings.timezone);
         diagnostics.extend(found);
         if let Some(loaded) = loaded {
-            let (reports, found) = guardrail::try_cases(&loaded, &sources.guardrails);
+            let (reports, found) = guardrail::try_cases(&loaded, &rule_files);
             rules = reports;
             diagnostics.extend(found);
             guardrails = Some(loaded);
@@ -58,17 +59,20 @@ pub fn check(settings: &PolicySettings, now: Timestamp) -> (Report, Sources) {
     }
     if has_copy {
         if there(&settings.prompts) {
-            read_dir(&settings.prompts, &mut sources.copy, &mut diagnostics);
+            read_dir(&settings.prompts, &mut copy_files, &mut diagnostics);
         }
         if there(&settings.segments) {
-            read_file(&settings.segments, &mut sources.copy, &mut diagnostics);
+            read_file(&settings.segments, &mut copy_files, &mut diagnostics);
         }
         let (segments, prompts) = (shown(&settings.segments), shown(&settings.prompts));
         diagnostics
-            .extend(load_copy(&sources.copy, &segments, &prompts, guardrails.as_ref(), Standing::New, now).1);
+            .extend(load_copy(&copy_files, &segments, &prompts, guardrails.as_ref(), Standing::New, now).1);
     }
-    let files = sources.guardrails.len() + sources.copy.len();
-    (Report { ok: !any_error(&diagnostics), diagnostics, rules, files }, sources)
+    let files = rule_files.len() + copy_files.len();
+    (
+        Report { ok: !any_error(&diagnostics), diagnostics, rules, files },
+        rule_files.into_iter().chain(copy_files).collect(),
+    )
 }
 
 /// The same settings for the files below another folder.

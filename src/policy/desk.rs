@@ -8,11 +8,11 @@ use jiff::tz::TimeZone;
 use serde::Serialize;
 
 use super::files::shown;
-use super::{Copy, Policy, Sources, Standing, load_copy, load_guardrails, withdrawn};
+use super::{Policy, Sources, Standing, load_copy, withdrawn};
 use crate::config::PolicySettings;
 use crate::diagnostic::{Diagnostic, Span, any_error};
 use crate::document::Files;
-use crate::guardrail::Guardrails;
+use crate::guardrail::{self, Guardrails};
 use crate::words::Revision;
 
 /// One of the two sets that load as one.
@@ -88,14 +88,10 @@ impl Desk {
     /// All diagnostics, when a set is faulty and none was kept.
     pub fn open(
         settings: PolicySettings,
-        sources: Result<Sources, Vec<Diagnostic>>,
+        sources: Sources,
         last_good: impl Fn(Set) -> Option<Files>,
         now: Timestamp,
     ) -> Result<(Self, Vec<Edit>), Vec<Diagnostic>> {
-        let (sources, mut unread) = match sources {
-            Ok(sources) => (Some(sources), Vec::new()),
-            Err(faults) => (None, faults),
-        };
         let mut state = State::default();
         let mut edits = Vec::new();
         // The hash is that of the rules themselves where they loaded, so that log, records and API say the same.
@@ -106,19 +102,19 @@ impl Desk {
                 state.refused.push(Refusal { set, since: now, diagnostics });
             }
         };
-        let mut faults = std::mem::take(&mut unread);
-        let guardrail_files = sources.as_ref().map(|s| s.guardrails.clone()).unwrap_or_default();
+        let seen = [&sources.guardrails, &sources.copy].map(|read| read.as_ref().ok().map(hash));
         let kept = last_good(Set::Guardrails);
-        let kept = kept.and_then(|files| load_guardrails(&files, &settings.timezone).0).map(Arc::new);
-        let mut guardrails: Option<Arc<Guardrails>> = None;
-        if sources.is_some() {
-            let (loaded, found) = guardrails_after(kept.as_deref(), &guardrail_files, &settings.timezone);
-            faults.extend(found.iter().filter(|d| d.is_error()).cloned());
-            guardrails = loaded.map(Arc::new);
-            settle(Set::Guardrails, guardrails.as_ref().map(|g| g.hash()), found, guardrail_files);
-        }
-        let guardrails = guardrails.or(kept);
-        let mut copy: Option<Arc<Copy>> = None;
+        let kept = kept.and_then(|files| guardrail::load(&files, &settings.timezone).0).map(Arc::new);
+        let (files, (loaded, found)) = match sources.guardrails {
+            Ok(files) => {
+                let loaded = guardrails_after(kept.as_deref(), &files, &settings.timezone);
+                (files, loaded)
+            }
+            Err(unread) => (Files::new(), (None, unread)),
+        };
+        let mut faults = found.clone();
+        settle(Set::Guardrails, loaded.as_ref().map(Guardrails::hash), found, files);
+        let guardrails = loaded.map(Arc::new).or(kept);
         let kept = last_good(Set::Prompts);
         let load = |files: &Files| {
             let (segments, prompts) = (shown(&settings.segments), shown(&settings.prompts));
@@ -127,19 +123,21 @@ impl Desk {
             let standing = if kept.as_ref() == Some(files) { Standing::InForce } else { Standing::New };
             load_copy(files, &segments, &prompts, guardrails.as_deref(), standing, now)
         };
-        if let Some(sources) = &sources {
-            let (loaded, found) = load(&sources.copy);
-            faults.extend(found.iter().filter(|d| d.is_error()).cloned());
-            copy = loaded.map(Arc::new);
-            settle(Set::Prompts, copy.as_ref().map(|c| &c.revision), found, sources.copy.clone());
-        }
-        let copy = copy.or_else(|| load(kept.as_ref()?).0.map(Arc::new));
-        let (Some(guardrails), Some(copy)) = (guardrails, copy) else { return Err(faults) };
-        if sources.is_none() {
-            let both = [Set::Guardrails, Set::Prompts];
-            state.refused.extend(both.map(|set| Refusal { set, since: now, diagnostics: faults.clone() }));
-        }
-        state.seen = [sources.as_ref().map(|s| hash(&s.guardrails)), sources.as_ref().map(|s| hash(&s.copy))];
+        let (files, (loaded, found)) = match sources.copy {
+            Ok(files) => {
+                let loaded = load(&files);
+                (files, loaded)
+            }
+            Err(unread) => (Files::new(), (None, unread)),
+        };
+        faults.extend_from_slice(&found);
+        settle(Set::Prompts, loaded.as_ref().map(|copy| &copy.revision), found, files);
+        let copy = loaded.or_else(|| load(kept.as_ref()?).0).map(Arc::new);
+        let (Some(guardrails), Some(copy)) = (guardrails, copy) else {
+            faults.retain(Diagnostic::is_error);
+            return Err(faults);
+        };
+        state.seen = seen;
         let current = ArcSwap::from_pointee(Policy::of(guardrails, copy, now));
         Ok((Self { settings, current, state: Mutex::new(state) }, edits))
     }
@@ -165,36 +163,30 @@ impl Desk {
     }
 
     /// Looks at the files as they are now: each set that changed since the last look is put in force or refused.
-    pub fn look(&self, sources: Result<Sources, Vec<Diagnostic>>, now: Timestamp) -> Vec<Edit> {
+    pub fn look(&self, sources: Sources, now: Timestamp) -> Vec<Edit> {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        let sources = match sources {
-            Ok(sources) => sources,
-            Err(faults) => {
-                // A folder that is being swapped is not there for a moment; only what stays is worth saying.
-                let known = state.refused.iter().any(|refusal| refusal.diagnostics == faults);
-                if !known {
-                    state.seen = [None, None];
-                    state.refused = vec![Refusal { set: Set::Guardrails, since: now, diagnostics: faults }];
-                }
-                return Vec::new();
-            }
-        };
+        let State { seen: [guardrails_seen, copy_seen], refused } = &mut *state;
+        let sets =
+            [(Set::Guardrails, sources.guardrails, guardrails_seen), (Set::Prompts, sources.copy, copy_seen)];
         let mut edits = Vec::new();
-        for (set, files) in [(Set::Guardrails, sources.guardrails), (Set::Prompts, sources.copy)] {
-            let hash = hash(&files);
-            let seen = match set {
-                Set::Guardrails => &mut state.seen[0],
-                Set::Prompts => &mut state.seen[1],
+        for (set, read, seen) in sets {
+            let now_seen = read.as_ref().ok().map(hash);
+            let (files, diagnostics) = match read {
+                Ok(_) if *seen == now_seen => continue,
+                // What cannot be read is said once, and read anew at each look.
+                Err(unread) if refused.iter().any(|r| r.set == set && r.diagnostics == unread) => continue,
+                Ok(files) => {
+                    let diagnostics = self.take(set, &files, now);
+                    (files, diagnostics)
+                }
+                Err(unread) => (Files::new(), unread),
             };
-            if seen.as_ref() == Some(&hash) {
-                continue;
-            }
-            *seen = Some(hash.clone());
-            let diagnostics = self.take(set, &files, now);
+            let hash = now_seen.clone().unwrap_or_else(|| hash(&files));
+            *seen = now_seen;
             let accepted = !any_error(&diagnostics);
-            state.refused.retain(|refusal| refusal.set != set);
+            refused.retain(|refusal| refusal.set != set);
             if !accepted {
-                state.refused.push(Refusal { set, since: now, diagnostics: diagnostics.clone() });
+                refused.push(Refusal { set, since: now, diagnostics: diagnostics.clone() });
             }
             let hash = match (set, accepted) {
                 (Set::Guardrails, true) => self.pin().guardrails.hash().clone(),
@@ -240,7 +232,7 @@ fn guardrails_after(
     files: &Files,
     timezone: &TimeZone,
 ) -> (Option<Guardrails>, Vec<Diagnostic>) {
-    let (loaded, mut found) = load_guardrails(files, timezone);
+    let (loaded, mut found) = guardrail::load(files, timezone);
     for rule in loaded.iter().zip(before).flat_map(|(next, before)| next.vanished(before)) {
         let message = format!("the rule `{}`, which is in force, is gone", rule.id());
         let fault = Diagnostic::error(rule.file(), Span::START, message)

@@ -14,26 +14,28 @@ const MAX_DEPTH: usize = 8;
 /// The endings of files that people edit; editors' own files have others.
 const ENDINGS: [&str; 4] = [".yml", ".yaml", ".prompty", ".txt"];
 
-/// The files of a policy as they are right now.
-#[derive(Clone, Debug, Default, PartialEq)]
+/// The files of one set, or a diagnostic for each file or folder of it that cannot be read.
+pub type Read = Result<Files, Vec<Diagnostic>>;
+
+/// The files of a policy as they are right now. Each set is read by itself, so that neither holds back the other.
+#[derive(Clone, Debug)]
 pub struct Sources {
     /// The guardrails' files.
-    pub guardrails: Files,
+    pub guardrails: Read,
     /// The segments' file and the prompts' files.
-    pub copy: Files,
+    pub copy: Read,
 }
 
 impl Sources {
     /// Reads them all.
-    ///
-    /// # Errors
-    /// A diagnostic for each file or folder that cannot be read.
-    pub fn read(settings: &PolicySettings) -> Result<Self, Vec<Diagnostic>> {
-        let (mut sources, mut faults) = (Self::default(), Vec::new());
-        read_dir(&settings.guardrails, &mut sources.guardrails, &mut faults);
-        read_dir(&settings.prompts, &mut sources.copy, &mut faults);
-        read_file(&settings.segments, &mut sources.copy, &mut faults);
-        if faults.is_empty() { Ok(sources) } else { Err(faults) }
+    pub fn read(settings: &PolicySettings) -> Self {
+        let whole =
+            |files: Files, faults: Vec<Diagnostic>| if faults.is_empty() { Ok(files) } else { Err(faults) };
+        let (mut guardrails, mut copy) = ((Files::new(), Vec::new()), (Files::new(), Vec::new()));
+        read_dir(&settings.guardrails, &mut guardrails.0, &mut guardrails.1);
+        read_dir(&settings.prompts, &mut copy.0, &mut copy.1);
+        read_file(&settings.segments, &mut copy.0, &mut copy.1);
+        Self { guardrails: whole(guardrails.0, guardrails.1), copy: whole(copy.0, copy.1) }
     }
 }
 

@@ -10,12 +10,11 @@ mod files;
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use jiff::tz::TimeZone;
 use serde_json::Map;
 
 pub use check::{Report, below, check};
 pub use desk::{Desk, Edit, Refusal, Set};
-pub use files::{Sources, read_dir, read_file};
+pub use files::{Read, Sources, read_dir, read_file};
 
 use crate::diagnostic::{Diagnostic, Severity};
 use crate::document::Files;
@@ -201,9 +200,4 @@ fn sample_findings(prompts: &Prompts, guardrails: &Guardrails, now: Timestamp) -
 /// A finding in a sentence.
 pub fn named(finding: &Finding) -> String {
     format!("`{}` found `{}`: {}", finding.rule, finding.matched, finding.message)
-}
-
-/// Reads guardrails from files.
-pub fn load_guardrails(files: &Files, timezone: &TimeZone) -> (Option<Guardrails>, Vec<Diagnostic>) {
-    guardrail::load(files, timezone)
 }

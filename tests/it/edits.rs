@@ -145,3 +145,19 @@ async fn last_resort_copy_that_a_new_rule_catches_is_withdrawn_reported_and_hold
         app.restart().await.unwrap();
     }
 }
+
+#[tokio::test]
+async fn a_prompt_that_cannot_be_read_holds_back_no_rule() {
+    let upstream = Upstream::saying(FORBIDDEN).await;
+    let mut app = TestApp::start(&upstream).await;
+    assert_eq!(app.blurb(ask("Lamp zero")).await["text"], FORBIDDEN, "nothing forbids it yet");
+    // No UTF-8, so the file cannot even be looked into.
+    std::fs::write(app.folder.path().join("prompts/why-this/default.prompty"), [0xff, 0xfe]).unwrap();
+    app.edit("guardrails/extra.yml", RULE).await;
+    for name in ["Lamp one", "Lamp two"] {
+        blocked(&app, name).await;
+        check_refusal(&refused(&app).await, "why-this/default.prompty", 1, 1, "no UTF-8");
+        assert!(refused(&app).await.iter().all(|fault| fault["set"] == "prompts"));
+        app.restart().await.unwrap();
+    }
+}
