@@ -8,7 +8,6 @@ use tokio::time::Instant;
 
 use super::output::{Paint, safe};
 use super::{ConfigArgs, Failure, Format, Shell};
-use crate::cache::{self, Key};
 use crate::catalogue::{self, Product};
 use crate::fallback;
 use crate::guardrail::Draft;
@@ -77,14 +76,7 @@ pub(super) async fn run(args: Render, shell: &mut Shell) -> Result<(), Failure> 
         settings.providers.iter().map(|provider| provider.model.as_str()).collect::<Vec<_>>().join("\n");
     let asked = chosen.filter(|_| limit.tier > Tier::Prewritten).map(|chosen| {
         let inputs = chosen.template.inputs(&case.scope());
-        let key = Key::of(&cache::Question {
-            placement: placement.id.as_str(),
-            product: Some(product.id.as_str()).filter(|id| !id.is_empty()),
-            template: &chosen.template.hash,
-            inputs: &inputs,
-            locale: chosen.locale.as_str(),
-            models: &models,
-        });
+        let key = case.key_for(&product, chosen, &models);
         (key, policy.copy.prompts.render(chosen, &inputs).map_err(|error| error.to_string()))
     });
     let prewritten =

@@ -214,20 +214,23 @@ impl<'a> Case<'a> {
                 .is_some_and(|id| segment::bucket(self.placement.id.as_str(), id) < share)
     }
 
+    /// The key of what these models would be asked for a template, made anew.
+    pub fn key_for(&self, product: &Product, chosen: Chosen<'_>, models: &str) -> Key {
+        Key::of(&cache::Question {
+            placement: self.placement.id.as_str(),
+            product: Some(product.id.as_str()).filter(|id| !id.is_empty()),
+            template: &chosen.template.hash,
+            inputs: &chosen.template.inputs(&self.scope()),
+            locale: chosen.locale.as_str(),
+            models,
+        })
+    }
+
     /// The key of what would be asked of the model for a template.
     pub(super) fn key(&self, parts: &Parts, chosen: Chosen<'_>) -> Result<Key, Reason> {
         let product = self.product.as_ref().map_err(|reason| *reason)?;
         let models = parts.generator.as_ref().map(|generator| generator.models()).unwrap_or_default();
-        let key = || {
-            Key::of(&cache::Question {
-                placement: self.placement.id.as_str(),
-                product: Some(product.id.as_str()).filter(|id| !id.is_empty()),
-                template: &chosen.template.hash,
-                inputs: &chosen.template.inputs(&self.scope()),
-                locale: chosen.locale.as_str(),
-                models,
-            })
-        };
+        let key = || self.key_for(product, chosen, models);
         if !chosen.template.reads_product_alone() {
             return Ok(key());
         }
