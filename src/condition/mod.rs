@@ -4,7 +4,13 @@
 //! match somebody of unknown age, and neither does `$not` of it. Logic is Kleene's. Knows nothing of segments or rules.
 
 mod operator;
+#[allow(dead_code)]
+mod pattern;
 mod read;
+#[allow(dead_code)]
+mod script;
+#[allow(dead_code)]
+mod version;
 
 use std::collections::BTreeSet;
 

@@ -9,7 +9,7 @@ use serde::Serialize;
 
 pub(crate) use attribute::put;
 pub use attribute::{Attributes, Class, Declared, Shaped, Type};
-pub use bucket::bucket;
+pub use bucket::{bucket, choose, hash, in_namespace, ranges};
 pub use load::load;
 
 use crate::condition::{Condition, Scope, Step, Truth};
