@@ -1,24 +1,35 @@
 //! Three-valued conditions over attributes and facts, with a trace of how each came out.
 //!
-//! The syntax is GrowthBook's (Mongo-style). What is missing is *unknown*, not false: `{user.age: {$gte: 18}}` does not
-//! match somebody of unknown age, and neither does `$not` of it. Logic is Kleene's. Knows nothing of segments or rules.
+//! ```text
+//! file → Reader → Rules ── ask(scope) → Asked ── truth, trace, explain, unknown
+//! ```
+//!
+//! The syntax is GrowthBook's (Mongo-style), and so is the reading of what is there: `{user.age: "30"}` holds for the
+//! number 30. What is missing is *unknown*, not false: `{user.age: {$gte: 18}}` does not match somebody of unknown age,
+//! and neither does `$not` of it. Logic is Kleene's. [`Semantics::GrowthBook`] reads what is missing as GrowthBook does.
+//!
+//! Everything that can be made once is made when a condition is read: patterns, lists, versions, the places where
+//! attributes are looked up. Knows nothing of segments or guardrails.
 
 mod operator;
-#[allow(dead_code)]
 mod pattern;
 mod read;
-#[allow(dead_code)]
+mod scope;
 mod script;
-#[allow(dead_code)]
 mod version;
 
-use std::collections::BTreeSet;
+use std::sync::{Arc, LazyLock};
 
 use serde::Serialize;
-use serde_json::{Map, Value};
+use serde_json::{Value, json};
 
 pub use operator::Operator;
-pub use read::{CheckPath, read};
+pub(crate) use read::MAX_GROUP;
+pub use read::{CheckPath, Groups, Reader, Unlinked, compile, read};
+pub use scope::{Date, Scope, look_up};
+
+use operator::{Ask, Moment};
+use scope::{Path, Slot};
 
 /// Kleene's three truth values.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -42,7 +53,7 @@ impl Truth {
         }
     }
 
-    fn and(self, other: Self) -> Self {
+    pub(crate) fn and(self, other: Self) -> Self {
         match (self, other) {
             (Self::False, _) | (_, Self::False) => Self::False,
             (Self::Unknown, _) | (_, Self::Unknown) => Self::Unknown,
@@ -50,8 +61,17 @@ impl Truth {
         }
     }
 
-    fn or(self, other: Self) -> Self {
+    pub(crate) fn or(self, other: Self) -> Self {
         self.negate().and(other.negate()).negate()
+    }
+
+    /// The word for it in records and explanations.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::True => "true",
+            Self::False => "false",
+            Self::Unknown => "unknown",
+        }
     }
 }
 
@@ -61,160 +81,416 @@ impl From<bool> for Truth {
     }
 }
 
-/// What conditions are asked about: the user (absent without consent), the moment, the product.
-#[derive(Clone, Copy, Debug)]
-pub struct Scope<'a> {
-    /// Attributes of the user; `None` when they may not be read.
-    pub user: Option<&'a Map<String, Value>>,
-    /// Attributes of the moment: locale, country, device, hour.
-    pub context: &'a Map<String, Value>,
-    /// The product's facts.
-    pub product: &'a Map<String, Value>,
+/// How a condition reads what is missing.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Semantics {
+    /// What is missing, or null, is unknown.
+    #[default]
+    Strict,
+    /// What is missing is null, as GrowthBook's own libraries read it.
+    GrowthBook,
 }
 
-impl<'a> Scope<'a> {
-    /// The value at a dotted path such as `user.orders_90d`. Null counts as missing. Where a key itself holds dots, as
-    /// spec sheets' keys do, the rest of the path as one key goes before its parts.
-    pub fn look_up(&self, path: &str) -> Option<&'a Value> {
-        let (root, rest) = path.split_once('.')?;
-        let map = match root {
-            "user" => self.user?,
-            "context" => self.context,
-            "product" => self.product,
-            _ => return None,
-        };
-        look_up(map, rest)
-    }
+/// Both semantics by their name in files and on the command line.
+pub const SEMANTICS: &[(&str, Semantics)] =
+    &[("strict", Semantics::Strict), ("growthbook", Semantics::GrowthBook)];
+
+/// A condition by itself.
+#[derive(Clone, Debug)]
+pub struct Condition(Rules);
+
+/// Conditions that are asked together: what they read is looked up once for all of them.
+#[derive(Clone, Debug, Default)]
+pub struct Rules {
+    paths: Vec<Path>,
+    rules: Vec<Arc<Clause>>,
 }
 
-/// The value at a dotted path within a map, as [`Scope::look_up`] finds it.
-pub fn look_up<'a>(map: &'a Map<String, Value>, path: &str) -> Option<&'a Value> {
-    if let Some(value) = map.get(path) {
-        return (!value.is_null()).then_some(value);
-    }
-    let (key, rest) = path.split_once('.')?;
-    look_up(map.get(key)?.as_object()?, rest)
-}
-
-/// A condition, ready to be asked.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Condition(Clause);
-
-#[derive(Clone, Debug, PartialEq)]
+/// A part of a condition.
+#[derive(Clone, Debug)]
 enum Clause {
     All(Vec<Clause>),
     Any(Vec<Clause>),
     Not(Box<Clause>),
     Test(Test),
+    /// The parts that hold add up to at least so much.
+    Score(Score),
+    /// Another condition of the set holds.
+    Rule {
+        id: String,
+        rule: Option<Arc<Clause>>,
+    },
 }
 
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug)]
 struct Test {
-    path: String,
+    /// Which of the paths it reads.
+    path: usize,
     operator: Operator,
     expected: Value,
+    ask: Ask,
+    semantics: Semantics,
+    /// The oldest that a dated value may be, for this test.
+    fresh: Option<jiff::SignedDuration>,
+}
+
+#[derive(Clone, Debug)]
+struct Score {
+    parts: Vec<(Clause, f64)>,
+    at_least: f64,
 }
 
 /// How one test of a condition came out.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Step {
-    /// The attribute's path.
+    /// The attribute's path; `segment` and `score` for what is asked of other segments and of a sum.
     pub path: String,
-    /// The operator, such as `$gte`.
+    /// The operator, such as `$gte`. A bare value shows as `$eq`.
     pub operator: &'static str,
     /// What the condition asks for.
     pub expected: Value,
-    /// What was there.
+    /// What was there; of a sum that is not certain, the least and the most it can be.
     pub actual: Option<Value>,
     /// How it came out.
     pub outcome: Truth,
 }
 
+/// What a test is called: its attribute's path and its operator.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Label<'c> {
+    /// The attribute's path.
+    pub path: &'c str,
+    /// The operator, such as `$gte`.
+    pub operator: &'static str,
+}
+
+/// One test, as somebody wrote it.
+#[derive(Clone, Copy, Debug)]
+pub struct Asks<'c> {
+    /// The attribute's path.
+    pub path: &'c str,
+    /// The operator.
+    pub operator: Operator,
+    /// What is asked for.
+    pub expected: &'c Value,
+}
+
 impl Condition {
     /// Whether it holds.
     pub fn evaluate(&self, scope: &Scope<'_>) -> Truth {
-        self.0.evaluate(scope, &mut |_, _, _| ())
+        self.0.ask(scope).truth(0)
     }
 
     /// Whether it holds, and how each of its tests came out, all of them, in the order written.
     pub fn explain(&self, scope: &Scope<'_>) -> (Truth, Vec<Step>) {
-        let mut steps = Vec::new();
-        let outcome = self.0.evaluate(scope, &mut |test, actual, outcome| {
-            steps.push(Step {
-                path: test.path.clone(),
-                operator: test.operator.name(),
-                expected: test.expected.clone(),
-                actual: actual.cloned(),
-                outcome,
-            });
-        });
-        (outcome, steps)
+        self.0.ask(scope).explain(0)
     }
 
-    /// What it asks for, test by test: a path, the operator, and a value; each value of a list by itself.
-    pub fn asked(&self) -> Vec<(&str, Operator, &Value)> {
-        let mut tests = Vec::new();
-        self.0.tests(&mut tests);
-        let each = |test: &&'_ Test| {
-            matches!((test.operator, &test.expected), (Operator::In | Operator::Nin, Value::Array(_)))
-        };
-        tests
-            .iter()
-            .flat_map(|test| match &test.expected {
-                Value::Array(values) if each(test) => {
-                    values.iter().map(|v| (&*test.path, test.operator, v)).collect()
-                }
-                value => vec![(&*test.path, test.operator, value)],
-            })
-            .collect()
+    /// Whether it holds, and when that is unknown, the paths whose absence left it so.
+    pub fn unknown<'a>(&'a self, scope: &Scope<'a>) -> (Truth, Vec<&'a str>) {
+        self.0.ask(scope).unknown(0)
     }
 
-    /// The paths that it reads.
-    pub fn paths(&self) -> BTreeSet<&str> {
-        let mut paths = BTreeSet::new();
-        self.0.paths(&mut paths);
-        paths
+    /// The paths that it reads, each once.
+    pub fn paths(&self) -> impl Iterator<Item = &str> {
+        self.0.paths.iter().map(Path::text)
     }
 }
 
-type Tracer<'t> = dyn FnMut(&Test, Option<&Value>, Truth) + 't;
+impl Rules {
+    /// Looks up everything that the conditions read.
+    pub fn ask<'a>(&'a self, scope: &Scope<'a>) -> Asked<'a> {
+        let slots = self.paths.iter().map(|path| scope.slot(path)).collect();
+        Asked { rules: self, slots, moment: Moment { now: scope.at() } }
+    }
 
-impl Clause {
-    fn evaluate(&self, scope: &Scope<'_>, trace: &mut Tracer<'_>) -> Truth {
-        match self {
-            // Every part is asked, also once the outcome is certain: the trace shows them all.
-            Self::All(clauses) => {
-                clauses.iter().fold(Truth::True, |so_far, c| so_far.and(c.evaluate(scope, trace)))
+    /// How many conditions there are.
+    pub fn len(&self) -> usize {
+        self.rules.len()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.rules.is_empty()
+    }
+
+    /// What each test of a condition is called, in the order of its trace.
+    pub fn labels(&self, rule: usize) -> Vec<Label<'_>> {
+        let mut labels = Vec::new();
+        if let Some(clause) = self.rules.get(rule) {
+            self.label(clause, &mut labels);
+        }
+        labels
+    }
+
+    fn label<'c>(&'c self, clause: &'c Clause, into: &mut Vec<Label<'c>>) {
+        match clause {
+            Clause::All(clauses) | Clause::Any(clauses) => clauses.iter().for_each(|c| self.label(c, into)),
+            Clause::Not(clause) => self.label(clause, into),
+            Clause::Test(test) => {
+                into.push(Label { path: self.path(test), operator: test.operator.name() });
             }
-            Self::Any(clauses) => {
-                clauses.iter().fold(Truth::False, |so_far, c| so_far.or(c.evaluate(scope, trace)))
+            Clause::Score(score) => {
+                score.parts.iter().for_each(|(part, _)| self.label(part, into));
+                into.push(Label { path: SCORE, operator: Operator::Gte.name() });
             }
-            Self::Not(clause) => clause.evaluate(scope, trace).negate(),
-            Self::Test(test) => {
-                let actual = scope.look_up(&test.path);
-                let outcome = test.operator.holds(actual, &test.expected);
-                trace(test, actual, outcome);
+            Clause::Rule { .. } => into.push(Label { path: SEGMENT, operator: "$segment" }),
+        }
+    }
+
+    fn path(&self, test: &Test) -> &str {
+        self.paths.get(test.path).map_or("", Path::text)
+    }
+
+    /// The paths that a condition reads, those of the conditions that it refers to included.
+    pub fn reads(&self, rule: usize) -> Vec<&str> {
+        let mut paths: Vec<&str> = Vec::new();
+        self.tests(rule, true, &mut |test| {
+            let path = self.path(test);
+            if !paths.contains(&path) {
+                paths.push(path);
+            }
+        });
+        paths
+    }
+
+    /// What a condition asks for, test by test.
+    pub fn asks(&self, rule: usize) -> Vec<Asks<'_>> {
+        let mut asks = Vec::new();
+        self.tests(rule, false, &mut |test| {
+            asks.push(Asks { path: self.path(test), operator: test.operator, expected: &test.expected });
+        });
+        asks
+    }
+
+    fn tests<'c>(&'c self, rule: usize, through: bool, tell: &mut dyn FnMut(&'c Test)) {
+        fn walk<'c>(clause: &'c Clause, through: bool, tell: &mut dyn FnMut(&'c Test)) {
+            match clause {
+                Clause::All(clauses) | Clause::Any(clauses) => {
+                    clauses.iter().for_each(|c| walk(c, through, tell));
+                }
+                Clause::Not(clause) => walk(clause, through, tell),
+                Clause::Test(test) => tell(test),
+                Clause::Score(score) => score.parts.iter().for_each(|(part, _)| walk(part, through, tell)),
+                Clause::Rule { rule: Some(rule), .. } if through => walk(rule, through, tell),
+                Clause::Rule { .. } => {}
+            }
+        }
+        if let Some(clause) = self.rules.get(rule) {
+            walk(clause, through, tell);
+        }
+    }
+}
+
+/// The path that a step about a sum is named by.
+const SCORE: &str = "score";
+/// The path that a step about another segment is named by.
+const SEGMENT: &str = "segment";
+
+static NULL: LazyLock<Value> = LazyLock::new(|| Value::Null);
+
+/// Conditions with everything that they read looked up, for one request.
+#[derive(Debug)]
+pub struct Asked<'a> {
+    rules: &'a Rules,
+    slots: Vec<Slot<'a>>,
+    moment: Moment,
+}
+
+impl<'a> Asked<'a> {
+    /// Whether a condition holds; what cannot change the outcome any more is not asked. There is no condition beyond the
+    /// last, so it is unknown.
+    pub fn truth(&self, rule: usize) -> Truth {
+        self.rules.rules.get(rule).map_or(Truth::Unknown, |clause| self.decide(clause))
+    }
+
+    /// Whether a condition holds. How each of its tests came out is put behind what `into` holds, in the order of
+    /// [`Rules::labels`].
+    pub fn trace(&self, rule: usize, into: &mut Vec<Truth>) -> Truth {
+        let Some(clause) = self.rules.rules.get(rule) else { return Truth::Unknown };
+        self.walk(clause, &mut |step: Traced<'_>| into.push(step.outcome()))
+    }
+
+    /// Whether a condition holds, and how each of its tests came out, all of them, in the order written.
+    pub fn explain(&self, rule: usize) -> (Truth, Vec<Step>) {
+        let mut steps = Vec::new();
+        let Some(clause) = self.rules.rules.get(rule) else { return (Truth::Unknown, steps) };
+        let outcome = self.walk(clause, &mut |step: Traced<'_>| steps.push(self.step(step)));
+        (outcome, steps)
+    }
+
+    /// Whether a condition holds, and when that is unknown, the paths whose absence left it so.
+    pub fn unknown(&self, rule: usize) -> (Truth, Vec<&'a str>) {
+        let mut paths = Vec::new();
+        let Some(clause) = self.rules.rules.get(rule) else { return (Truth::Unknown, paths) };
+        let outcome = self.decide(clause);
+        self.missing(clause, &mut paths);
+        (outcome, paths)
+    }
+
+    fn slot(&self, test: &Test) -> Slot<'a> {
+        match self.slots.get(test.path).copied().unwrap_or(Slot::Missing) {
+            // A value that is too old for this test is as good as none.
+            Slot::There(_, Some(at)) if test.fresh.is_some_and(|most| self.moment.age(at) > most) => {
+                Slot::Missing
+            }
+            slot => slot,
+        }
+    }
+
+    fn test(&self, test: &Test) -> Truth {
+        match (self.slot(test), test.semantics) {
+            (Slot::There(value, _), _) => test.ask.holds(value, &self.moment),
+            (Slot::Withheld, _) => Truth::Unknown,
+            (Slot::Missing, Semantics::GrowthBook) => test.ask.holds(&NULL, &self.moment),
+            (Slot::Missing, Semantics::Strict) => match &test.ask {
+                Ask::Exists(there) => Truth::from(!there),
+                _ => Truth::Unknown,
+            },
+        }
+    }
+
+    fn decide(&self, clause: &Clause) -> Truth {
+        match clause {
+            Clause::All(clauses) => {
+                let mut so_far = Truth::True;
+                for clause in clauses {
+                    so_far = so_far.and(self.decide(clause));
+                    if so_far == Truth::False {
+                        break;
+                    }
+                }
+                so_far
+            }
+            Clause::Any(clauses) => {
+                let mut so_far = Truth::False;
+                for clause in clauses {
+                    so_far = so_far.or(self.decide(clause));
+                    if so_far == Truth::True {
+                        break;
+                    }
+                }
+                so_far
+            }
+            Clause::Not(clause) => self.decide(clause).negate(),
+            Clause::Test(test) => self.test(test),
+            Clause::Score(score) => {
+                score.sum(score.parts.iter().map(|(part, add)| (self.decide(part), *add))).1
+            }
+            Clause::Rule { rule, .. } => rule.as_ref().map_or(Truth::Unknown, |rule| self.decide(rule)),
+        }
+    }
+
+    /// Asks every part, also once the outcome is certain: a trace shows them all.
+    fn walk<'c>(&self, clause: &'c Clause, tell: &mut dyn FnMut(Traced<'c>)) -> Truth {
+        match clause {
+            Clause::All(clauses) => {
+                clauses.iter().fold(Truth::True, |so_far, clause| so_far.and(self.walk(clause, tell)))
+            }
+            Clause::Any(clauses) => {
+                clauses.iter().fold(Truth::False, |so_far, clause| so_far.or(self.walk(clause, tell)))
+            }
+            Clause::Not(clause) => self.walk(clause, tell).negate(),
+            Clause::Test(test) => {
+                let outcome = self.test(test);
+                tell(Traced::Test(test, outcome));
+                outcome
+            }
+            Clause::Score(score) => {
+                let parts: Vec<(Truth, f64)> =
+                    score.parts.iter().map(|(part, add)| (self.walk(part, tell), *add)).collect();
+                let (range, outcome) = score.sum(parts.into_iter());
+                tell(Traced::Score(score, range, outcome));
+                outcome
+            }
+            Clause::Rule { id, rule } => {
+                let outcome = rule.as_ref().map_or(Truth::Unknown, |rule| self.decide(rule));
+                tell(Traced::Rule(id, outcome));
                 outcome
             }
         }
     }
 
-    fn tests<'c>(&'c self, into: &mut Vec<&'c Test>) {
-        match self {
-            Self::All(clauses) | Self::Any(clauses) => clauses.iter().for_each(|c| c.tests(into)),
-            Self::Not(clause) => clause.tests(into),
-            Self::Test(test) => into.push(test),
+    fn step(&self, traced: Traced<'_>) -> Step {
+        match traced {
+            Traced::Test(test, outcome) => Step {
+                path: self.rules.path(test).to_owned(),
+                operator: test.operator.name(),
+                expected: test.expected.clone(),
+                actual: match self.slot(test) {
+                    Slot::There(value, _) => Some(value.clone()),
+                    Slot::Missing | Slot::Withheld => None,
+                },
+                outcome,
+            },
+            Traced::Score(score, (least, most), outcome) => Step {
+                path: SCORE.to_owned(),
+                operator: Operator::Gte.name(),
+                expected: json!(score.at_least),
+                actual: Some(if least == most { json!(least) } else { json!([least, most]) }),
+                outcome,
+            },
+            Traced::Rule(id, outcome) => Step {
+                path: SEGMENT.to_owned(),
+                operator: "$segment",
+                expected: id.into(),
+                actual: None,
+                outcome,
+            },
         }
     }
 
-    fn paths<'c>(&'c self, into: &mut BTreeSet<&'c str>) {
-        match self {
-            Self::All(clauses) | Self::Any(clauses) => clauses.iter().for_each(|c| c.paths(into)),
-            Self::Not(clause) => clause.paths(into),
-            Self::Test(test) => {
-                into.insert(&test.path);
+    /// The paths that left a clause unknown: those of its parts that are unknown, when it is unknown itself.
+    fn missing(&self, clause: &'a Clause, into: &mut Vec<&'a str>) {
+        if self.decide(clause) != Truth::Unknown {
+            return;
+        }
+        match clause {
+            Clause::All(clauses) | Clause::Any(clauses) => clauses.iter().for_each(|c| self.missing(c, into)),
+            Clause::Not(clause) => self.missing(clause, into),
+            Clause::Score(score) => score.parts.iter().for_each(|(part, _)| self.missing(part, into)),
+            Clause::Rule { rule, .. } => rule.iter().for_each(|rule| self.missing(rule, into)),
+            Clause::Test(test) => {
+                let path = self.rules.path(test);
+                if !into.contains(&path) {
+                    into.push(path);
+                }
             }
         }
+    }
+}
+
+/// What came out of one test, before anybody wants to read it.
+enum Traced<'c> {
+    Test(&'c Test, Truth),
+    Score(&'c Score, (f64, f64), Truth),
+    Rule(&'c str, Truth),
+}
+
+impl Traced<'_> {
+    fn outcome(&self) -> Truth {
+        match self {
+            Self::Test(_, outcome) | Self::Score(_, _, outcome) | Self::Rule(_, outcome) => *outcome,
+        }
+    }
+}
+
+impl Score {
+    /// The least and the most that the sum can be, what is unknown counted either way, and whether it is enough.
+    fn sum(&self, parts: impl Iterator<Item = (Truth, f64)>) -> ((f64, f64), Truth) {
+        let (least, most) = parts.fold((0.0, 0.0), |(least, most), (truth, add): (Truth, f64)| match truth {
+            Truth::True => (least + add, most + add),
+            Truth::False => (least, most),
+            Truth::Unknown => (least + add.min(0.0), most + add.max(0.0)),
+        });
+        let outcome = if least >= self.at_least {
+            Truth::True
+        } else if most < self.at_least {
+            Truth::False
+        } else {
+            Truth::Unknown
+        };
+        ((least, most), outcome)
     }
 }
 

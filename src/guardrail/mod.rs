@@ -156,7 +156,8 @@ impl Guardrails {
         context: &Map<String, Value>,
         placement: Option<&str>,
     ) -> Option<Mode> {
-        let scope = Scope { user: None, context, product: facts };
+        // No ceiling goes by the moment: what may is refused when it is read.
+        let scope = Scope::new(None, context, facts, Timestamp::UNIX_EPOCH);
         let applies = |ceiling: &&Ceiling| {
             let rule::Applies { placements, when, .. } = &ceiling.applies;
             let named =

@@ -168,7 +168,7 @@ impl Exception {
                 .readings()
                 .any(|reading| pattern.find_iter(reading.text()).any(|found| covers(reading, found.range()))),
             Excepted::Fact(path) => {
-                let scope = Scope { user: None, context: ground.context, product: ground.facts };
+                let scope = Scope::new(None, ground.context, ground.facts, ground.at);
                 let values = match scope.look_up(path) {
                     Some(Value::Array(items)) => items.iter().collect(),
                     other => other.into_iter().collect::<Vec<_>>(),

@@ -105,7 +105,7 @@ impl Applies {
         let placement = ground.placement.is_none_or(|placement| {
             self.placements.is_empty() || self.placements.iter().any(|p| p == placement)
         });
-        let scope = Scope { user: None, context: ground.context, product: ground.facts };
+        let scope = Scope::new(None, ground.context, ground.facts, ground.at);
         locale && placement && self.when.as_ref().is_none_or(|when| when.evaluate(&scope) != Truth::False)
     }
 }

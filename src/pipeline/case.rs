@@ -9,11 +9,11 @@ use serde_json::{Map, Value};
 use super::{Parts, Priority, Request};
 use crate::cache::{self, Key};
 use crate::catalogue::Product;
-use crate::condition::{Scope, Truth};
+use crate::condition::Scope;
 use crate::guardrail::{Approved, Draft, Ground, Mode, approve, facts_hash, ground_hash};
 use crate::policy::Policy;
 use crate::prompt::{Chosen, Placement};
-use crate::segment::{self, Outcome, Shaped};
+use crate::segment::{self, Decision, Outcome, Shaped};
 use crate::words::{DEFAULT_SEGMENT, Locale, Reason, SegmentId, Tier};
 
 static NOTHING: LazyLock<Map<String, Value>> = LazyLock::new(Map::new);
@@ -33,8 +33,8 @@ pub struct Case<'a> {
     pub context: &'a Map<String, Value>,
     /// Who asks.
     pub segment: SegmentId,
-    /// How each segment came out, up to the one chosen.
-    pub outcomes: Vec<Outcome>,
+    /// How the segment was decided on.
+    pub decision: Decision,
     /// The locale asked for; the placement's own when none was.
     pub locale: Locale,
     /// Wall time of the request.
@@ -105,7 +105,7 @@ impl<'a> Case<'a> {
             attributes,
             context: &request.context,
             segment: SegmentId::new(DEFAULT_SEGMENT),
-            outcomes: Vec::new(),
+            decision: Decision::default(),
             locale: asked.unwrap_or_else(|| placement.language.clone()),
             now,
             priority: request.priority,
@@ -116,23 +116,18 @@ impl<'a> Case<'a> {
             user_given: !request.user.is_empty(),
         };
         case.trusted = segments.attributes.trusted(case.facts()).map(Arc::new);
-        let mut outcomes = segments.explain(&case.scope());
-        if let Some(first) = outcomes.iter().position(|outcome| outcome.outcome == Truth::True) {
-            outcomes.truncate(first + 1);
-            case.segment =
-                outcomes.last().map_or_else(|| case.segment.clone(), |outcome| outcome.segment.clone());
+        if let Some(id) = case.user_id.filter(|_| case.consent) {
+            segments.attributes.identify(&mut case.attributes, id);
         }
-        case.outcomes = outcomes;
+        case.decision = segments.decide(&case.scope());
+        case.segment = segments.chosen(&case.decision);
         case
     }
 
     /// What conditions are asked about.
     pub fn scope(&self) -> Scope<'_> {
-        Scope {
-            user: self.consent.then_some(&self.attributes.user),
-            context: &self.attributes.context,
-            product: self.facts(),
-        }
+        let user = self.consent.then_some(&self.attributes.user);
+        Scope::new(user, &self.attributes.context, self.facts(), self.now).dated(&self.attributes.dates)
     }
 
     /// The product's facts; none of an unknown product.

@@ -158,15 +158,14 @@ pub(super) fn recorded(parts: &Parts, case: &Case<'_>, served: Served, request: 
 
 /// How each segment and each of its conditions came out, without the values they were decided by.
 fn outcomes(case: &Case<'_>) -> Value {
-    case.outcomes
-        .iter()
-        .map(|outcome| {
-            let conditions: Vec<Value> = outcome
-                .conditions
-                .iter()
-                .map(|step| json!({"path": step.path, "operator": step.operator, "outcome": step.outcome}))
+    let recount = case.policy.copy.segments.recount(&case.decision);
+    recount
+        .map(|(segment, outcome, tests)| {
+            let conditions: Vec<Value> = tests
+                .into_iter()
+                .map(|(label, outcome)| json!({"path": label.path, "operator": label.operator, "outcome": outcome}))
                 .collect();
-            json!({"segment": outcome.segment, "outcome": outcome.outcome, "conditions": conditions})
+            json!({"segment": segment, "outcome": outcome, "conditions": conditions})
         })
         .collect()
 }

@@ -4,7 +4,7 @@ use serde_json::{Map, Value};
 
 use crate::condition::Scope;
 use crate::document::{self, Faults, Fields, Node, list};
-use crate::segment::{Attributes, Class};
+use crate::segment::Attributes;
 
 /// The longest text that enters a prompt unless the template says less, in characters.
 const MAX_TEXT: usize = 2_000;
@@ -99,9 +99,17 @@ pub(super) fn read(node: &Node, attributes: &Attributes, faults: &Faults) -> Vec
         match key.text.split_once('.') {
             Some(("product", _)) => {}
             Some(("user" | "context", _)) => match attributes.find(&key.text) {
-                Some(declared) if declared.class == Class::Personal => faults.error_with_help(
+                _ if attributes.personal(&key.text).is_some() => faults.error_with_help(
                     key.span,
-                    format!("`{}` is personal and can never enter a prompt", key.text),
+                    match attributes.personal(&key.text) {
+                        Some(d) if d.path != key.text => {
+                            format!(
+                                "`{}` brings `{}`, which is personal and can never enter a prompt",
+                                key.text, d.path
+                            )
+                        }
+                        _ => format!("`{}` is personal and can never enter a prompt", key.text),
+                    },
                     "take this input out, or prompt with a segment instead",
                 ),
                 Some(_) => {}

@@ -186,7 +186,7 @@ fn try_sample(template: &Template, prompts: &Prompts, segments: &Segments, found
     let shaped = segments.attributes.shape(&sample.user, &sample.context, Timestamp::UNIX_EPOCH);
     let empty = Map::new();
     let user = (template.tier() == Tier::User).then_some(&shaped.user).or(Some(&empty));
-    let scope = Scope { user, context: &shaped.context, product: &sample.product };
+    let scope = Scope::new(user, &shaped.context, &sample.product, Timestamp::UNIX_EPOCH);
     let inputs = template.inputs(&scope);
     for locale in template.languages() {
         let chosen = Chosen { template, locale };

@@ -2,11 +2,17 @@
 
 use std::time::Duration;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde_json::{Map, Value};
+
+use crate::condition::{Date, Operator};
 
 /// The most undeclared attributes that are named of one request.
 const MAX_IGNORED: usize = 20;
+/// How far ahead of ours the clock of whoever dated a value may be.
+const SKEW: SignedDuration = SignedDuration::from_mins(5);
+/// The request's own user reference, where a file declares it as an attribute.
+pub(super) const USER_ID: &str = "user.id";
 
 /// The attributes that a policy declares, by path.
 #[derive(Clone, Debug, Default)]
@@ -70,17 +76,23 @@ pub struct Shaped {
     pub user: Map<String, Value>,
     /// The declared attributes of the moment, likewise.
     pub context: Map<String, Value>,
+    /// When those that came with a date were measured.
+    pub dates: Vec<Date>,
     /// What was given and left out, and why, in sentences without values.
     pub ignored: Vec<String>,
 }
 
 impl Attributes {
-    /// The declaration of a path, or of the map that the path leads into.
+    /// The declaration of a path, or the nearest one of a map that the path leads into.
     pub fn find(&self, path: &str) -> Option<&Declared> {
-        self.0.iter().find(|declared| {
-            path.strip_prefix(declared.path.as_str())
-                .is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
-        })
+        let leads_here = self.0.iter().filter(|declared| is_within(path, &declared.path));
+        leads_here.max_by_key(|declared| declared.path.len())
+    }
+
+    /// What is declared as personal at a path, above it or below it: all that would come along with it.
+    pub fn personal(&self, path: &str) -> Option<&Declared> {
+        let personal = self.0.iter().filter(|declared| declared.class == Class::Personal);
+        personal.into_iter().find(|d| is_within(path, &d.path) || is_within(&d.path, path))
     }
 
     /// Facts without those whose text comes from the public; `None` when nothing is taken away. Public text may be prompted and supports no claim.
@@ -116,19 +128,44 @@ impl Attributes {
             };
             let Some(value) = crate::condition::look_up(given, name) else { continue };
             match declared.accept(value, now) {
-                Ok(value) => put(kept, name, value),
+                Ok((value, at)) => {
+                    put(kept, name, value.clone());
+                    shaped.dates.extend(at.map(|at| (declared.path.clone(), at)));
+                }
                 Err(why) => shaped.ignored.push(format!("{}: {why}", declared.path)),
             }
         }
         for (root, given) in [("user", user), ("context", context)] {
-            let undeclared = given.keys().map(|name| format!("{root}.{name}")).filter(|path| {
-                let below = |declared: &Declared| declared.path.starts_with(&format!("{path}."));
-                path != "context.locale" && self.find(path).is_none() && !self.0.iter().any(below)
-            });
-            shaped.ignored.extend(undeclared.take(MAX_IGNORED).map(|path| format!("{path}: not declared")));
+            let undeclared = given.keys().filter(|key| !self.declares(root, key));
+            shaped
+                .ignored
+                .extend(undeclared.take(MAX_IGNORED).map(|key| format!("{root}.{key}: not declared")));
         }
         shaped
     }
+
+    /// Puts the request's own user reference where the file declares `user.id` and the request gives no other.
+    pub fn identify(&self, shaped: &mut Shaped, user_id: &str) {
+        if self.0.iter().any(|declared| declared.path == USER_ID) && !shaped.user.contains_key("id") {
+            shaped.user.insert("id".into(), user_id.into());
+        }
+    }
+
+    /// Whether a key of the user's or the moment's attributes is declared, or leads to one that is.
+    fn declares(&self, root: &str, key: &str) -> bool {
+        if root == "context" && key == "locale" {
+            return true;
+        }
+        self.0.iter().any(|declared| {
+            let name = declared.path.strip_prefix(root).and_then(|rest| rest.strip_prefix('.'));
+            name.is_some_and(|name| is_within(name, key) || is_within(key, name))
+        })
+    }
+}
+
+/// Whether a dotted path is another one, or leads on from it.
+fn is_within(path: &str, other: &str) -> bool {
+    path.strip_prefix(other).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
 }
 
 /// Puts a value at a dotted path, making the maps on the way.
@@ -159,11 +196,12 @@ fn take(map: &mut Map<String, Value>, path: &str) {
 }
 
 impl Declared {
-    fn accept(&self, given: &Value, now: Timestamp) -> Result<Value, String> {
+    /// The value, and when it was measured if that was said; or why it is not taken.
+    fn accept<'v>(&self, given: &'v Value, now: Timestamp) -> Result<(&'v Value, Option<Timestamp>), String> {
         let (value, at) = match given {
             Value::Object(map) if self.kind != Type::Map && map.contains_key("value") => {
-                let at =
-                    map.get("at").map(|at| at.as_str().and_then(|at| at.parse::<Timestamp>().ok()).ok_or(()));
+                let at = map.get("at").filter(|at| !at.is_null());
+                let at = at.map(|at| at.as_str().and_then(|at| at.parse::<Timestamp>().ok()).ok_or(()));
                 match at.transpose() {
                     Ok(at) => (map.get("value").unwrap_or(&Value::Null), at),
                     Err(()) => return Err("`at` is no instant such as 2026-11-20T10:00:00Z".into()),
@@ -171,9 +209,13 @@ impl Declared {
             }
             value => (value, None),
         };
-        if let (Some(max_age), Some(at)) = (self.max_age, at) {
+        if let Some(at) = at {
             let age = now.duration_since(at);
-            if age > jiff::SignedDuration::try_from(max_age).unwrap_or(jiff::SignedDuration::MAX) {
+            if age < -SKEW {
+                return Err("dated in the future".into());
+            }
+            let most = self.max_age.map(|most| SignedDuration::try_from(most).unwrap_or(SignedDuration::MAX));
+            if most.is_some_and(|most| age > most) {
                 return Err("older than its `max_age`".into());
             }
         }
@@ -185,27 +227,71 @@ impl Declared {
         {
             return Err("not one of its declared values".into());
         }
-        Ok(value.clone())
+        Ok((value, at))
     }
 }
 
 impl Declared {
-    /// What is wrong with comparing this attribute with a value, and what to write instead: such a test could never
-    /// hold. Lists and maps are compared in too many ways to tell.
-    pub(super) fn fault_of(&self, value: &Value) -> Option<(String, String)> {
+    /// What is wrong with asking this of the attribute, and what to write instead: such a test could never come out in
+    /// two ways. Lists and maps are asked in too many ways to tell.
+    pub(super) fn fault_of(&self, operator: Operator, expected: &Value) -> Option<(String, String)> {
+        let of_its_type = "compare it with a value of its type, or mend its declaration";
+        match operator {
+            Operator::Fresh if self.max_age.is_none() && expected == &Value::Bool(true) => {
+                let message = format!("`{}` says no `max_age`, so nothing tells what is fresh", self.path);
+                return Some((
+                    message,
+                    "write a duration such as `$fresh: 24h`, or declare its `max_age`".into(),
+                ));
+            }
+            Operator::Within | Operator::OlderThan if self.kind != Type::Date => {
+                let message =
+                    format!("`{}` is {}, and only dates lie so long ago", self.path, self.kind.noun());
+                return Some((message, "declare it as `{type: date}`, or ask for its value".into()));
+            }
+            Operator::Size | Operator::ElemMatch | Operator::All | Operator::Alli
+                if !matches!(self.kind, Type::List | Type::Map) =>
+            {
+                let message = format!("`{}` is {}, and no list", self.path, self.kind.noun());
+                return Some((message, "declare it as `{type: list}`, or compare it with a value".into()));
+            }
+            _ => {}
+        }
         if matches!(self.kind, Type::List | Type::Map) {
             return None;
         }
-        if !self.kind.holds(value) {
+        let values: Vec<&Value> = match (operator, expected) {
+            (Operator::In | Operator::Nin, Value::Array(values)) => values.iter().collect(),
+            (Operator::Is | Operator::Eq | Operator::Ne, value) => vec![value],
+            (Operator::Gt | Operator::Gte | Operator::Lt | Operator::Lte, value) => vec![value],
+            _ => return None,
+        };
+        let foreign = values.iter().find(|value| !self.kind.holds(value) && !self.converts(operator, value));
+        if let Some(value) = foreign {
             let message = format!("`{}` is {}, and {value} is not", self.path, self.kind.noun());
-            return Some((message, "compare it with a value of its type, or mend its declaration".into()));
+            return Some((message, of_its_type.into()));
         }
-        let text = value.as_str().filter(|_| !self.values.is_empty())?;
-        if self.values.iter().any(|known| known == text) {
-            return None;
+        let unheard = values
+            .iter()
+            .filter_map(|value| value.as_str())
+            .find(|text| !self.values.is_empty() && !self.values.iter().any(|known| known == text))?;
+        let help = crate::document::did_you_mean(unheard, self.values.iter().map(String::as_str));
+        Some((format!("`{}` is never `{unheard}`", self.path), help))
+    }
+
+    /// Whether a value of another type can be told from the attribute's own all the same: a bare value is read as what
+    /// stands there is, and a bound that no whole number has can still be compared with.
+    fn converts(&self, operator: Operator, value: &Value) -> bool {
+        match (operator, self.kind, value) {
+            (Operator::Is, Type::Integer | Type::Number, Value::String(text)) => text.parse::<f64>().is_ok(),
+            (Operator::Is, Type::Boolean, Value::String(text)) => matches!(text.as_str(), "true" | "false"),
+            (Operator::Is, Type::Date, _) => false,
+            (Operator::Is, _, value) => value.is_number() || value.is_boolean(),
+            (Operator::Gt | Operator::Gte | Operator::Lt | Operator::Lte, Type::Integer, value) => {
+                value.is_number()
+            }
+            _ => false,
         }
-        let help = crate::document::did_you_mean(text, self.values.iter().map(String::as_str));
-        Some((format!("`{}` is never `{text}`", self.path), help))
     }
 }
 

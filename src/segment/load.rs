@@ -3,14 +3,17 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
-use serde_json::Map;
+use serde_json::{Map, Value, json};
 
-use super::attribute::{Attributes, Class, Declared, Type};
+use super::attribute::{Attributes, Class, Declared, Type, USER_ID};
 use super::{Segment, SegmentKind, Segments};
-use crate::condition::{self, Condition, Operator, Scope, Truth};
+use crate::condition::{Groups, MAX_GROUP, Reader, Rules, SEMANTICS, Scope, Semantics, Truth, Unlinked};
 use crate::diagnostic::{Diagnostic, Span};
-use crate::document::{self, Faults, Fields, Node, did_you_mean, entries, list, one_of};
+use crate::document::{self, Faults, Fields, Kind, Node, did_you_mean, entries, list, one_of};
 use crate::words::{DEFAULT_SEGMENT, SegmentId};
+
+/// The most segments of one file.
+const MAX_SEGMENTS: usize = 500;
 
 /// Reads a segments file. `None` when anything in it is faulty.
 pub fn load(file: &str, text: &str) -> (Option<Segments>, Vec<Diagnostic>) {
@@ -20,24 +23,77 @@ pub fn load(file: &str, text: &str) -> (Option<Segments>, Vec<Diagnostic>) {
     (segments, faults.into_diagnostics())
 }
 
+/// A segment as it stands in the file.
+struct Drafted<'n> {
+    segment: Segment,
+    rule: Unlinked,
+    /// Where its condition stands.
+    when: &'n Node,
+    examples: &'n [Node],
+}
+
 fn read(root: &Node, faults: &Faults) -> Option<Segments> {
     let mut fields = Fields::of(root, "the segments file", faults)?;
+    let semantics = fields.take("semantics").and_then(|node| one_of(node, SEMANTICS, faults));
     let attributes = fields.take("attributes").map(|node| attributes(node, faults)).unwrap_or_default();
-    let mut segments: Vec<Segment> = Vec::new();
+    let groups = fields.take("groups").map(|node| groups(node, faults)).unwrap_or_default();
+    let check_path = |path: &str| check_path(path, &attributes);
+    let reader = Reader::new(&check_path, &groups, faults);
+    let nodes = fields.take("segments").map(|node| list(node, faults)).unwrap_or_default();
+    if let Some(node) = nodes.get(MAX_SEGMENTS) {
+        let help = format!("keep at most {MAX_SEGMENTS}: nobody can oversee more");
+        faults.error_with_help(node.span, "there are too many segments", help);
+    }
+    let mut drafted: Vec<Drafted<'_>> = Vec::new();
     let mut lines: BTreeMap<String, Span> = BTreeMap::new();
-    for node in fields.take("segments").map(|node| list(node, faults)).unwrap_or_default() {
-        let Some(segment) = segment(node, &attributes, faults) else { continue };
-        if let Some(first) = lines.insert(segment.id.to_string(), node.span) {
+    for node in nodes.iter().take(MAX_SEGMENTS) {
+        let Some(draft) = segment(node, semantics.unwrap_or_default(), &reader, faults) else { continue };
+        if let Some(first) = lines.insert(draft.segment.id.to_string(), node.span) {
             faults.error_with_help(
                 node.span,
-                format!("there are two segments `{}`", segment.id),
+                format!("there are two segments `{}`", draft.segment.id),
                 format!("give one of them another id; the first stands in line {}", first.start.line),
             );
         }
-        segments.push(segment);
+        drafted.push(draft);
     }
     fields.finish(faults);
-    Some(Segments { attributes, segments })
+    let whole = drafted.len() == nodes.len();
+    references(&drafted, whole, faults);
+    let named = |draft: &Drafted<'_>| (draft.segment.id.to_string(), draft.rule.clone());
+    let rules = reader.link(drafted.iter().map(named).collect());
+    for (index, draft) in drafted.iter().enumerate() {
+        asked_of_types(&rules, index, draft, &attributes, faults);
+    }
+    // An example of a faulty declaration would fail for a reason that is already said.
+    if faults.errors() == 0 {
+        for (index, draft) in drafted.iter().enumerate() {
+            for example in draft.examples {
+                try_example(example, &rules, index, draft, &attributes, faults);
+            }
+        }
+    }
+    let segments = drafted.into_iter().map(|draft| draft.segment).collect();
+    Some(Segments { attributes, segments, rules })
+}
+
+/// Named lists of values.
+fn groups(node: &Node, faults: &Faults) -> Groups {
+    let mut groups = Groups::new();
+    for (key, node) in entries(node, faults) {
+        let members = list(node, faults);
+        if members.len() > MAX_GROUP {
+            let help = "keep at most 100,000; what is known of that many belongs into an attribute";
+            faults.error_with_help(key.span, format!("the group `{}` is too long", key.text), help);
+        }
+        let nested = members.iter().find(|node| !matches!(node.kind, Kind::Scalar { .. }) || node.is_null());
+        if let Some(nested) = nested {
+            let help = "list texts or numbers alone";
+            faults.error_with_help(nested.span, format!("this is no member of `{}`", key.text), help);
+        }
+        groups.insert(key.text.clone(), members.iter().take(MAX_GROUP).map(Node::to_json).collect());
+    }
+    groups
 }
 
 fn attributes(node: &Node, faults: &Faults) -> Attributes {
@@ -97,6 +153,13 @@ fn declared(path: String, node: &Node, faults: &Faults) -> Option<Declared> {
             "list them: `values: [mobile, desktop]`",
         );
     }
+    if path == USER_ID && class != Class::Personal {
+        faults.error_with_help(
+            fields.span(),
+            format!("`{USER_ID}` says who somebody is"),
+            "write `class: personal`: it may decide a segment, and never enters a prompt",
+        );
+    }
     if class == Class::Special && reason.is_none() {
         faults.error_with_help(
             fields.span(),
@@ -115,7 +178,12 @@ fn is_plain_id(id: &str) -> bool {
         && id.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-' || b == b'_')
 }
 
-fn segment(node: &Node, attributes: &Attributes, faults: &Faults) -> Option<Segment> {
+fn segment<'n>(
+    node: &'n Node,
+    semantics: Semantics,
+    reader: &Reader<'_>,
+    faults: &Faults,
+) -> Option<Drafted<'n>> {
     const KINDS: &[(&str, SegmentKind)] = &[
         ("demographic", SegmentKind::Demographic),
         ("lifecycle", SegmentKind::Lifecycle),
@@ -146,25 +214,170 @@ fn segment(node: &Node, attributes: &Attributes, faults: &Faults) -> Option<Segm
     let kind =
         fields.take("kind").and_then(|node| one_of(node, KINDS, faults)).unwrap_or(SegmentKind::Persona);
     let _ = fields.text("description", faults);
+    let own = fields.take("semantics").and_then(|node| one_of(node, SEMANTICS, faults));
+    let semantics = own.unwrap_or(semantics);
+    let score = fields.take("score");
+    let at_least = fields.take("at_least");
+    let when = match score {
+        Some(_) => fields.take("when"),
+        None => {
+            let help = "write the condition, such as `when: {user.orders_90d: {$gte: 1}}`";
+            fields.require("when", help, faults)
+        }
+    };
+    let examples = fields.take("examples").map(|node| list(node, faults)).unwrap_or_default();
+    let mut rule = when.map(|when| reader.when(when, semantics)).unwrap_or_default();
+    match (score, at_least) {
+        (Some(score), Some(at_least)) => {
+            let nodes = list(score, faults);
+            let parts = nodes.iter().filter_map(|part| point(part, semantics, reader, faults));
+            let parts: Vec<(Unlinked, f64)> = parts.collect();
+            if let Some(at_least) = document::number(at_least, faults).map(|least| (least, at_least.span)) {
+                if parts.len() == nodes.len() {
+                    reachable(&parts, at_least, faults);
+                }
+                reader.score(&mut rule, parts, at_least.0);
+            }
+        }
+        (Some(score), None) => {
+            let help = "write how many points are enough, such as `at_least: 3`";
+            faults.error_with_help(score.span, "a score needs `at_least`", help);
+        }
+        (None, Some(at_least)) => {
+            let help = "write `score: [{when: {…}, add: 1}]` beside it";
+            faults.error_with_help(at_least.span, "`at_least` stands here without a `score`", help);
+        }
+        (None, None) => {}
+    }
+    fields.finish(faults);
+    let part = |node: Option<&Node>| node.map(Node::to_json);
+    let content = json!([part(when), part(score), part(at_least), semantics == Semantics::GrowthBook]);
+    let hash = blake3::hash(content.to_string().as_bytes()).to_hex();
+    let version = format!("b3:{}", hash.get(..12).unwrap_or_default());
+    let segment = Segment { id: SegmentId::new(id), name, kind, version };
+    Some(Drafted { segment, rule, when: when.or(score)?, examples })
+}
+
+/// One part of a score: the points that it adds where its condition holds.
+fn point(node: &Node, semantics: Semantics, reader: &Reader<'_>, faults: &Faults) -> Option<(Unlinked, f64)> {
+    let mut fields = Fields::of(node, "a part of a score", faults)?;
     let when =
-        fields.require("when", "write the condition, such as `when: {user.orders_90d: {$gte: 1}}`", faults);
-    let when_at = when.map_or(node.span, |node| node.span);
-    let when = when.and_then(|node| condition::read(node, &|path| check_path(path, attributes), faults));
-    for (path, operator, value) in when.iter().flat_map(Condition::asked) {
-        let declared =
-            attributes.find(path).filter(|declared| declared.path == path && operator != Operator::Exists);
-        if let Some((message, help)) = declared.and_then(|declared| declared.fault_of(value)) {
-            faults.error_with_help(when_at, message, help);
+        fields.require("when", "write the condition, such as `when: {user.visits: {$gte: 3}}`", faults);
+    let add = fields.require("add", "write the points, such as `add: 1`", faults);
+    fields.finish(faults);
+    Some((reader.when(when?, semantics), document::number(add?, faults)?))
+}
+
+/// A sum that is always enough, or never, decides nothing.
+fn reachable(parts: &[(Unlinked, f64)], (at_least, span): (f64, Span), faults: &Faults) {
+    let most: f64 = parts.iter().map(|(_, add)| add.max(0.0)).sum();
+    let least: f64 = parts.iter().map(|(_, add)| add.min(0.0)).sum();
+    if most < at_least {
+        let message = format!("all parts together come to {most}, so {at_least} points are never reached");
+        faults.error_with_help(span, message, "ask for less, or add points");
+    } else if least >= at_least {
+        let message =
+            format!("without any part it comes to {least} already, so everybody has {at_least} points");
+        faults.error_with_help(span, message, "ask for more");
+    }
+}
+
+/// What segments say of one another: each name must be there, and no segment may hang on itself.
+fn references(drafted: &[Drafted<'_>], whole: bool, faults: &Faults) {
+    let ids: Vec<&str> = drafted.iter().map(|draft| draft.segment.id.as_str()).collect();
+    let refers: BTreeMap<&str, Vec<&str>> =
+        drafted.iter().map(|draft| (draft.segment.id.as_str(), draft.rule.refers())).collect();
+    for draft in drafted {
+        for named in mentions(draft.when) {
+            let Some(id) = document::text(named, &Faults::of("")) else { continue };
+            if !ids.contains(&id.as_str()) {
+                // A segment that is itself faulty may be the one that is meant.
+                if whole {
+                    let help = did_you_mean(&id, ids.iter().copied());
+                    faults.error_with_help(named.span, format!("there is no segment `{id}`"), help);
+                }
+            } else if let Some(circle) = circle(draft.segment.id.as_str(), &id, &refers) {
+                let message = format!("`{}` hangs on itself: {}", draft.segment.id, circle.join(" → "));
+                faults.error_with_help(
+                    named.span,
+                    message,
+                    "ask for the attributes themselves in one of them",
+                );
+            }
         }
     }
-    let examples = fields.take("examples").map(|node| list(node, faults)).unwrap_or_default();
-    fields.finish(faults);
-    let segment = Segment { id: SegmentId::new(id), name, kind, when: when? };
-    // An example of a faulty declaration would fail for a reason that is already said.
-    for example in examples.iter().filter(|_| faults.errors() == 0) {
-        try_example(example, &segment, attributes, faults);
+}
+
+/// The values below every `$segment` of a condition.
+fn mentions(node: &Node) -> Vec<&Node> {
+    match &node.kind {
+        Kind::Scalar { .. } => Vec::new(),
+        Kind::List(items) => items.iter().flat_map(mentions).collect(),
+        Kind::Map(entries) => {
+            let mut found = Vec::new();
+            for (key, node) in entries {
+                match node {
+                    node if key.text != "$segment" => found.extend(mentions(node)),
+                    Node { kind: Kind::List(items), .. } => found.extend(items),
+                    node => found.push(node),
+                }
+            }
+            found
+        }
     }
-    Some(segment)
+}
+
+/// The way from a segment by one that it names back to itself.
+fn circle<'s>(from: &'s str, by: &str, refers: &BTreeMap<&'s str, Vec<&'s str>>) -> Option<Vec<&'s str>> {
+    let (start, _) = refers.get_key_value(by)?;
+    let mut ways = vec![vec![from, start]];
+    let mut seen = vec![*start];
+    while let Some(way) = ways.pop() {
+        let last = way.last().copied()?;
+        if last == from {
+            return Some(way);
+        }
+        for next in refers.get(last).into_iter().flatten() {
+            if *next == from || !seen.contains(next) {
+                seen.push(next);
+                ways.push(way.iter().copied().chain([*next]).collect());
+            }
+        }
+    }
+    None
+}
+
+/// Holds what a condition asks of each attribute against its declaration.
+fn asked_of_types(
+    rules: &Rules,
+    index: usize,
+    draft: &Drafted<'_>,
+    attributes: &Attributes,
+    faults: &Faults,
+) {
+    for ask in rules.asks(index) {
+        let declared = attributes.find(ask.path).filter(|declared| declared.path == ask.path);
+        if let Some((message, help)) = declared.and_then(|d| d.fault_of(ask.operator, ask.expected)) {
+            faults.error_with_help(place_of(draft.when, ask.path, ask.expected), message, help);
+        }
+    }
+}
+
+/// Where a test stands in a condition: the first place where the path is asked for this value.
+fn place_of(node: &Node, path: &str, expected: &Value) -> Span {
+    fn find(node: &Node, path: &str, expected: &Value, within: bool) -> Option<Span> {
+        if within && node.to_json() == *expected {
+            return Some(node.span);
+        }
+        match &node.kind {
+            Kind::Scalar { .. } => None,
+            Kind::List(items) => items.iter().find_map(|item| find(item, path, expected, within)),
+            Kind::Map(entries) => {
+                entries.iter().find_map(|(key, node)| find(node, path, expected, within || key.text == path))
+            }
+        }
+    }
+    find(node, path, expected, false).unwrap_or(node.span)
 }
 
 fn check_path(path: &str, attributes: &Attributes) -> Result<(), (String, String)> {
@@ -189,7 +402,14 @@ fn check_path(path: &str, attributes: &Attributes) -> Result<(), (String, String
     }
 }
 
-fn try_example(node: &Node, segment: &Segment, attributes: &Attributes, faults: &Faults) {
+fn try_example(
+    node: &Node,
+    rules: &Rules,
+    index: usize,
+    draft: &Drafted<'_>,
+    attributes: &Attributes,
+    faults: &Faults,
+) {
     const OUTCOMES: &[(&str, Truth)] = &[
         ("match", Truth::True),
         ("no-match", Truth::False),
@@ -199,7 +419,9 @@ fn try_example(node: &Node, segment: &Segment, attributes: &Attributes, faults: 
     let Some(mut fields) = Fields::of(node, "an example", faults) else { return };
     let mut given =
         |key| fields.take(key).map(Node::to_json).and_then(|v| v.as_object().cloned()).unwrap_or_default();
-    let (user, context, product) = (given("user"), given("context"), given("product"));
+    let (user, context, product): (Map<_, _>, Map<_, _>, Map<_, _>) =
+        (given("user"), given("context"), given("product"));
+    let consent = fields.boolean("consent", true, faults);
     let now = fields.take("at").and_then(|node| {
         let at = document::text(node, faults)?.parse::<Timestamp>().ok();
         if at.is_none() {
@@ -212,14 +434,16 @@ fn try_example(node: &Node, segment: &Segment, attributes: &Attributes, faults: 
     let expect = expect.and_then(|node| one_of(node, OUTCOMES, faults));
     fields.finish(faults);
     let (Some(expect), Some(expect_node)) = (expect, expect_node) else { return };
-    let shaped = attributes.shape(&user, &context, now.unwrap_or(Timestamp::UNIX_EPOCH));
-    let empty = Map::new();
-    let scope = Scope {
-        user: Some(&shaped.user),
-        context: &shaped.context,
-        product: if product.is_empty() { &empty } else { &product },
-    };
-    let (outcome, steps) = segment.when.explain(&scope);
+    let now = now.unwrap_or(Timestamp::UNIX_EPOCH);
+    let shaped = attributes.shape(&user, &context, now);
+    if let Some(path) = shaped.ignored.iter().find_map(|why| why.strip_suffix(": not declared")) {
+        let known: Vec<&str> = attributes.iter().map(|declared| declared.path.as_str()).collect();
+        let message = format!("this example gives `{path}`, which is not declared");
+        faults.error_with_help(node.span, message, did_you_mean(path, known.iter().copied()));
+    }
+    let user = consent.then_some(&shaped.user);
+    let scope = Scope::new(user, &shaped.context, &product, now).dated(&shaped.dates);
+    let (outcome, steps) = rules.ask(&scope).explain(index);
     if outcome != expect {
         let word = |truth: Truth| OUTCOMES.iter().find(|(_, t)| *t == truth).map_or("", |(word, _)| word);
         let tests: Vec<String> = steps
@@ -229,9 +453,10 @@ fn try_example(node: &Node, segment: &Segment, attributes: &Attributes, faults: 
                 format!("{} {} {} with {actual}", step.path, step.operator, step.expected)
             })
             .collect();
+        let id = &draft.segment.id;
         faults.error_with_help(
             expect_node.span,
-            format!("this example of `{}` came out as {}, not {}", segment.id, word(outcome), word(expect)),
+            format!("this example of `{id}` came out as {}, not {}", word(outcome), word(expect)),
             format!("mend the condition or the example; it was asked: {}", tests.join("; ")),
         );
     }
@@ -274,21 +499,117 @@ mod tests {
     #[test]
     fn a_test_that_could_never_hold_is_a_fault() {
         let declared = "attributes:\n  user.n: {type: integer}\n  context.device: {type: string, values: [mobile, desktop]}\nsegments:\n";
-        let check_when = |when: &str, message: Option<&str>| {
+        let check_when = |when: &str, fault: Option<(u32, &str)>| {
             let text = format!("{declared}  - {{id: a, when: {when}}}\n");
-            let expected: Vec<(&str, &str)> =
-                message.into_iter().map(|message| ("s.yml:5:19", message)).collect();
+            let fault = fault.map(|(column, message)| (format!("s.yml:5:{column}"), message));
+            let expected: Vec<(&str, &str)> = fault.iter().map(|(place, m)| (place.as_str(), *m)).collect();
             check(&text, &expected);
         };
         check_when("{user.n: {$gte: 1}, context.device: mobile}", None);
         check_when("{context.device: {$in: [mobile, desktop]}, user.n: {$exists: true}}", None);
-        check_when("{user.n: \"5\"}", Some("`user.n` is a whole number, and \"5\" is not"));
-        check_when("{user.n: {$not: {$gt: \"a\"}}}", Some("`user.n` is a whole number, and \"a\" is not"));
-        check_when("{context.device: moblie}", Some("`context.device` is never `moblie`"));
+        // A bare value is read as what stands there.
+        check_when("{user.n: \"5\"}", None);
+        check_when("{user.n: {$gt: 0.5}}", None);
+        check_when("{user.n: five}", Some((28, "`user.n` is a whole number, and \"five\" is not")));
+        check_when("{user.n: {$eq: \"5\"}}", Some((34, "`user.n` is a whole number, and \"5\" is not")));
+        check_when(
+            "{user.n: {$not: {$gt: \"a\"}}}",
+            Some((41, "`user.n` is a whole number, and \"a\" is not")),
+        );
+        check_when(
+            "{user.n: {$within: 7d}}",
+            Some((38, "`user.n` is a whole number, and only dates lie so long ago")),
+        );
+        check_when("{user.n: {$size: 2}}", Some((36, "`user.n` is a whole number, and no list")));
+        check_when(
+            "{user.n: {$fresh: true}}",
+            Some((37, "`user.n` says no `max_age`, so nothing tells what is fresh")),
+        );
+        check_when("{context.device: moblie}", Some((36, "`context.device` is never `moblie`")));
         check_when(
             "{$or: [{context.device: {$in: [mobile, fridge]}}]}",
-            Some("`context.device` is never `fridge`"),
+            Some((49, "`context.device` is never `fridge`")),
         );
+    }
+
+    #[test]
+    fn what_segments_say_of_one_another_must_be_there_and_end_somewhere() {
+        check(
+            "segments:\n  - {id: a, when: {$segment: b}}\n  - {id: b, when: {$or: [{$segment: [c, d]}]}}\n  \
+             - {id: c, when: {$not: {$segment: a}}}\n  - {id: e, when: {$segment: e}}\n",
+            &[
+                ("s.yml:2:30", "`a` hangs on itself: a → b → c → a"),
+                ("s.yml:3:38", "`b` hangs on itself: b → c → a → b"),
+                ("s.yml:3:41", "there is no segment `d`"),
+                ("s.yml:4:37", "`c` hangs on itself: c → a → b → c"),
+                ("s.yml:5:30", "`e` hangs on itself: e → e"),
+            ],
+        );
+    }
+
+    #[test]
+    fn a_score_needs_points_that_can_be_reached() {
+        let declared = "attributes: {user.a: {type: boolean}, user.b: {type: boolean}}\nsegments:\n";
+        let check_score = |segment: &str, expected: &[(&str, &str)]| {
+            check(&format!("{declared}  - {{id: s, {segment}}}\n"), expected);
+        };
+        let parts = "score: [{when: {user.a: true}, add: 2}, {when: {user.b: true}, add: -1}]";
+        check_score(&format!("{parts}, at_least: 1"), &[]);
+        check_score(parts, &[("s.yml:3:20", "a score needs `at_least`")]);
+        check_score(
+            &format!("{parts}, at_least: 3"),
+            &[("s.yml:3:97", "all parts together come to 2, so 3 points are never reached")],
+        );
+        check_score(
+            &format!("{parts}, at_least: -1"),
+            &[("s.yml:3:97", "without any part it comes to -1 already, so everybody has -1 points")],
+        );
+        check_score(
+            "when: {user.a: true}, at_least: 1",
+            &[("s.yml:3:45", "`at_least` stands here without a `score`")],
+        );
+        check_score(
+            "score: [{when: {user.c: true}, add: two}], at_least: 1",
+            &[("s.yml:3:29", "`user.c` is not declared"), ("s.yml:3:49", "a number is needed here")],
+        );
+    }
+
+    #[test]
+    fn groups_hold_plain_values_and_are_declared() {
+        check(
+            "attributes: {user.id: {type: string, class: personal}}\ngroups:\n  staff: [u-1, 17]\n  odd: [[1]]\n\
+             segments:\n  - id: staff\n    when: {user.id: {$inGroup: staff}}\n  - id: vip\n    when: {user.id: {$inGroup: vips}}\n",
+            &[("s.yml:4:9", "this is no member of `odd`"), ("s.yml:9:32", "there is no group `vips`")],
+        );
+    }
+
+    #[test]
+    fn examples_may_not_give_what_is_not_declared() {
+        check(
+            "attributes: {user.age: {type: integer}}\nsegments:\n  - id: old\n    when: {user.age: {$gte: 60}}\n    examples:\n\
+             \x20     - {user: {aeg: 70}, expect: unknown}\n      - {user: {age: sixty}, expect: unknown}\n\
+             \x20     - {user: {age: 70}, consent: false, expect: unknown}\n",
+            &[("s.yml:6:9", "this example gives `user.aeg`, which is not declared")],
+        );
+    }
+
+    #[test]
+    fn the_users_own_id_is_personal() {
+        check(
+            "attributes: {user.id: {type: string}}\nsegments: []\n",
+            &[("s.yml:1:23", "`user.id` says who somebody is")],
+        );
+    }
+
+    #[test]
+    fn a_rule_has_a_version_of_its_own() {
+        let version = |when: &str| {
+            let text =
+                format!("attributes: {{user.a: {{type: integer}}}}\nsegments: [{{id: a, when: {when}}}]\n");
+            load("s.yml", &text).0.unwrap().iter().next().unwrap().version.clone()
+        };
+        assert_eq!(version("{user.a: 1}"), version("{ user.a:   1 }"));
+        assert_ne!(version("{user.a: 1}"), version("{user.a: 2}"));
     }
 
     #[test]

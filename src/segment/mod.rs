@@ -12,7 +12,7 @@ pub use attribute::{Attributes, Class, Declared, Shaped, Type};
 pub use bucket::{bucket, choose, hash, in_namespace, ranges};
 pub use load::load;
 
-use crate::condition::{Condition, Scope, Step, Truth};
+use crate::condition::{Label, Rules, Scope, Step, Truth};
 use crate::words::{DEFAULT_SEGMENT, SegmentId};
 
 /// The segments of a policy, in order, and the attributes that they may read.
@@ -21,6 +21,8 @@ pub struct Segments {
     /// The declared attributes.
     pub attributes: Attributes,
     segments: Vec<Segment>,
+    /// Who belongs to each, in the same order.
+    rules: Rules,
 }
 
 /// A named cohort.
@@ -32,8 +34,8 @@ pub struct Segment {
     pub name: String,
     /// What its condition goes by.
     pub kind: SegmentKind,
-    /// Who belongs to it.
-    pub when: Condition,
+    /// The version of its rule: the beginning of the content hash of its condition. It changes when the condition does.
+    pub version: String,
 }
 
 /// What a segment's condition goes by.
@@ -59,10 +61,25 @@ pub enum SegmentKind {
 pub struct Outcome {
     /// The segment.
     pub segment: SegmentId,
+    /// The version of its rule.
+    pub version: String,
     /// Whether the request belongs to it; only *true* matches.
     pub outcome: Truth,
+    /// The attributes whose absence left that unknown.
+    pub unknown: Vec<String>,
     /// Each test of its condition.
     pub conditions: Vec<Step>,
+}
+
+/// The segment of a request, and how each test on the way to it came out.
+#[derive(Clone, Debug, Default)]
+pub struct Decision {
+    /// The place of the segment chosen; `None` for the default.
+    chosen: Option<usize>,
+    /// How the segments came out, up to the one chosen.
+    outcomes: Vec<Truth>,
+    /// How their tests came out, one segment's after the other's.
+    tests: Vec<Truth>,
 }
 
 impl Segments {
@@ -78,20 +95,68 @@ impl Segments {
 
     /// The segment of a request: the first that matches, else the default.
     pub fn choose(&self, scope: &Scope<'_>) -> SegmentId {
-        self.segments
-            .iter()
-            .find(|segment| segment.when.evaluate(scope) == Truth::True)
-            .map_or_else(|| SegmentId::new(DEFAULT_SEGMENT), |segment| segment.id.clone())
+        let asked = self.rules.ask(scope);
+        let first = (0..self.segments.len()).find(|index| asked.truth(*index) == Truth::True);
+        self.id_of(first)
+    }
+
+    /// The segment of a request, with how every test on the way came out: what is recorded of it.
+    pub fn decide(&self, scope: &Scope<'_>) -> Decision {
+        let asked = self.rules.ask(scope);
+        let mut decision = Decision::default();
+        for index in 0..self.segments.len() {
+            let outcome = asked.trace(index, &mut decision.tests);
+            decision.outcomes.push(outcome);
+            if outcome == Truth::True {
+                decision.chosen = Some(index);
+                break;
+            }
+        }
+        decision
+    }
+
+    /// The id of the segment that was decided on.
+    pub fn chosen(&self, decision: &Decision) -> SegmentId {
+        self.id_of(decision.chosen)
+    }
+
+    fn id_of(&self, index: Option<usize>) -> SegmentId {
+        let segment = index.and_then(|index| self.segments.get(index));
+        segment.map_or_else(|| SegmentId::new(DEFAULT_SEGMENT), |segment| segment.id.clone())
+    }
+
+    /// What a decision went by: each segment up to the one chosen, how it came out, and each of its tests likewise.
+    pub fn recount<'s>(
+        &'s self,
+        decision: &'s Decision,
+    ) -> impl Iterator<Item = (&'s SegmentId, Truth, Vec<(Label<'s>, Truth)>)> {
+        let mut tests = decision.tests.iter().copied();
+        self.segments.iter().zip(&decision.outcomes).enumerate().map(move |(index, (segment, outcome))| {
+            let labels = self.rules.labels(index);
+            let tests = labels.into_iter().zip(tests.by_ref()).collect();
+            (&segment.id, *outcome, tests)
+        })
     }
 
     /// How every segment came out for a request, in order.
     pub fn explain(&self, scope: &Scope<'_>) -> Vec<Outcome> {
-        self.segments
-            .iter()
-            .map(|segment| {
-                let (outcome, conditions) = segment.when.explain(scope);
-                Outcome { segment: segment.id.clone(), outcome, conditions }
-            })
-            .collect()
+        let asked = self.rules.ask(scope);
+        let explained = self.segments.iter().enumerate().map(|(index, segment)| {
+            let (outcome, conditions) = asked.explain(index);
+            Outcome {
+                segment: segment.id.clone(),
+                version: segment.version.clone(),
+                outcome,
+                unknown: asked.unknown(index).1.into_iter().map(str::to_owned).collect(),
+                conditions,
+            }
+        });
+        explained.collect()
+    }
+
+    /// The paths that a segment's condition reads; none of a segment that is not there.
+    pub fn reads(&self, id: &str) -> Vec<&str> {
+        let index = self.segments.iter().position(|segment| segment.id.as_str() == id);
+        index.map(|index| self.rules.reads(index)).unwrap_or_default()
     }
 }

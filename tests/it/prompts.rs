@@ -83,7 +83,7 @@ fn rendered(
                 let locale = Locale::parse(locale).unwrap();
                 let id = PlacementId::new(placement.id.as_str());
                 let Some(chosen) = prompts.choose(&id, &segment, &locale, tier) else { continue };
-                let scope = Scope { user: Some(&user), context: &context, product };
+                let scope = Scope::new(Some(&user), &context, product, jiff::Timestamp::UNIX_EPOCH);
                 let inputs = chosen.template.inputs(&scope);
                 let prompt = prompts.render(chosen, &inputs).unwrap();
                 all.push((chosen.template.id.to_string(), prompt.messages));
