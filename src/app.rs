@@ -57,6 +57,8 @@ pub struct Shared {
     pub store: Store,
     /// The keys that are known, by id; looked up anew every second.
     pub keys: ArcSwap<BTreeMap<String, KeyRow>>,
+    /// How often each publishable key was sent lately.
+    pub rates: http::Rates,
     /// Whether new requests should go elsewhere.
     pub stopping: AtomicBool,
     /// When the store was last asked for a key that nobody here knew.
@@ -125,6 +127,7 @@ impl App {
             desk,
             store,
             keys: ArcSwap::default(),
+            rates: http::Rates::default(),
             stopping: AtomicBool::new(false),
             asked_for_keys: Mutex::default(),
         });

@@ -193,7 +193,7 @@ pub enum Reason {
     AwaitingApproval,
     /// A stop is in force.
     Stopped,
-    /// This request may not start a generation.
+    /// This request may not start a generation, or may not get copy written for one user.
     NotAdmitted,
 }
 

@@ -74,13 +74,24 @@ async fn new(args: New, shell: &mut Shell) -> Result<(), Failure> {
     if args.role != Role::Publishable && !args.origin.is_empty() {
         return Err(Failure::Usage("only a publishable key takes `--origin`".into()));
     }
+    let origins: Result<Vec<String>, Failure> = args
+        .origin
+        .iter()
+        .map(|origin| {
+            let no_origin = || {
+                Failure::Usage(format!("`{origin}` is no origin; write one such as `https://shop.example`"))
+            };
+            keys::origin_of(origin).ok_or_else(no_origin)
+        })
+        .collect();
+    let origins = origins?;
     let without_origin = args.role == Role::Publishable && args.origin.is_empty();
     let settings = shell.settings(&args.config.config)?;
     let expires =
         args.expires.map(|day| day.to_zoned(jiff::tz::TimeZone::UTC).map(|zoned| zoned.timestamp()));
     let expires = expires.transpose().map_err(|error| Failure::Usage(error.to_string()))?;
     let now = (shell.now)();
-    let token = make(&settings, args.role, &args.name, args.origin, expires, now).await?;
+    let token = make(&settings, args.role, &args.name, origins, expires, now).await?;
     shell.out.line(&token)?;
     shell.out.talk("This key is shown once. A running service knows it at once.");
     if without_origin {

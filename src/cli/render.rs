@@ -56,6 +56,7 @@ pub(super) async fn run(args: Render, shell: &mut Shell) -> Result<(), Failure> 
         received: Instant::now(),
         may_generate: false,
         accept: None,
+        best: Tier::User,
         priority: Priority::Page,
         trace_id: None,
     };

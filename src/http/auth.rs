@@ -9,7 +9,7 @@ use axum::response::{IntoResponse, Response};
 
 use super::Problem;
 use crate::app::Shared;
-use crate::store::keys::{Role, parse_token};
+use crate::store::keys::{KeyRow, Role, Token, parse_token};
 
 /// Lets a request through when it carries a key of the role, before anything of its body is read.
 pub(super) async fn require(
@@ -17,60 +17,60 @@ pub(super) async fn require(
     request: Request,
     next: Next,
 ) -> Response {
-    let mut allowed = check(&shared, request.headers(), role);
-    if matches!(allowed, Err(Refused::Unknown)) {
-        // It may have been made a moment ago.
-        shared.look_for_new_keys().await;
-        allowed = check(&shared, request.headers(), role);
-    }
-    match allowed {
-        Ok(()) => next.run(request).await,
-        Err(refused) => refused.into_response(),
-    }
-}
-
-/// Why a request is not let through.
-enum Refused {
-    /// Its key is not among those known.
-    Unknown,
-    /// Anything else.
-    For(Problem),
-}
-
-impl IntoResponse for Refused {
-    fn into_response(self) -> Response {
-        match self {
-            // A key that is not known, expired, revoked or garbled is answered alike: nothing is told to those who guess.
-            Self::Unknown => {
-                Problem::no_key("This key is not known, has expired or was revoked.").into_response()
-            }
-            Self::For(problem) => problem.into_response(),
-        }
-    }
-}
-
-fn check(shared: &Shared, headers: &HeaderMap, needed: Role) -> Result<(), Refused> {
-    let Some(value) = headers.get(header::AUTHORIZATION) else {
+    let Some(token) = bearer(request.headers()) else {
         let help = "Send `authorization: Bearer crk_…`; `copyrail keys new` makes a key.";
-        return Err(Refused::For(Problem::no_key(help)));
+        return Problem::no_key(help).into_response();
     };
-    let garbled = || Refused::For(Problem::no_key("This key is not known, has expired or was revoked."));
-    let token = value.to_str().ok().and_then(bearer).and_then(parse_token).ok_or_else(garbled)?;
-    let keys = shared.keys.load();
-    let row = keys.get(&token.id).filter(|row| row.matches(&token)).ok_or(Refused::Unknown)?;
-    if !row.holds((shared.parts.now)()) {
-        return Err(garbled());
+    let may = |key: &KeyRow| if key.role.allows(role) { Ok(()) } else { Err(wrong_role(key, role)) };
+    match allow(&shared, token, may).await {
+        Ok(()) => next.run(request).await,
+        Err(problem) => problem.into_response(),
     }
-    if !row.role.allows(needed) {
-        return Err(Refused::For(Problem::not_allowed(format!(
-            "This key has the role `{}`, and this call needs `{needed}`; `copyrail keys new --role {needed}` makes one.",
-            row.role
-        ))));
-    }
-    Ok(())
 }
 
-fn bearer(value: &str) -> Option<&str> {
-    let (scheme, token) = value.split_once(' ')?;
-    scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
+/// What `may` says of the key that a token stands for, when it holds.
+pub(super) async fn allow<T>(
+    shared: &Shared,
+    token: &str,
+    may: impl Fn(&KeyRow) -> Result<T, Problem>,
+) -> Result<T, Problem> {
+    let token = parse_token(token).ok_or_else(unknown)?;
+    if let Some(allowed) = among_known(shared, &token, &may) {
+        return allowed;
+    }
+    // It may have been made a moment ago.
+    shared.look_for_new_keys().await;
+    among_known(shared, &token, &may).unwrap_or_else(|| Err(unknown()))
+}
+
+fn among_known<T>(
+    shared: &Shared,
+    token: &Token,
+    may: impl Fn(&KeyRow) -> Result<T, Problem>,
+) -> Option<Result<T, Problem>> {
+    let keys = shared.keys.load();
+    let row = keys.get(&token.id).filter(|row| row.matches(token))?;
+    Some(if row.holds((shared.parts.now)()) { may(row) } else { Err(unknown()) })
+}
+
+/// A key that is not known, expired, revoked or garbled is answered alike: nothing is told to those who guess.
+fn unknown() -> Problem {
+    Problem::no_key("This key is not known, has expired or was revoked.")
+}
+
+pub(super) fn wrong_role(key: &KeyRow, needed: Role) -> Problem {
+    Problem::not_allowed(format!(
+        "This key has the role `{}`, and this call needs `{needed}`; `copyrail keys new --role {needed}` makes one.",
+        key.role
+    ))
+}
+
+/// The token of the `authorization` header, the empty text where it holds none; `None` without that header.
+pub(super) fn bearer(headers: &HeaderMap) -> Option<&str> {
+    let value = headers.get(header::AUTHORIZATION)?.to_str().unwrap_or_default();
+    let token = value
+        .split_once(' ')
+        .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"))
+        .map(|(_, t)| t.trim());
+    Some(token.unwrap_or_default())
 }

@@ -77,6 +77,7 @@ impl BlurbRequest {
                 Accept::Segment => Tier::Segment,
                 Accept::User => Tier::User,
             }),
+            best: Tier::User,
             priority: self.priority.unwrap_or_default(),
             trace_id: traceparent(headers)
                 .and_then(|value| value.to_str().ok()?.split('-').nth(1).map(str::to_owned)),
@@ -97,12 +98,17 @@ pub(super) fn product(mut given: Map<String, Value>) -> Result<ProductRef, Probl
         Some(Value::Number(id)) => id.to_string(),
         _ => String::new(),
     };
-    if id.is_empty() || id.len() > 200 || id.chars().any(char::is_control) {
+    if !is_product_id(&id) {
         return Err(Problem::malformed(
             "`product.id`: write the product's id as a text of 1 to 200 characters",
         ));
     }
     Ok(ProductRef::Id(id))
+}
+
+/// Whether a text can be a product's id.
+pub(super) fn is_product_id(text: &str) -> bool {
+    (1..=200).contains(&text.len()) && !text.chars().any(char::is_control)
 }
 
 /// A request for one blurb, read and well-formed.

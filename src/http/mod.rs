@@ -8,6 +8,8 @@ mod check;
 mod generations;
 mod policy;
 mod problem;
+mod publishable;
+mod rates;
 mod watch;
 
 use std::future::Future;
@@ -26,6 +28,7 @@ use tokio::net::TcpListener;
 use tower_http::catch_panic::CatchPanicLayer;
 
 pub use problem::Problem;
+pub use rates::Rates;
 
 use crate::app::Shared;
 use crate::policy::Policy;
@@ -95,6 +98,8 @@ pub fn router(shared: Arc<Shared>) -> Router {
         .merge(serve)
         .merge(review)
         .merge(compliance)
+        // It asks for its keys itself: they may stand in the address, and are bound to origins.
+        .route("/v1/blurbs/{placement}", get(publishable::blurb).options(publishable::preflight))
         .route("/healthz", get(policy::healthz))
         .route("/readyz", get(policy::readyz))
         .fallback(|| async { Problem::no_such_route() })

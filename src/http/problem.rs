@@ -86,6 +86,14 @@ impl Problem {
         Self::new(StatusCode::PAYLOAD_TOO_LARGE, "urn:copyrail:too-large", "The request is too large", detail)
     }
 
+    /// 429: a publishable key is over its limit.
+    pub fn too_many() -> Self {
+        let detail = "This key was sent too often; wait as long as `retry-after` says, in seconds.";
+        let kind = "urn:copyrail:rate-limited";
+        let problem = Self::new(StatusCode::TOO_MANY_REQUESTS, kind, "Too many requests", detail);
+        Self { retry_after: Some(1), ..problem }
+    }
+
     /// 500: a fault of the service.
     pub fn internal() -> Self {
         let detail = "The service made a mistake; its log says more.";

@@ -10,6 +10,10 @@ const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 const SERVER_TIMING: HeaderName = HeaderName::from_static("server-timing");
 
+/// Set on answers to publishable keys: they carry no id, no trace and no time.
+#[derive(Clone, Copy)]
+pub(super) struct Plain;
+
 /// When the headers of a request were read: deadlines count from here.
 #[derive(Clone, Copy)]
 pub(super) struct Received(pub(super) Instant);
@@ -23,6 +27,9 @@ pub(super) async fn watch(mut request: Request, next: Next) -> Response {
     });
     let trace = traceparent(request.headers()).cloned();
     let mut response = next.run(request).await;
+    if response.extensions().get::<Plain>().is_some() {
+        return response;
+    }
     let headers = response.headers_mut();
     headers.extend(id.map(|id| (REQUEST_ID, id)));
     headers.extend(trace.map(|trace| (TRACEPARENT, trace)));

@@ -48,6 +48,7 @@ pub struct Case<'a> {
     consent: bool,
     user_id: Option<&'a str>,
     user_given: bool,
+    best: Tier,
 }
 
 /// How far copy may go for a request, and what holds it there.
@@ -114,6 +115,7 @@ impl<'a> Case<'a> {
             consent: request.personalisation,
             user_id: request.user_id.as_deref(),
             user_given: !request.user.is_empty(),
+            best: request.best,
         };
         case.trusted = segments.attributes.trusted(case.facts()).map(Arc::new);
         if let Some(id) = case.user_id.filter(|_| case.consent) {
@@ -173,7 +175,7 @@ impl<'a> Case<'a> {
         )
     }
 
-    /// How far copy may go: the placement's mode, compliance's ceilings, the rollout, consent.
+    /// How far copy may go: the placement's mode, compliance's ceilings, the rollout, consent, and what the caller may get.
     pub fn limit(&self) -> Limit {
         let ceiling =
             self.policy.guardrails.ceiling(self.facts(), self.context, Some(self.placement.id.as_str()));
@@ -191,6 +193,9 @@ impl<'a> Case<'a> {
         if tier == Tier::User && !self.consent {
             tier = Tier::Segment;
             why = Reason::NoConsent;
+        }
+        if tier > self.best {
+            (tier, why) = (self.best, Reason::NotAdmitted);
         }
         // A limit is worth a word only where better copy exists: a template for it, or attributes that were not read.
         let best = self.choose(Tier::User).map(|chosen| chosen.template.tier());

@@ -35,6 +35,8 @@ pub struct Request {
     pub may_generate: bool,
     /// The lowest tier the caller will take; none takes any.
     pub accept: Option<Tier>,
+    /// The best tier the caller may get: [`Tier::User`] for all but browsers.
+    pub best: Tier,
     /// How much of the concurrency it may take.
     pub priority: Priority,
     /// The trace it is part of.

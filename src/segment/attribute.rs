@@ -219,15 +219,44 @@ impl Declared {
                 return Err("older than its `max_age`".into());
             }
         }
+        self.check(value)?;
+        Ok((value, at))
+    }
+
+    fn check(&self, value: &Value) -> Result<(), String> {
         if !self.kind.holds(value) {
             return Err(format!("not {}", self.kind.noun()));
         }
-        if !self.values.is_empty()
-            && !value.as_str().is_some_and(|text| self.values.iter().any(|v| v == text))
-        {
+        // The file's values are texts; a number is the same however it is written.
+        let is = |known: &String| match value {
+            Value::String(text) => known == text,
+            Value::Number(number) => known.parse().ok() == number.as_f64(),
+            _ => *known == value.to_string(),
+        };
+        if !self.values.is_empty() && !self.values.iter().any(is) {
             return Err("not one of its declared values".into());
         }
-        Ok((value, at))
+        Ok(())
+    }
+
+    /// Whether a browser may say it: it is public, says nothing of the product, and can be written as one text.
+    pub fn may_come_from_a_browser(&self) -> bool {
+        self.class == Class::Public
+            && !self.path.starts_with("product.")
+            && !matches!(self.kind, Type::List | Type::Map)
+    }
+
+    /// A value that was sent as text, such as a parameter of an address. `None` when it is not of the declared type,
+    /// or not one of the declared values.
+    pub fn parse(&self, text: &str) -> Option<Value> {
+        let value = match self.kind {
+            Type::String | Type::Date => Value::from(text),
+            Type::Integer => Value::from(text.parse::<i64>().ok()?),
+            Type::Number => Value::from(serde_json::Number::from_f64(text.parse().ok()?)?),
+            Type::Boolean => Value::from(text.parse::<bool>().ok()?),
+            Type::List | Type::Map => return None,
+        };
+        self.check(&value).ok().map(|()| value)
     }
 }
 
@@ -270,6 +299,9 @@ impl Declared {
         if let Some(value) = foreign {
             let message = format!("`{}` is {}, and {value} is not", self.path, self.kind.noun());
             return Some((message, of_its_type.into()));
+        }
+        if !matches!(operator, Operator::Is | Operator::Eq | Operator::Ne | Operator::In | Operator::Nin) {
+            return None;
         }
         let unheard = values
             .iter()
@@ -342,6 +374,52 @@ mod tests {
             max_age: None,
             public_trust: true,
         }])
+    }
+
+    #[test]
+    fn a_value_sent_as_text_is_read_by_its_type_and_closed_values() {
+        use Type::{Boolean, Date, Integer, List, Map, Number, String};
+        let cases: &[(Type, &[&str], &str, Option<Value>)] = &[
+            (String, &["mobile", "desktop"], "mobile", Some(json!("mobile"))),
+            (String, &["mobile", "desktop"], "Mobile", None),
+            (String, &["mobile", "desktop"], "", None),
+            (String, &["2"], "2", Some(json!("2"))),
+            (Boolean, &[], "true", Some(json!(true))),
+            (Boolean, &[], "1", None),
+            (Boolean, &["true"], "false", None),
+            (Integer, &["1", "2"], "2", Some(json!(2))),
+            (Integer, &["1", "2"], "3", None),
+            (Integer, &["1", "2"], "2.0", None),
+            (Integer, &["1", "2"], "two", None),
+            (Number, &["0.5", "1"], "0.50", Some(json!(0.5))),
+            (Number, &["0.5", "1"], "1", Some(json!(1.0))),
+            (Number, &["0.5", "1"], "0.4", None),
+            (Number, &[], "NaN", None),
+            (Number, &[], "inf", None),
+            (Date, &["2026-11-27"], "2026-11-27", Some(json!("2026-11-27"))),
+            (Date, &["2026-11-27"], "today", None),
+            (List, &["a"], "a", None),
+            (Map, &["a"], "a", None),
+        ];
+        for (kind, values, text, expected) in cases {
+            let values = values.iter().map(|v| (*v).to_owned()).collect();
+            let path = "context.x".into();
+            let declared = Declared {
+                path,
+                kind: *kind,
+                class: Class::Public,
+                values,
+                max_age: None,
+                public_trust: false,
+            };
+            assert_eq!(declared.parse(text), *expected, "{kind:?} {text}");
+            let browser = !matches!(kind, List | Map);
+            assert_eq!(declared.may_come_from_a_browser(), browser);
+            // What is read is accepted in a body too.
+            if let Some(value) = expected {
+                assert_eq!(declared.accept(value, Timestamp::UNIX_EPOCH).as_ref(), Ok(value));
+            }
+        }
     }
 
     #[test]

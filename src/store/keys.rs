@@ -103,6 +103,11 @@ impl KeyRow {
         secret_fits && self.id == token.id && TokenKind::of(self.role) == token.kind
     }
 
+    /// Whether it may be sent from this origin, as [`origin_of`] writes it.
+    pub fn may_come_from(&self, origin: &str) -> bool {
+        self.origins.iter().any(|bound| origin_of(bound).as_deref() == Some(origin))
+    }
+
     /// Whether it holds at `at`: neither expired nor revoked.
     pub fn holds(&self, at: Timestamp) -> bool {
         self.expires.is_none_or(|expires| at < expires) && self.revoked.is_none_or(|revoked| at < revoked)
@@ -173,6 +178,13 @@ pub fn parse_token(text: &str) -> Option<Token> {
         return None;
     }
     Some(Token { kind, id: id.to_owned(), hash: *blake3::hash(secret.as_bytes()).as_bytes() })
+}
+
+/// The origin of an address, as browsers write it: scheme and host in small letters, the port where it is not the
+/// scheme's own. `None` when the text is no address, or one that has no origin.
+pub fn origin_of(address: &str) -> Option<String> {
+    let origin = reqwest::Url::parse(address).ok()?.origin();
+    origin.is_tuple().then(|| origin.ascii_serialization())
 }
 
 /// Adds a key.
@@ -289,6 +301,34 @@ mod tests {
         }
         let fault = "root".parse::<Role>().unwrap_err();
         assert!(fault.to_string().starts_with("`root` is no role; write `serve`"));
+    }
+
+    #[test]
+    fn a_key_may_come_from_its_origins_however_they_were_typed() {
+        let mut key = row(&mint(Role::Publishable, &random()), Role::Publishable);
+        key.origins = ["https://Shop.example:443/", "http://localhost:3000", "shop.example", ""]
+            .map(String::from)
+            .into();
+        for (address, may) in [
+            ("https://shop.example", true),
+            ("https://shop.example/lamps?page=2#top", true),
+            ("http://localhost:3000", true),
+            ("http://shop.example", false),
+            ("https://www.shop.example", false),
+            ("https://shop.example.evil.example", false),
+            ("https://shop.example@evil.example/", false),
+            ("https://evil.example/https://shop.example", false),
+            ("https://shop.example:8443", false),
+            ("http://localhost", false),
+            ("shop.example", false),
+            ("null", false),
+            ("file:///shop.example", false),
+            ("data:text/html,x", false),
+            ("", false),
+        ] {
+            let origin = origin_of(address);
+            assert_eq!(origin.is_some_and(|origin| key.may_come_from(&origin)), may, "{address}");
+        }
     }
 
     #[tokio::test]

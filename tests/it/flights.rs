@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use copyrail::catalogue::Product;
 use copyrail::pipeline::{self, Answer, Priority, ProductRef, Request};
-use copyrail::words::{PlacementId, Source};
+use copyrail::words::{PlacementId, Source, Tier};
 use serde_json::{Map, Value, json};
 
 use crate::support::{TestApp, Upstream, ask, eventually};
@@ -32,6 +32,7 @@ fn request(name: &str) -> Request {
         received: tokio::time::Instant::now(),
         may_generate: true,
         accept: None,
+        best: Tier::User,
         priority: Priority::Page,
         trace_id: None,
     }
