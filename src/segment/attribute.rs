@@ -231,7 +231,8 @@ impl Declared {
         let is = |known: &String| match value {
             Value::String(text) => known == text,
             Value::Number(number) => known.parse().ok() == number.as_f64(),
-            _ => *known == value.to_string(),
+            Value::Bool(truth) => known.parse() == Ok(*truth),
+            _ => false,
         };
         if !self.values.is_empty() && !self.values.iter().any(is) {
             return Err("not one of its declared values".into());
