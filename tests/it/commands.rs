@@ -215,6 +215,12 @@ fn a_key_is_printed_once_and_alone() {
         1,
         "there is no key nobody; `copyrail keys list` shows all",
     );
+    check_failure(
+        folder.path(),
+        &["keys", "new", "--role", "publishable", "--origin", "shop.example"],
+        2,
+        "`shop.example` is no origin; write one such as `https://shop.example`",
+    );
     let unbound = run(folder.path(), &["keys", "new", "--role", "publishable"]);
     assert!(
         unbound.out.starts_with("crp_") && unbound.err.contains("No page may send it yet"),

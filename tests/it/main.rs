@@ -24,6 +24,7 @@ mod keys;
 mod log;
 mod promises;
 mod prompts;
+mod publishable;
 mod purity;
 mod recorded;
 mod scan;
