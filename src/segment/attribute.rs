@@ -418,7 +418,7 @@ mod tests {
             assert_eq!(declared.may_come_from_a_browser(), browser);
             // What is read is accepted in a body too.
             if let Some(value) = expected {
-                assert_eq!(declared.accept(value, Timestamp::UNIX_EPOCH).as_ref(), Ok(value));
+                assert_eq!(declared.accept(value, Timestamp::UNIX_EPOCH), Ok((value, None)));
             }
         }
     }
