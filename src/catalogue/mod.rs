@@ -16,7 +16,7 @@ use crate::store::{Store, StoreError, products};
 pub const MAX_ID: usize = 200;
 
 /// What is true of one product.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Product {
     /// Its id in the shop; empty when facts were given in a request without one.
     pub id: String,

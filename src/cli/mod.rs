@@ -6,9 +6,11 @@ mod catalog;
 mod check;
 mod demo;
 mod keys;
+mod lines;
 mod output;
 mod render;
 mod scan;
+mod segments;
 mod serve;
 mod simulate;
 
@@ -51,6 +53,9 @@ enum Command {
     Render(render::Render),
     /// Judge texts in bulk: JSON Lines in, JSON Lines out
     Scan(scan::Scan),
+    /// Why this user is in this segment; sizes and unknowns over a sample
+    #[command(subcommand)]
+    Segments(segments::Segments),
     /// Product facts
     #[command(subcommand)]
     Catalog(catalog::Catalog),
@@ -154,6 +159,7 @@ async fn run(command: Command, shell: &mut Shell) -> Result<(), Failure> {
         Command::Check(args) => check::run(args, shell),
         Command::Render(args) => render::run(args, shell).await,
         Command::Scan(args) => scan::run(args, shell),
+        Command::Segments(command) => segments::run(command, shell).await,
         Command::Catalog(command) => catalog::run(command, shell).await,
         Command::Keys(command) => keys::run(command, shell).await,
         Command::Audit(command) => audit::run(command, shell).await,

@@ -13,8 +13,9 @@ use crate::fallback;
 use crate::guardrail::Draft;
 use crate::pipeline::{Case, Priority, ProductRef, Request};
 use crate::policy::{self, Policy};
+use crate::prompt::Placement;
 use crate::store::{Access, Store};
-use crate::words::{Locale, PlacementId, Tier};
+use crate::words::{Locale, Tier};
 
 #[derive(Debug, Args)]
 #[command(
@@ -45,30 +46,8 @@ pub(super) async fn run(args: Render, shell: &mut Shell) -> Result<(), Failure> 
     let policy = Arc::new(load_policy(&settings, shell)?);
     let product = product(&args.product, &settings.store_url).await?;
     let (user, context) = attributes(args.attributes.as_deref())?;
-    let request = Request {
-        placement: PlacementId::new(&args.placement),
-        product: ProductRef::Facts(Arc::clone(&product)),
-        user_id: None,
-        user,
-        context,
-        personalisation: true,
-        deadline: None,
-        received: Instant::now(),
-        may_generate: false,
-        accept: None,
-        best: Tier::User,
-        priority: Priority::Page,
-        trace_id: None,
-    };
-    let Some(placement) = policy.copy.prompts.placement(&args.placement) else {
-        let known: Vec<&str> =
-            policy.copy.prompts.placements().map(|placement| placement.id.as_str()).collect();
-        return Err(Failure::Usage(format!(
-            "there is no placement `{}`; there are {}",
-            args.placement,
-            known.join(", ")
-        )));
-    };
+    let placement = placement(&policy, &args.placement)?;
+    let request = Request { user, context, ..request(placement, &product) };
     let case = Case::of(&policy, placement, &request, Ok(Arc::clone(&product)), now);
     let explanation = case.explain();
     let limit = case.limit();
@@ -140,6 +119,34 @@ pub(super) async fn run(args: Render, shell: &mut Shell) -> Result<(), Failure> 
     Ok(shell.out.line(&safe(&prewritten))?)
 }
 
+/// A placement by its id.
+pub(super) fn placement<'p>(policy: &'p Policy, id: &str) -> Result<&'p Placement, Failure> {
+    let known = || policy.copy.prompts.placements().map(|placement| placement.id.as_str());
+    policy.copy.prompts.placement(id).ok_or_else(|| {
+        let known: Vec<&str> = known().collect();
+        Failure::Usage(format!("there is no placement `{id}`; there are {}", known.join(", ")))
+    })
+}
+
+/// A request of somebody who agreed to personalisation and of whom nothing is known, that may start no generation.
+pub(super) fn request(placement: &Placement, product: &Arc<Product>) -> Request {
+    Request {
+        placement: placement.id.clone(),
+        product: ProductRef::Facts(Arc::clone(product)),
+        user_id: None,
+        user: Map::new(),
+        context: Map::new(),
+        personalisation: true,
+        deadline: None,
+        received: Instant::now(),
+        may_generate: false,
+        accept: None,
+        best: Tier::User,
+        priority: Priority::Page,
+        trace_id: None,
+    }
+}
+
 /// The policy of the files as they are; its faults are shown.
 pub(super) fn load_policy(settings: &crate::config::Settings, shell: &Shell) -> Result<Policy, Failure> {
     let source = |file: &str| std::fs::read_to_string(file).ok();
@@ -157,7 +164,8 @@ pub(super) fn load_policy(settings: &crate::config::Settings, shell: &Shell) -> 
     }
 }
 
-async fn product(given: &str, store_url: &str) -> Result<Arc<Product>, Failure> {
+/// A product by its id in the catalogue, or from facts as JSON.
+pub(super) async fn product(given: &str, store_url: &str) -> Result<Arc<Product>, Failure> {
     if given.trim_start().starts_with('{') {
         let facts: Value =
             serde_json::from_str(given).map_err(|error| Failure::Usage(format!("--product: {error}")))?;
@@ -174,10 +182,11 @@ async fn product(given: &str, store_url: &str) -> Result<Arc<Product>, Failure> 
     })
 }
 
-type Attributes = (Map<String, Value>, Map<String, Value>);
+/// What is known of the user and of the moment.
+pub(super) type Attributes = (Map<String, Value>, Map<String, Value>);
 
 /// `{"user": {…}, "context": {…}}`; any other key is the user's.
-fn attributes(given: Option<&str>) -> Result<Attributes, Failure> {
+pub(super) fn attributes(given: Option<&str>) -> Result<Attributes, Failure> {
     let mut all: Map<String, Value> = match given {
         None => Map::new(),
         Some(text) => {

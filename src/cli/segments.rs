@@ -1,0 +1,25 @@
+//! `copyrail segments`: why this user is in this segment, and what conditions say, line by line.
+
+mod eval;
+mod explain;
+mod users;
+
+use clap::Subcommand;
+
+use super::{Failure, Shell};
+
+#[derive(Debug, Subcommand)]
+#[expect(private_interfaces, reason = "each command's arguments are its own affair")]
+pub(super) enum Segments {
+    /// Why somebody is in this segment and gets this copy; one user, or a file of users
+    Explain(explain::Explain),
+    /// What conditions, hashes and ranges come to: JSON Lines in, JSON Lines out
+    Eval(eval::Eval),
+}
+
+pub(super) async fn run(command: Segments, shell: &mut Shell) -> Result<(), Failure> {
+    match command {
+        Segments::Explain(args) => explain::run(args, shell).await,
+        Segments::Eval(args) => eval::run(args, shell),
+    }
+}
