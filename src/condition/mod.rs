@@ -341,6 +341,7 @@ impl<'a> Asked<'a> {
     fn test(&self, test: &Test) -> Truth {
         match (self.slot(test), test.semantics) {
             (Slot::There(value, _), _) => test.ask.holds(value, &self.moment),
+            (Slot::Length(length), _) => test.ask.holds(&Value::from(length), &self.moment),
             (Slot::Withheld, _) => Truth::Unknown,
             (Slot::Missing, Semantics::GrowthBook) => test.ask.holds(&NULL, &self.moment),
             (Slot::Missing, Semantics::Strict) => match &test.ask {
@@ -419,6 +420,7 @@ impl<'a> Asked<'a> {
                 expected: test.expected.clone(),
                 actual: match self.slot(test) {
                     Slot::There(value, _) => Some(value.clone()),
+                    Slot::Length(length) => Some(length.into()),
                     Slot::Missing | Slot::Withheld => None,
                 },
                 outcome,

@@ -280,11 +280,11 @@ impl Ask {
             }
             Self::Item(asks) => {
                 let Value::Array(items) = value else { return Truth::False };
-                return any(items.iter().filter(|item| script::truthy(item)), asks, moment);
+                return any(items.iter().filter(|item| !item.is_null()), asks, moment);
             }
             Self::ItemWhere(rules) => {
                 let Value::Array(items) = value else { return Truth::False };
-                let items = items.iter().filter(|item| script::truthy(item));
+                let items = items.iter().filter(|item| !item.is_null());
                 let held = items.map(|item| rules.ask(&Scope::plain(item, moment.now)).truth(0));
                 return held.fold(Truth::False, Truth::or);
             }

@@ -57,6 +57,8 @@ impl Root {
 pub(super) enum Slot<'a> {
     /// A value that is not null, and when it was measured if that was said.
     There(&'a Value, Option<Timestamp>),
+    /// How many items a list has, where the path ends in its `length`.
+    Length(usize),
     /// Nothing, or null.
     Missing,
     /// What may not be read: the user's attributes without consent.
@@ -112,7 +114,7 @@ impl<'a> Scope<'a> {
         }
         match self.find(path.root, &path.text) {
             Some(value) => Slot::There(value, self.date_of(path)),
-            None => Slot::Missing,
+            None => self.length(path).map_or(Slot::Missing, Slot::Length),
         }
     }
 
@@ -129,6 +131,16 @@ impl<'a> Scope<'a> {
         look_up(map, path.split_once('.')?.1)
     }
 
+    /// The length of the list that a path leads to, as JavaScript knows it.
+    fn length(&self, path: &Path) -> Option<usize> {
+        let list = match (path.text.strip_suffix(".length"), self.source) {
+            (Some(list), _) => self.find(path.root, list)?,
+            (None, Source::Plain(item)) if path.text == "length" => item,
+            (None, _) => return None,
+        };
+        list.as_array().map(Vec::len)
+    }
+
     fn date_of(&self, path: &Path) -> Option<Timestamp> {
         self.dates.iter().find(|(dated, _)| *dated == path.text).map(|(_, at)| *at)
     }
@@ -138,8 +150,8 @@ impl<'a> Scope<'a> {
 fn step<'a>(value: &'a Value, part: &str) -> Option<&'a Value> {
     match value {
         Value::Object(map) => map.get(part),
-        // `01` is no place in a list.
-        Value::Array(items) if part == "0" || !part.starts_with('0') => {
+        // `01` and `+1` are no places in a list.
+        Value::Array(items) if part == "0" || part.starts_with(|c: char| ('1'..='9').contains(&c)) => {
             items.get(part.parse::<usize>().ok()?)
         }
         _ => None,

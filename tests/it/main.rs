@@ -11,6 +11,7 @@ mod audit;
 mod blurbs;
 mod check;
 mod commands;
+mod conditions;
 mod crash;
 mod declared;
 mod demo;
