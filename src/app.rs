@@ -14,7 +14,7 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
-use crate::audit::{self, Clock, PolicyRecord, Recorder, UserKey, search};
+use crate::audit::{self, Clock, PolicyRecord, Recorder, Reviews, UserKey, search};
 use crate::cache::{Flights, Keys, Memory};
 use crate::catalogue::Catalogue;
 use crate::config::{PolicySettings, Settings};
@@ -118,6 +118,7 @@ impl App {
             gate: Gate::new(settings.limits.concurrency, settings.limits.queue),
             bulk: Gate::new((settings.limits.concurrency / 4).max(1), settings.limits.queue / 4),
             recorder,
+            reviews: Reviews::open(store.clone()).await.map_err(anyhow::Error::from)?,
             catalogue: Catalogue::new(store.clone()),
             user_key,
             trouble: Trouble::default(),
@@ -192,6 +193,13 @@ impl Shared {
         }
         // A store that hangs must not hold up the answer either.
         let _ = tokio::time::timeout(BETWEEN, self.refresh_keys()).await;
+    }
+
+    /// Learns what people decided since the last look; on a failing store that waits for the next one.
+    pub async fn refresh_reviews(&self) {
+        if let Err(error) = self.parts.look_at_reviews().await {
+            tracing::warn!(%error, "reviews cannot be read; those already known stay in force");
+        }
     }
 
     /// Looks at the files now: what the once-a-second task does.
@@ -269,10 +277,11 @@ async fn watch_files(shared: Arc<Shared>, stopped: watch::Receiver<bool>) {
     .await;
 }
 
-/// New keys and a new catalogue are in use within two seconds, whoever wrote them.
+/// New keys, reviews and a new catalogue are in use within two seconds, whoever wrote them.
 async fn refresh(shared: Arc<Shared>, stopped: watch::Receiver<bool>) {
     every(Duration::from_secs(1), stopped, || async {
         shared.refresh_keys().await;
+        shared.refresh_reviews().await;
         if let Err(error) = shared.parts.catalogue.refresh().await {
             tracing::warn!(%error, "the catalogue cannot be asked whether it changed");
         }

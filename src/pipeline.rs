@@ -20,7 +20,7 @@ pub use request::{Priority, ProductRef, Request};
 pub use response::Answer;
 pub use trouble::Trouble;
 
-use crate::audit::{Recorder, UserKey};
+use crate::audit::{Decision, Recorder, Rejected, Reviews, UserKey};
 use crate::cache::{Flights, Kept, Key, Keys, Memory};
 use crate::catalogue::Catalogue;
 use crate::config::Limits;
@@ -29,6 +29,7 @@ use crate::generate::{Gate, Generator};
 use crate::guardrail::Draft;
 use crate::policy::Policy;
 use crate::prompt::Chosen;
+use crate::store::StoreError;
 use crate::words::{Reason, Source, Tier};
 use generation::Declined;
 use response::Served;
@@ -56,6 +57,8 @@ pub struct Parts {
     pub bulk: Gate,
     /// Where everything is recorded.
     pub recorder: Recorder,
+    /// What people decided on what was written.
+    pub reviews: Reviews,
     /// Product facts.
     pub catalogue: Catalogue,
     /// What user references are hashed with.
@@ -64,8 +67,33 @@ pub struct Parts {
     pub trouble: Trouble,
 }
 
-/// What came of a generation, for all who waited: copy that passed and is durable in the log, or why there is none.
-pub type Landed = Result<Arc<Kept>, Reason>;
+/// What came of a generation, for all who waited: copy that passed and is durable in the log, and whether it was written
+/// now or found there; or why there is none.
+pub type Landed = Result<(Arc<Kept>, Source), Reason>;
+
+impl Parts {
+    /// Learns what people decided since the last time, and drops the copy that they rejected.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub async fn look_at_reviews(&self) -> Result<(), StoreError> {
+        for Rejected { generation, cache_key } in self.reviews.refresh().await? {
+            if let Some(key) = Key::parse(&cache_key) {
+                self.memory.reject(key, generation);
+            }
+        }
+        Ok(())
+    }
+
+    /// Keeps copy, unless a person rejected it a moment ago.
+    fn keep(&self, key: Key, kept: &Arc<Kept>) {
+        self.memory.keep(key, Arc::clone(kept));
+        // Whoever rejects says so first and drops the copy then: one of the two sees the other.
+        if self.reviews.decision(kept.generation) == Some(Decision::Rejected) {
+            self.memory.reject(key, kept.generation);
+        }
+    }
+}
 
 /// Answers one request, always, within its deadline; records the answer.
 pub async fn answer(parts: &Arc<Parts>, policy: &Arc<Policy>, request: Request) -> Option<Answer> {
@@ -87,7 +115,7 @@ pub async fn answer(parts: &Arc<Parts>, policy: &Arc<Policy>, request: Request) 
 
 /// The best copy that is ready by the deadline.
 async fn best(parts: &Arc<Parts>, case: &Case<'_>, deadline: Instant, may_generate: bool) -> Served {
-    let Limit { tier, reason: limited } = case.limit();
+    let Limit { tier, reason: limited, approval } = case.limit();
     let chosen = case.choose(tier);
     let mut reason = limited;
     let mut pending = false;
@@ -95,11 +123,11 @@ async fn best(parts: &Arc<Parts>, case: &Case<'_>, deadline: Instant, may_genera
         (Err(unknown), _) => reason = Some(*unknown),
         (Ok(_), None) => reason = reason.or(Some(Reason::Mode)),
         (Ok(_), Some(_)) if tier <= Tier::Prewritten => {}
-        (Ok(_), Some(chosen)) => match written(parts, case, chosen, deadline, may_generate).await {
+        (Ok(_), Some(chosen)) => match written(parts, case, chosen, approval, deadline, may_generate).await {
             Ok(served) => return served.because(limited),
             Err(shortfall) => {
                 (reason, pending) = (Some(shortfall.reason), shortfall.pending);
-                if let Some(served) = segment_level(parts, case, chosen) {
+                if let Some(served) = segment_level(parts, case, chosen, approval) {
                     return Served { reason, pending, ..served };
                 }
             }
@@ -121,19 +149,23 @@ impl From<Reason> for Shortfall {
     }
 }
 
-/// Generated copy: kept already, or written now if that is done by the deadline.
+/// Generated copy: kept already, or written now if that is done by the deadline. Where a person must approve it first,
+/// what is written now is for them, and pages get it once they did.
 async fn written(
     parts: &Arc<Parts>,
     case: &Case<'_>,
     chosen: Chosen<'_>,
+    approval: bool,
     deadline: Instant,
     may_generate: bool,
 ) -> Result<Served, Shortfall> {
     let key = case.key(parts, chosen)?;
     if let Some(served) = kept(parts, case, chosen, &key) {
-        if served.is_stale(case.now) && may_generate {
+        let served = released(parts, served, approval)?;
+        // Copy that a person approved is not replaced by copy that nobody has looked at.
+        if served.is_stale(case.now) && may_generate && !approval {
             // Whoever asked gets the copy that is there; the new text is for those who come after.
-            let _ = generation::start(parts, case, chosen, key);
+            let _ = generation::start(parts, case, chosen, key, approval);
         }
         return Ok(served);
     }
@@ -144,22 +176,35 @@ async fn written(
     let flight = match parts.flights.join(&key) {
         Some(flight) => flight,
         None if !may_generate => return Err(Reason::NotAdmitted.into()),
-        None => match generation::start(parts, case, chosen, key) {
+        None => match generation::start(parts, case, chosen, key, approval) {
             Ok(flight) => flight,
             Err(Declined::Kept) => {
-                return kept(parts, case, chosen, &key).ok_or_else(|| Reason::Guardrail.into());
+                let served = kept(parts, case, chosen, &key).ok_or(Reason::Guardrail)?;
+                return released(parts, served, approval);
             }
             Err(Declined::Because(reason)) => return Err(reason.into()),
         },
     };
     match tokio::time::timeout_at(deadline, flight.landed()).await {
+        // However soon it is there now, a person comes before the next page.
+        Err(_elapsed) if approval => Err(Reason::AwaitingApproval.into()),
         Err(_elapsed) => Err(Shortfall { reason: Reason::Deadline, pending: true }),
         Ok(None) => Err(Reason::Upstream.into()),
         Ok(Some(Err(reason))) => Err(reason.into()),
-        Ok(Some(Ok(kept))) => {
-            approved(case, chosen, &kept, Source::Generated).ok_or_else(|| Reason::Guardrail.into())
+        Ok(Some(Ok((kept, source)))) => {
+            let served = approved(case, chosen, &kept, source).ok_or(Reason::Guardrail)?;
+            released(parts, served, approval)
         }
     }
+}
+
+/// Generated copy as far as it may be served: where a person must approve it first, once they did.
+fn released(parts: &Parts, served: Served, approval: bool) -> Result<Served, Shortfall> {
+    let decision = || served.generation.and_then(|generation| parts.reviews.decision(generation));
+    if approval && decision() != Some(Decision::Approved) {
+        return Err(Reason::AwaitingApproval.into());
+    }
+    Ok(served)
 }
 
 /// Copy that is in memory and passes what is in force now, for this ground. What does not pass stays: it may for
@@ -170,7 +215,7 @@ fn kept(parts: &Parts, case: &Case<'_>, chosen: Chosen<'_>, key: &Key) -> Option
     let draft = served.text.as_ref()?.to_draft();
     if kept.draft.stamp != draft.stamp {
         // Judged again, it carries a new stamp, which saves the next judgement.
-        parts.memory.keep(*key, Arc::new(Kept { draft, ..Kept::clone(&kept) }));
+        parts.memory.restamp(*key, kept.generation, draft);
     }
     Some(served)
 }
@@ -193,12 +238,13 @@ fn approved(case: &Case<'_>, chosen: Chosen<'_>, kept: &Kept, source: Source) ->
 }
 
 /// The tier below copy for one user: what was written for the segment, if it is in memory.
-fn segment_level(parts: &Parts, case: &Case<'_>, better: Chosen<'_>) -> Option<Served> {
+fn segment_level(parts: &Parts, case: &Case<'_>, better: Chosen<'_>, approval: bool) -> Option<Served> {
     if better.template.tier() != Tier::User {
         return None;
     }
     let chosen = case.choose(Tier::Segment)?;
-    kept(parts, case, chosen, &case.key(parts, chosen).ok()?)
+    let served = kept(parts, case, chosen, &case.key(parts, chosen).ok()?)?;
+    released(parts, served, approval).ok()
 }
 
 /// The first rung of pre-written copy that passes, or the empty text.

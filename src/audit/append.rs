@@ -7,10 +7,10 @@ use jiff::Timestamp;
 
 use super::chain::{self, GENESIS};
 use super::records::{
-    self, Event, GENERATION, GenerationPayload, GenerationRecord, SERVE, SERVES, ServeRecord,
-    StoredGeneration,
+    self, Decision, Event, GENERATION, GenerationPayload, GenerationRecord, REVIEW, ReviewPayload,
+    ReviewRecord, SERVE, SERVES, ServeRecord, StoredGeneration, StoredReview,
 };
-use crate::store::log::{Append, Entry, Head, IndexRow, PayloadRow};
+use crate::store::log::{Append, Entry, Head, IndexRow, PayloadRow, ReviewRow};
 use crate::store::{Store, StoreError};
 
 /// A record that must be durable before somebody goes on. All but its place in the chain is settled.
@@ -18,14 +18,31 @@ pub(super) struct Sealed {
     kind: &'static str,
     at: Timestamp,
     bytes: Vec<u8>,
-    beside: Option<Beside>,
+    index: Option<Index>,
+    payload: Option<Payload>,
 }
 
-/// What stands beside a generation's entry.
-struct Beside {
-    index: IndexRow,
+/// What an entry is found by.
+enum Index {
+    Generation(IndexRow),
+    Review(ReviewRow),
+}
+
+/// What stands beside an entry, and can be erased.
+struct Payload {
     salt: [u8; 32],
-    payload: Vec<u8>,
+    bytes: Vec<u8>,
+}
+
+impl Payload {
+    /// Under a new salt.
+    fn seal(payload: &impl serde::Serialize) -> Result<Self, serde_json::Error> {
+        Ok(Self { salt: rand::random(), bytes: serde_json::to_vec(payload)? })
+    }
+
+    fn hash(&self) -> String {
+        chain::payload_hash(&self.salt, &self.bytes)
+    }
 }
 
 /// One serve as a line of its block.
@@ -35,27 +52,38 @@ pub(super) struct ServeLine {
     text: Option<(String, Arc<str>)>,
 }
 
-/// Seals a generation under a new salt.
+/// Seals a generation.
 pub(super) fn generation(
     record: GenerationRecord,
     payload: &GenerationPayload,
 ) -> Result<Sealed, serde_json::Error> {
-    let salt: [u8; 32] = rand::random();
-    let payload = serde_json::to_vec(payload)?;
-    let stored = StoredGeneration { payload_hash: chain::payload_hash(&salt, &payload), record };
-    let bytes = records::encode(GENERATION, &stored)?;
-    let index = index_row(0, &stored.record);
+    let payload = Payload::seal(payload)?;
+    let stored = StoredGeneration { payload_hash: payload.hash(), record };
     Ok(Sealed {
         kind: GENERATION,
         at: stored.record.finished,
-        bytes,
-        beside: Some(Beside { index, salt, payload }),
+        bytes: records::encode(GENERATION, &stored)?,
+        index: Some(Index::Generation(index_row(0, &stored.record))),
+        payload: Some(payload),
+    })
+}
+
+/// Seals a review.
+pub(super) fn review(record: ReviewRecord, note: Option<String>) -> Result<Sealed, serde_json::Error> {
+    let payload = note.map(|note| Payload::seal(&ReviewPayload { note })).transpose()?;
+    let stored = StoredReview { payload_hash: payload.as_ref().map(Payload::hash), record };
+    Ok(Sealed {
+        kind: REVIEW,
+        at: stored.record.at,
+        bytes: records::encode(REVIEW, &stored)?,
+        index: Some(Index::Review(review_row(0, &stored.record))),
+        payload,
     })
 }
 
 /// Seals an event.
 pub(super) fn event(event: &Event) -> Result<Sealed, serde_json::Error> {
-    Ok(Sealed { kind: event.kind(), at: event.at(), bytes: event.encode()?, beside: None })
+    Ok(Sealed { kind: event.kind(), at: event.at(), bytes: event.encode()?, index: None, payload: None })
 }
 
 /// Writes a serve down as a line, with the hash of its text.
@@ -84,6 +112,12 @@ pub(super) fn index_row(seq: i64, record: &GenerationRecord) -> IndexRow {
     }
 }
 
+/// What the index says of a review, likewise.
+pub(super) fn review_row(seq: i64, record: &ReviewRecord) -> ReviewRow {
+    let decision = record.action.decision().map(Decision::as_str).map(str::to_owned);
+    ReviewRow { seq, generation: record.generation_id.to_string(), decision }
+}
+
 /// A transaction on the chain. The head is read inside it rather than remembered: other processes append too.
 /// Records are chained as they come and written all at once by [`insert`](Self::insert).
 pub(super) struct Appending {
@@ -91,6 +125,7 @@ pub(super) struct Appending {
     head: Head,
     entries: Vec<Entry>,
     index: Vec<IndexRow>,
+    reviews: Vec<ReviewRow>,
     payloads: Vec<(i64, PayloadRow)>,
 }
 
@@ -98,7 +133,8 @@ impl Appending {
     pub(super) async fn begin(store: &Store) -> Result<Self, StoreError> {
         let mut append = Append::begin(store).await?;
         let head = append.head().await?.unwrap_or_else(|| Head { seq: 0, hash: GENESIS.to_owned() });
-        Ok(Self { append, head, entries: Vec::new(), index: Vec::new(), payloads: Vec::new() })
+        let (entries, index, reviews, payloads) = Default::default();
+        Ok(Self { append, head, entries, index, reviews, payloads })
     }
 
     /// Whether this very entry is in the chain.
@@ -109,10 +145,14 @@ impl Appending {
     /// Adds a record of its own.
     pub(super) fn record(&mut self, sealed: &Sealed) {
         self.entry(sealed.kind, sealed.at, sealed.bytes.clone());
-        if let Some(Beside { index, salt, payload }) = &sealed.beside {
-            let seq = self.head.seq;
-            self.index.push(IndexRow { seq, ..index.clone() });
-            self.payloads.push((seq, PayloadRow { salt: Some(salt.to_vec()), bytes: Some(payload.clone()) }));
+        let seq = self.head.seq;
+        match &sealed.index {
+            Some(Index::Generation(row)) => self.index.push(IndexRow { seq, ..row.clone() }),
+            Some(Index::Review(row)) => self.reviews.push(ReviewRow { seq, ..row.clone() }),
+            None => {}
+        }
+        if let Some(Payload { salt, bytes }) = &sealed.payload {
+            self.payloads.push((seq, PayloadRow { salt: Some(salt.to_vec()), bytes: Some(bytes.clone()) }));
         }
     }
 
@@ -148,6 +188,7 @@ impl Appending {
     pub(super) async fn insert(&mut self) -> Result<(), StoreError> {
         self.append.entries(&std::mem::take(&mut self.entries)).await?;
         self.append.index(&std::mem::take(&mut self.index)).await?;
+        self.append.reviews(&std::mem::take(&mut self.reviews)).await?;
         self.append.payloads(&std::mem::take(&mut self.payloads)).await
     }
 

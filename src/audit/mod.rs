@@ -9,15 +9,18 @@ mod append;
 mod chain;
 mod queue;
 mod records;
+mod reviews;
 pub mod search;
 mod user;
 pub mod verify;
 mod writer;
 
 pub use records::{
-    Event, FORMAT, GapRecord, GenerationPayload, GenerationRecord, KeyChange, KeyRecord, Outcome,
-    PolicyRecord, Record, ServeRecord, StoredGeneration,
+    Decision, Event, FORMAT, GapRecord, GenerationPayload, GenerationRecord, KeyChange, KeyRecord, Outcome,
+    PolicyRecord, Record, ReviewAction, ReviewPayload, ReviewRecord, ServeRecord, StoredGeneration,
+    StoredReview,
 };
+pub use reviews::{Rejected, Reviews};
 pub use user::UserKey;
 pub use writer::{Clock, LogUnavailable, Recorder, Settings, append_beside};
 

@@ -110,6 +110,85 @@ pub struct StoredGeneration {
     pub payload_hash: String,
 }
 
+/// What a person did with a generation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ReviewAction {
+    /// Its text may be served where a person must have approved it.
+    Approve,
+    /// Its text is not served any more.
+    Reject,
+    /// As reject, of a text that was shown already.
+    Takedown,
+    /// Somebody should look at it.
+    Flag,
+    /// Something is said of it.
+    Note,
+}
+
+impl ReviewAction {
+    /// What it decides; `None` when nothing.
+    pub fn decision(self) -> Option<Decision> {
+        match self {
+            ReviewAction::Approve => Some(Decision::Approved),
+            ReviewAction::Reject | ReviewAction::Takedown => Some(Decision::Rejected),
+            ReviewAction::Flag | ReviewAction::Note => None,
+        }
+    }
+}
+
+/// What the latest review that decides something decided.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Decision {
+    /// A person approved the text.
+    Approved,
+    /// A person rejected it.
+    Rejected,
+}
+
+impl Decision {
+    /// The word for it, in the index and in searches.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Decision::Approved => "approved",
+            Decision::Rejected => "rejected",
+        }
+    }
+}
+
+/// What a person decided on a generation.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReviewRecord {
+    /// Its id, a UUID v7.
+    pub id: Uuid,
+    /// On which generation.
+    pub generation_id: Uuid,
+    /// What they did.
+    pub action: ReviewAction,
+    /// When.
+    pub at: Timestamp,
+    /// The name of the key that they used.
+    pub by: String,
+}
+
+/// What stands beside a review's record, and can be erased: people write what they like.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReviewPayload {
+    /// What they said of it.
+    pub note: String,
+}
+
+/// A review's record as it stands in the chain.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StoredReview {
+    /// The record.
+    #[serde(flatten)]
+    pub record: ReviewRecord,
+    /// SHA-256 over the payload's salt and bytes, in hex; none of a review without a note.
+    pub payload_hash: Option<String>,
+}
+
 /// One answer to a page.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ServeRecord {
@@ -250,12 +329,15 @@ pub enum Record {
     Generation(Box<StoredGeneration>),
     /// One answer.
     Serve(Box<ServeRecord>),
+    /// A review.
+    Review(StoredReview),
     /// Anything else.
     Event(Event),
 }
 
 pub(super) const GENERATION: &str = "generation";
 pub(super) const SERVE: &str = "serve";
+pub(super) const REVIEW: &str = "review";
 /// The kind of an entry that holds a block of serves, one a line.
 pub(super) const SERVES: &str = "serves";
 const POLICY: &str = "policy";
@@ -289,6 +371,7 @@ pub(super) fn decode(bytes: &[u8]) -> Result<Record, Unreadable> {
     Ok(match r#type.as_ref() {
         GENERATION => Record::Generation(serde_json::from_slice(bytes)?),
         SERVE => Record::Serve(serde_json::from_slice(bytes)?),
+        REVIEW => Record::Review(serde_json::from_slice(bytes)?),
         POLICY => Record::Event(Event::Policy(serde_json::from_slice(bytes)?)),
         KEY => Record::Event(Event::Key(serde_json::from_slice(bytes)?)),
         GAP => Record::Event(Event::Gap(serde_json::from_slice(bytes)?)),
@@ -316,18 +399,22 @@ mod tests {
     fn records_are_written_as_they_were_when_released() {
         let gap = Event::Gap(GapRecord { from: policy(1).at, to: policy(2).at, count: 3 });
         let stored = StoredGeneration { record: generation(1), payload_hash: "00".into() };
+        let reviewed =
+            StoredReview { record: review(1, 1, ReviewAction::Approve), payload_hash: Some("00".into()) };
         let written = [
             encode(GENERATION, &stored).unwrap(),
             encode(SERVE, &serve(1)).unwrap(),
             Event::Policy(policy(1)).encode().unwrap(),
             Event::Key(key(1)).encode().unwrap(),
             gap.encode().unwrap(),
+            encode(REVIEW, &reviewed).unwrap(),
         ];
         insta::assert_snapshot!(written.each_ref().map(|bytes| String::from_utf8_lossy(bytes)).join("\n"));
         let read = written.map(|bytes| decode(&bytes).unwrap());
         assert_eq!(read[0], Record::Generation(Box::new(stored)));
         assert_eq!(read[1], Record::Serve(Box::new(serve(1))));
         assert_eq!(read[4], Record::Event(gap));
+        assert_eq!(read[5], Record::Review(reviewed));
     }
 
     #[test]

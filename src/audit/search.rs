@@ -4,7 +4,10 @@ use jiff::Timestamp;
 use uuid::Uuid;
 
 use super::chain;
-use super::records::{self, GenerationPayload, GenerationRecord, Outcome, Record, StoredGeneration};
+use super::records::{
+    self, Decision, GenerationPayload, GenerationRecord, Outcome, Record, ReviewPayload, ReviewRecord,
+    StoredGeneration, StoredReview,
+};
 use crate::store::log::{self, EntryBytes, PayloadRow, Query};
 use crate::store::{Store, StoreError};
 use crate::words::{Micros, PlacementId, SegmentId};
@@ -23,10 +26,24 @@ pub struct Filter {
     pub segment: Option<SegmentId>,
     /// That ended like this.
     pub outcome: Option<Outcome>,
+    /// That stand like this with those who review.
+    pub review: Option<ReviewState>,
     /// That finished at this time or later.
     pub since: Option<Timestamp>,
     /// That finished before this time.
     pub until: Option<Timestamp>,
+}
+
+/// How a generation stands with those who review.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ReviewState {
+    /// It passed, and nobody has approved or rejected it yet.
+    Awaiting,
+    /// The latest decision is an approval.
+    Approved,
+    /// The latest decision is a rejection or a takedown.
+    Rejected,
 }
 
 /// One page of what was found.
@@ -38,7 +55,7 @@ pub struct Page {
     pub next_cursor: Option<String>,
 }
 
-/// A generation with what stands beside it. As JSON: the record's fields, and `payload`.
+/// A generation with what stands beside it. As JSON: the record's fields, `payload` and `reviews`.
 #[derive(Clone, Debug, PartialEq, serde::Serialize)]
 pub struct Generation {
     /// The evidence.
@@ -46,6 +63,41 @@ pub struct Generation {
     pub record: GenerationRecord,
     /// Prompt and texts; `None` once they were erased.
     pub payload: Option<GenerationPayload>,
+    /// What people did with it, oldest first.
+    pub reviews: Vec<Review>,
+}
+
+impl Generation {
+    /// The latest decision on it, with the entry that says so; `None` when nobody decided.
+    pub fn decided(&self) -> Option<(i64, Decision)> {
+        self.reviews.iter().rev().find_map(|review| Some((review.seq, review.record.action.decision()?)))
+    }
+}
+
+/// A review with what stands beside it. As JSON: the record's fields, and `note`.
+#[derive(Clone, Debug, PartialEq, serde::Serialize)]
+pub struct Review {
+    /// Its place in the chain: of two reviews the later one has the greater.
+    #[serde(skip)]
+    pub seq: i64,
+    /// The evidence.
+    #[serde(flatten)]
+    pub record: ReviewRecord,
+    /// What they said of it; `None` when nothing, or once it was erased.
+    pub note: Option<String>,
+}
+
+/// A decision on a generation.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Decided {
+    /// Its place in the chain.
+    pub seq: i64,
+    /// On which generation.
+    pub generation: Uuid,
+    /// What was decided.
+    pub decision: Decision,
+    /// The key of the question that the generation answered.
+    pub cache_key: String,
 }
 
 /// Copy that passed, as it may be judged again and served.
@@ -89,6 +141,11 @@ pub async fn generations(
         product: filter.product.as_deref(),
         segment: filter.segment.as_ref().map(SegmentId::as_str),
         outcome: filter.outcome.map(Outcome::as_str),
+        decision: filter.review.map(|state| match state {
+            ReviewState::Awaiting => None,
+            ReviewState::Approved => Some(Decision::Approved.as_str()),
+            ReviewState::Rejected => Some(Decision::Rejected.as_str()),
+        }),
         since: filter.since,
         until: filter.until,
         before: cursor.map(read_cursor).transpose()?,
@@ -102,16 +159,29 @@ pub async fn generations(
     Ok(Page { items, next_cursor })
 }
 
-/// A generation by its id, with its payload. `None` when there is none.
+/// A generation by its id, with its payload and its reviews. `None` when there is none.
 ///
 /// # Errors
 ///
 /// When the store cannot be read, or holds a payload other than the one that was recorded.
 pub async fn generation(store: &Store, id: Uuid) -> Result<Option<Generation>, StoreError> {
-    log::generation(store, &id.to_string()).await?.map(read).transpose()
+    match log::generation(store, &id.to_string()).await? {
+        Some(found) => read(store, found).await.map(Some),
+        None => Ok(None),
+    }
 }
 
-/// The newest copy that passed for this cache key, unless it was erased.
+/// How a generation ended, by its id. `None` when there is none.
+///
+/// # Errors
+///
+/// When the store cannot be read.
+pub async fn outcome(store: &Store, id: Uuid) -> Result<Option<Outcome>, StoreError> {
+    let Some(found) = log::generation(store, &id.to_string()).await? else { return Ok(None) };
+    Ok(Some(stored(&found.bytes)?.record.outcome))
+}
+
+/// The newest copy that passed for this cache key and that nobody rejected, unless it was erased.
 ///
 /// # Errors
 ///
@@ -121,14 +191,40 @@ pub async fn latest_passed_for_key(
     cache_key: &str,
 ) -> Result<Option<PassedGeneration>, StoreError> {
     let Some(found) = log::latest_passed(store, cache_key).await? else { return Ok(None) };
-    let generation = read(found)?;
+    let generation = read(store, found).await?;
+    let rejected = generation.decided().is_some_and(|(_, decision)| decision == Decision::Rejected);
     // The index found it; the chained record is what counts.
-    if generation.record.outcome != Outcome::Passed || generation.record.cache_key != cache_key {
+    if generation.record.outcome != Outcome::Passed || generation.record.cache_key != cache_key || rejected {
         return Err(StoreError::Corrupt("the index of generations says what the log does not".to_owned()));
     }
     let text = generation.payload.as_ref().and_then(|payload| payload.text.clone());
     let (id, finished) = (generation.record.id, generation.record.finished);
     Ok(text.map(|text| PassedGeneration { id, finished, text, generation }))
+}
+
+/// The next decisions after an entry of the chain, in order, and how far they reach; `None` when there are none.
+///
+/// # Errors
+///
+/// When the store cannot be read.
+pub(super) async fn decisions(
+    store: &Store,
+    after: i64,
+    limit: u32,
+) -> Result<Option<(Vec<Decided>, i64)>, StoreError> {
+    let rows = log::decisions(store, after, limit).await?;
+    let Some(last) = rows.last().map(|(seq, ..)| *seq) else { return Ok(None) };
+    let decided = |(seq, bytes, cache_key): (i64, Vec<u8>, String)| match stored_review(&bytes) {
+        Ok(StoredReview { record: ReviewRecord { generation_id: generation, action, .. }, .. }) => {
+            Some(Decided { seq, generation, decision: action.decision()?, cache_key })
+        }
+        // One that was tampered with does not hold up those that come after it.
+        Err(error) => {
+            tracing::error!(%error, seq, "a review cannot be read and has no effect");
+            None
+        }
+    };
+    Ok(Some((rows.into_iter().filter_map(decided).collect(), last)))
 }
 
 /// What the generations that finished at `since` or later have cost.
@@ -161,18 +257,39 @@ fn stored(bytes: &[u8]) -> Result<Box<StoredGeneration>, StoreError> {
     }
 }
 
-fn read(found: EntryBytes) -> Result<Generation, StoreError> {
-    let stored = stored(&found.bytes)?;
-    let payload = match found.payload {
-        Some(PayloadRow { salt: Some(salt), bytes: Some(bytes) }) => {
-            let id = stored.record.id;
-            if chain::payload_hash(&salt, &bytes) != stored.payload_hash {
-                return Err(StoreError::Corrupt(format!("the payload of generation {id} was changed")));
-            }
-            let payload = serde_json::from_slice(&bytes);
-            Some(payload.map_err(|error| StoreError::Corrupt(format!("the payload of {id}: {error}")))?)
-        }
-        _ => None,
-    };
-    Ok(Generation { record: stored.record, payload })
+fn stored_review(bytes: &[u8]) -> Result<StoredReview, StoreError> {
+    match records::decode(bytes) {
+        Ok(Record::Review(stored)) => Ok(stored),
+        Ok(_) => Err(StoreError::Corrupt("an entry is listed as a review and is none".to_owned())),
+        Err(error) => Err(StoreError::Corrupt(format!("a review's entry: {error}"))),
+    }
+}
+
+async fn read(store: &Store, found: EntryBytes) -> Result<Generation, StoreError> {
+    let StoredGeneration { record, payload_hash } = *stored(&found.bytes)?;
+    let payload = payload(found.payload, &payload_hash, record.id)?;
+    let rows = log::reviews(store, &record.id.to_string()).await?;
+    let reviews = rows.into_iter().map(|(seq, found)| review(seq, found)).collect::<Result<_, _>>()?;
+    Ok(Generation { record, payload, reviews })
+}
+
+fn review(seq: i64, found: EntryBytes) -> Result<Review, StoreError> {
+    let StoredReview { record, payload_hash } = stored_review(&found.bytes)?;
+    let payload: Option<ReviewPayload> =
+        payload(found.payload, payload_hash.as_deref().unwrap_or_default(), record.id)?;
+    Ok(Review { seq, record, note: payload.map(|payload| payload.note) })
+}
+
+/// What stands beside a record; `None` once it was erased, and when there was never anything.
+fn payload<T: serde::de::DeserializeOwned>(
+    found: Option<PayloadRow>,
+    hash: &str,
+    record: Uuid,
+) -> Result<Option<T>, StoreError> {
+    let Some(PayloadRow { salt: Some(salt), bytes: Some(bytes) }) = found else { return Ok(None) };
+    if chain::payload_hash(&salt, &bytes) != hash {
+        return Err(StoreError::Corrupt(format!("the payload of {record} was changed")));
+    }
+    let payload = serde_json::from_slice(&bytes);
+    payload.map(Some).map_err(|error| StoreError::Corrupt(format!("the payload of {record}: {error}")))
 }

@@ -83,6 +83,17 @@ pub(super) fn key(n: u64) -> KeyRecord {
     KeyRecord { at: at(n as i64), id: format!("key{n}"), name, role, change: KeyChange::Made }
 }
 
+/// The n-th review, of a generation: made at second n.
+pub(super) fn review(n: u64, generation: u64, action: ReviewAction) -> ReviewRecord {
+    ReviewRecord {
+        id: id(2_000_000 + n),
+        generation_id: id(generation),
+        action,
+        at: at(n as i64),
+        by: "jo".into(),
+    }
+}
+
 /// A recorder whose clock stands at second 100, and that tries a failing store every few milliseconds.
 pub(super) fn recorder(store: &Store, capacity: usize) -> Recorder {
     let (max_delay, retry) = (Duration::from_millis(5), Duration::from_millis(5));

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
-use super::search::Filter;
+use super::search::{Filter, ReviewState};
 use super::testing::*;
 use super::verify::{FaultKind, Report, verify};
 use super::*;
@@ -253,6 +253,135 @@ async fn a_fork_is_found() {
     append.commit().await.unwrap();
     let fault = proof(&held.store).await.fault.unwrap();
     assert_eq!((fault.seq, fault.what), (Some(6), FaultKind::Forked));
+}
+
+/// Three generations of one question that passed and one that was blocked, with reviews of them.
+async fn write_reviewed(store: &Store) -> Recorder {
+    let recorder = recorder(store, 100);
+    for n in 1..=3 {
+        let record = GenerationRecord { cache_key: "aa".into(), ..generation(n) };
+        recorder.generation(record, payload(n)).await.unwrap();
+    }
+    let blocked = GenerationRecord { outcome: Outcome::Blocked, ..generation(4) };
+    recorder.generation(blocked, GenerationPayload { text: None, ..payload(4) }).await.unwrap();
+    for (n, generation, action, note) in [
+        (5, 2, ReviewAction::Reject, Some("Not our voice.")),
+        (6, 2, ReviewAction::Approve, None),
+        (7, 2, ReviewAction::Flag, Some("Once more?")),
+        (8, 3, ReviewAction::Approve, None),
+        (9, 3, ReviewAction::Takedown, None),
+        (10, 3, ReviewAction::Note, Some("Gone.")),
+    ] {
+        recorder.review(review(n, generation, action), note.map(str::to_owned)).await.unwrap();
+    }
+    recorder
+}
+
+#[tokio::test]
+async fn reviews_are_chained_with_their_notes_beside_them() {
+    let held = test_store().await;
+    write_reviewed(&held.store).await.close().await;
+    let report = proof(&held.store).await;
+    assert_eq!((report.fault, report.records), (None, 10));
+    let written = values(&held.store, "review").await;
+    assert_eq!(
+        (&written[0]["v"], &written[0]["type"], &written[0]["action"]),
+        (&json!(1), &json!("review"), &json!("reject"))
+    );
+    assert!(!written[0].to_string().contains("voice"), "what people write can be erased");
+    let whole = search::generation(&held.store, id(2)).await.unwrap().unwrap();
+    let told: Vec<_> = whole.reviews.iter().map(|r| (r.record.action, r.note.as_deref())).collect();
+    assert_eq!(
+        told,
+        [
+            (ReviewAction::Reject, Some("Not our voice.")),
+            (ReviewAction::Approve, None),
+            (ReviewAction::Flag, Some("Once more?"))
+        ]
+    );
+    assert_eq!(whole.decided().map(|(_, decision)| decision), Some(Decision::Approved));
+    let whole = serde_json::to_value(whole).unwrap();
+    assert_eq!(
+        whole["reviews"][0],
+        json!({"id": id(2_000_005), "generation_id": id(2), "action": "reject", "at": at(5), "by": "jo",
+               "note": "Not our voice."})
+    );
+
+    held.tamper("UPDATE payloads SET salt = NULL, bytes = NULL WHERE seq > 4").await;
+    assert_eq!(proof(&held.store).await.fault, None, "a note may be erased");
+    let whole = search::generation(&held.store, id(2)).await.unwrap().unwrap();
+    assert!(whole.reviews.len() == 3 && whole.reviews.iter().all(|review| review.note.is_none()));
+}
+
+#[tokio::test]
+async fn an_index_of_reviews_that_says_something_else_is_found() {
+    for (tamper, expected) in [
+        ("UPDATE reviews SET decision = 'approved' WHERE seq = 5", (Some(5), FaultKind::Index)),
+        ("UPDATE reviews SET decision = NULL WHERE seq = 9", (Some(9), FaultKind::Index)),
+        (
+            "UPDATE reviews SET generation = (SELECT generation FROM reviews WHERE seq = 8) WHERE seq = 6",
+            (Some(6), FaultKind::Index),
+        ),
+        ("DELETE FROM reviews WHERE seq = 7", (Some(7), FaultKind::Index)),
+        ("INSERT INTO reviews VALUES (99, 'x', 'approved')", (Some(99), FaultKind::Index)),
+        ("UPDATE payloads SET bytes = x'7b7d' WHERE seq = 5", (Some(5), FaultKind::Payload)),
+        ("DELETE FROM payloads WHERE seq = 5", (Some(5), FaultKind::Payload)),
+        ("INSERT INTO payloads VALUES (6, x'00', x'7b7d')", (Some(6), FaultKind::Payload)),
+    ] {
+        let held = test_store().await;
+        write_reviewed(&held.store).await.close().await;
+        held.tamper(tamper).await;
+        let fault = proof(&held.store).await.fault.unwrap();
+        assert_eq!((fault.seq, fault.what), expected, "{tamper}: {}", fault.explanation);
+    }
+}
+
+#[tokio::test]
+async fn the_latest_decision_counts_and_what_was_rejected_is_not_found_again() {
+    let held = test_store().await;
+    let early = Reviews::open(held.store.clone()).await.unwrap();
+    let recorder = write_reviewed(&held.store).await;
+    let late = Reviews::open(held.store.clone()).await.unwrap();
+    let found = async |state| {
+        let filter = Filter { review: Some(state), ..Filter::default() };
+        let page = search::generations(&held.store, &filter, 10, None).await.unwrap();
+        page.items.iter().map(|item| item.id.as_u64_pair().1).collect::<Vec<_>>()
+    };
+    assert_eq!(found(ReviewState::Awaiting).await, [1], "what was blocked awaits nobody");
+    assert_eq!(found(ReviewState::Approved).await, [2]);
+    assert_eq!(found(ReviewState::Rejected).await, [3]);
+
+    // One process learns what is decided from its start on, and the rest with the copy.
+    let rejected = early.refresh().await.unwrap();
+    assert_eq!(rejected.last(), Some(&Rejected { generation: id(3), cache_key: "aa".into() }));
+    assert_eq!(early.refresh().await.unwrap(), []);
+    assert_eq!(
+        [1, 2, 3].map(|n| early.decision(id(n))),
+        [None, Some(Decision::Approved), Some(Decision::Rejected)]
+    );
+    assert_eq!(late.refresh().await.unwrap(), []);
+    assert_eq!(late.decision(id(2)), None);
+    let newest = late.latest_passed_for_key("aa").await.unwrap().unwrap();
+    assert_eq!((newest.id, late.decision(id(2))), (id(2), Some(Decision::Approved)));
+
+    recorder.review(review(11, 2, ReviewAction::Reject), None).await.unwrap();
+    assert_eq!(late.latest_passed_for_key("aa").await.unwrap().unwrap().id, id(1));
+    assert_eq!(late.decision(id(2)), Some(Decision::Approved), "it has not looked yet");
+    assert_eq!(late.refresh().await.unwrap().len(), 1);
+    assert_eq!(late.decision(id(2)), Some(Decision::Rejected));
+    recorder.review(review(12, 1, ReviewAction::Reject), None).await.unwrap();
+    assert_eq!(late.latest_passed_for_key("aa").await.unwrap(), None);
+}
+
+#[tokio::test]
+async fn a_review_that_was_tampered_with_has_no_effect_and_holds_up_no_other() {
+    let held = test_store().await;
+    let reviews = Reviews::open(held.store.clone()).await.unwrap();
+    write_reviewed(&held.store).await.close().await;
+    held.tamper("UPDATE chain SET bytes = replace(bytes, 'approve', 'aprove') WHERE seq = 6").await;
+    reviews.refresh().await.unwrap();
+    assert_eq!(reviews.decision(id(2)), Some(Decision::Rejected));
+    assert_eq!(reviews.decision(id(3)), Some(Decision::Rejected));
 }
 
 #[tokio::test]

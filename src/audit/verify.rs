@@ -2,10 +2,10 @@
 
 use std::collections::HashSet;
 
-use super::append::index_row;
+use super::append::{index_row, review_row};
 use super::chain::{self, GENESIS};
-use super::records::{self, GENERATION, Record, SERVES};
-use crate::store::log::{Entry, EntryBeside, Snapshot};
+use super::records::{self, GENERATION, REVIEW, Record, SERVES};
+use crate::store::log::{Entry, EntryBeside, PayloadRow, Snapshot};
 use crate::store::{Store, StoreError};
 
 /// How many entries are read at once; a block of serves may have a megabyte.
@@ -138,6 +138,11 @@ impl Check {
             let explanation = format!("the search index lists generation {id} as entry {seq}, which is none");
             return Ok(Err(Fault { record: Some(id), ..fault(seq, FaultKind::Index, explanation) }));
         }
+        if let Some((seq, id)) = snapshot.stray_review().await? {
+            let explanation =
+                format!("the index lists a review of generation {id} as entry {seq}, which is none");
+            return Ok(Err(Fault { record: Some(id), ..fault(seq, FaultKind::Index, explanation) }));
+        }
         match expect_head {
             Some(head) if !self.met => {
                 let what = FaultKind::Truncated;
@@ -223,6 +228,14 @@ impl Check {
                 })?;
                 (GENERATION, stored.record.finished)
             }
+            Record::Review(stored) => {
+                check_review(beside, &stored).map_err(|(what, explanation)| {
+                    let id = stored.record.id.to_string();
+                    let explanation = format!("review {id} in entry {}: {explanation}", entry.seq);
+                    Fault { record: Some(id), ..fault(entry.seq, what, explanation) }
+                })?;
+                (REVIEW, stored.record.at)
+            }
             Record::Event(event) => (event.kind(), event.at()),
             Record::Serve(_) => return Err(wrong_kind(entry)),
         };
@@ -246,14 +259,35 @@ impl Check {
         if *index != expected {
             return Err((FaultKind::Index, "the search index says something else of it"));
         }
-        let payload = beside.payload.as_ref().ok_or((FaultKind::Payload, "its payload is gone"))?;
-        match (&payload.salt, &payload.bytes) {
-            (None, None) => self.report.erased += 1,
-            (Some(salt), Some(bytes)) if chain::payload_hash(salt, bytes) == stored.payload_hash => {}
-            _ => return Err((FaultKind::Payload, "its payload was changed")),
+        if is_erased(beside.payload.as_ref(), &stored.payload_hash)? {
+            self.report.erased += 1;
         }
         self.report.generations += 1;
         Ok(())
+    }
+}
+
+fn check_review(
+    beside: &EntryBeside,
+    stored: &records::StoredReview,
+) -> Result<(), (FaultKind, &'static str)> {
+    if beside.review.as_ref() != Some(&review_row(beside.entry.seq, &stored.record)) {
+        return Err((FaultKind::Index, "the index of reviews does not say the same of it"));
+    }
+    match &stored.payload_hash {
+        Some(hash) => is_erased(beside.payload.as_ref(), hash).map(drop),
+        None if beside.payload.is_none() => Ok(()),
+        None => Err((FaultKind::Payload, "it was written without a note, and has one")),
+    }
+}
+
+/// Whether a payload was erased; a fault when it is neither that nor what was hashed.
+fn is_erased(payload: Option<&PayloadRow>, hash: &str) -> Result<bool, (FaultKind, &'static str)> {
+    let payload = payload.ok_or((FaultKind::Payload, "its payload is gone"))?;
+    match (&payload.salt, &payload.bytes) {
+        (None, None) => Ok(true),
+        (Some(salt), Some(bytes)) if chain::payload_hash(salt, bytes) == hash => Ok(false),
+        _ => Err((FaultKind::Payload, "its payload was changed")),
     }
 }
 

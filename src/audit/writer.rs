@@ -11,7 +11,7 @@ use tokio::sync::{oneshot, watch};
 use super::append::{self, Appending, KnownTexts, Sealed, ServeLine};
 use super::queue::{Batch, Gap, Queue, Waiting};
 use super::records::{
-    Event, GapRecord, GenerationPayload, GenerationRecord, KeyRecord, PolicyRecord, ServeRecord,
+    Event, GapRecord, GenerationPayload, GenerationRecord, KeyRecord, PolicyRecord, ReviewRecord, ServeRecord,
 };
 use crate::store::log::Head;
 use crate::store::{Store, StoreError};
@@ -92,6 +92,15 @@ impl Recorder {
     /// When it could not be written.
     pub async fn key(&self, record: KeyRecord) -> Result<(), LogUnavailable> {
         self.durable(append::event(&Event::Key(record))).await
+    }
+
+    /// Records what a person decided on a generation, with what they said of it. Returns once it is durable.
+    ///
+    /// # Errors
+    ///
+    /// When it could not be written, or it is unknown whether it was.
+    pub async fn review(&self, record: ReviewRecord, note: Option<String>) -> Result<(), LogUnavailable> {
+        self.durable(append::review(record, note)).await
     }
 
     /// Records an answer, with its text where no generation wrote it. Neither waits nor fails: what cannot be kept is

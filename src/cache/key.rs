@@ -47,6 +47,11 @@ impl Key {
 }
 
 impl Key {
+    /// Reads a key as it is displayed: 64 hexadecimal digits.
+    pub fn parse(text: &str) -> Option<Self> {
+        blake3::Hash::from_hex(text).ok().map(|hash| Self(*hash.as_bytes()))
+    }
+
     /// The key under which it is kept that a question's answer did not pass these guardrails on this ground: others may
     /// let it pass, and so may the same rules for another country.
     pub fn refusal(&self, guardrails: &Revision, ground: &[u8; 32]) -> Self {

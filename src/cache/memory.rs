@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use jiff::Timestamp;
+use moka::ops::compute::Op;
 use moka::sync::Cache;
 use uuid::Uuid;
 
@@ -77,17 +78,76 @@ impl Memory {
         self.0.insert(refusal, Entry::Refused(until));
     }
 
+    /// Keeps a new draft of the text of a generation, if that is still what is kept.
+    pub fn restamp(&self, key: Key, generation: Uuid, draft: Draft) {
+        self.change(key, |kept| {
+            (kept.generation == generation).then(|| Some(Kept { draft, ..Kept::clone(kept) }))
+        });
+    }
+
+    /// Drops the text of a generation, if that is still what is kept.
+    pub fn reject(&self, key: Key, generation: Uuid) {
+        self.change(key, |kept| (kept.generation == generation).then_some(None));
+    }
+
     /// Keeps the text under a key as it is until then: what was to take its place did not come.
-    pub fn postpone(&self, key: Key, until: Timestamp, now: Timestamp) {
-        if let Some(kept) = self.get(&key, now) {
-            let stale = kept.stale.max(until);
-            self.keep(key, Arc::new(Kept { stale, ..Kept::clone(&kept) }));
-        }
+    pub fn postpone(&self, key: Key, until: Timestamp) {
+        self.change(key, |kept| Some(Some(Kept { stale: kept.stale.max(until), ..Kept::clone(kept) })));
+    }
+
+    /// Changes what is kept under a key, or drops it, in one step: what somebody else dropped meanwhile does not come
+    /// back. `change` answers `None` to leave it as it is.
+    fn change(&self, key: Key, change: impl FnOnce(&Kept) -> Option<Option<Kept>>) {
+        self.0.entry(key).and_compute_with(|entry| {
+            let Some(Entry::Kept(kept)) = entry.map(moka::Entry::into_value) else { return Op::Nop };
+            match change(&kept) {
+                None => Op::Nop,
+                Some(None) => Op::Remove,
+                Some(Some(kept)) => Op::Put(Entry::Kept(Arc::new(kept))),
+            }
+        });
     }
 }
 
 impl std::fmt::Debug for Memory {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("Memory")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::Map;
+
+    use super::*;
+    use crate::cache::Question;
+
+    #[test]
+    fn what_was_dropped_or_replaced_does_not_come_back() {
+        let memory = Memory::new(1_000_000);
+        let (placement, product, locale, models) = ("a", None, "en", "m");
+        let template = &blake3::hash(b"t");
+        let key = Key::of(&Question { placement, product, template, inputs: &Map::new(), locale, models });
+        assert_eq!(Key::parse(&key.to_string()), Some(key));
+        let at = |second| Timestamp::from_second(second).unwrap();
+        let kept = |n: u64, text: &str| {
+            let (draft, generation) = (Draft::new(text), Uuid::from_u64_pair(0, n));
+            Arc::new(Kept { written: draft.text.clone(), draft, generation, stale: at(1), expires: at(9) })
+        };
+        let text = || memory.get(&key, at(0)).map(|kept| kept.draft.text.to_string());
+        let (one, two) = (kept(1, "One."), kept(2, "Two."));
+        memory.keep(key, Arc::clone(&one));
+        memory.restamp(key, one.generation, Draft::new("One, corrected."));
+        assert_eq!(text().as_deref(), Some("One, corrected."));
+        memory.keep(key, Arc::clone(&two));
+        memory.restamp(key, one.generation, Draft::new("One."));
+        memory.reject(key, one.generation);
+        assert_eq!(text().as_deref(), Some("Two."));
+        memory.postpone(key, at(5));
+        assert_eq!(memory.get(&key, at(0)).map(|kept| kept.stale), Some(at(5)));
+        memory.reject(key, two.generation);
+        memory.restamp(key, two.generation, Draft::new("Two."));
+        memory.postpone(key, at(6));
+        assert_eq!(text(), None);
     }
 }

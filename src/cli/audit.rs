@@ -158,5 +158,12 @@ async fn run_show(args: Show, shell: &mut Shell) -> Result<(), Failure> {
         ))?;
     }
     shell.out.line(&format!("\n{}\n{}", heading("text"), text(at(payload, "/text"))))?;
+    for review in at(record, "/reviews").as_array().into_iter().flatten() {
+        let [action, by, when] = ["/action", "/by", "/at"].map(|field| text(at(review, field)));
+        shell.out.line(&format!("\n{}", heading(&format!("{action} by {by} at {when}"))))?;
+        if let Some(note) = at(review, "/note").as_str() {
+            shell.out.line(&super::output::safe(note))?;
+        }
+    }
     Ok(())
 }

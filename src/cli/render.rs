@@ -30,7 +30,7 @@ pub(super) struct Render {
     /// A product's id in the catalogue, or its facts as JSON
     #[arg(long, value_name = "ID")]
     product: String,
-    /// What is known, as JSON: {"user": {…}, "context": {…}}; other keys count as the user's
+    /// What is known, as JSON: {"user": {…}, "context": {…}}; other keys count as the user's, and `id` is their reference
     #[arg(long, value_name = "J")]
     attributes: Option<String>,
     /// How to write it
@@ -45,9 +45,12 @@ pub(super) async fn run(args: Render, shell: &mut Shell) -> Result<(), Failure> 
     let now = (shell.now)();
     let policy = Arc::new(load_policy(&settings, shell)?);
     let product = product(&args.product, &settings.store_url).await?;
-    let (user, context) = attributes(args.attributes.as_deref())?;
+    let (mut user, context) = attributes(args.attributes.as_deref())?;
+    // As in a request, `id` is the shop's reference of the user and no attribute.
+    let user_id = user.remove("id").and_then(|id| id.as_str().map(str::to_owned));
+    let user_id = user_id.filter(|id| !id.is_empty());
     let placement = placement(&policy, &args.placement)?;
-    let request = Request { user, context, ..request(placement, &product) };
+    let request = Request { user_id, user, context, ..request(placement, &product) };
     let case = Case::of(&policy, placement, &request, Ok(Arc::clone(&product)), now);
     let explanation = case.explain();
     let limit = case.limit();
@@ -78,7 +81,7 @@ pub(super) async fn run(args: Render, shell: &mut Shell) -> Result<(), Failure> 
         };
         let value = json!({
             "placement": args.placement, "segment": explanation.segment, "template": explanation.template,
-            "locale": explanation.locale, "tier": explanation.tier, "reason": explanation.reason,
+            "locale": explanation.locale, "tier": explanation.tier, "reason": explanation.reason, "ladder": explanation.ladder,
             "key": key, "messages": messages, "fault": fault, "prewritten": prewritten, "revision": policy.revision,
         });
         return Ok(shell.out.line(&value.to_string())?);

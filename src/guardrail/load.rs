@@ -123,7 +123,7 @@ pub fn load(files: &Files, timezone: &TimeZone) -> (Option<Guardrails>, Vec<Diag
     let guardrails = Guardrails {
         hash: Arc::new(Revision::of(std::iter::once(("timezone", zone)).chain(content))),
         context_paths: context_paths(
-            rules.iter().map(|rule| &rule.applies).chain(ceilings.iter().map(|ceiling| &ceiling.applies)),
+            rules.iter().map(|rule| &rule.applies).chain(ceilings.iter().map(|bound| &bound.applies)),
         ),
         prefilter: Prefilter::of(&rules),
         changes: changes.into_iter().collect(),

@@ -105,11 +105,28 @@ impl<'a> Subject<'a> {
     }
 }
 
-/// A ceiling: where it applies, no placement goes beyond its mode.
+/// What compliance sets over every placement's own file.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Ceiling {
+    /// No placement goes beyond this; none when it is not limited.
+    pub mode: Option<Mode>,
+    /// Whether a person approves each generated text before it is first served.
+    pub approval: bool,
+}
+
+impl Ceiling {
+    /// The strictest of two.
+    fn and(self, other: Self) -> Self {
+        let mode = [self.mode, other.mode].into_iter().flatten().min();
+        Self { mode, approval: self.approval || other.approval }
+    }
+}
+
+/// A ceiling, and where it applies.
 #[derive(Clone, Debug)]
-struct Ceiling {
+struct Bound {
     applies: rule::Applies,
-    mode: Mode,
+    ceiling: Ceiling,
 }
 
 /// The rules in force, compiled: one set, made of all files or not at all.
@@ -117,7 +134,7 @@ struct Ceiling {
 pub struct Guardrails {
     hash: Arc<Revision>,
     rules: Vec<Rule>,
-    ceilings: Vec<Ceiling>,
+    ceilings: Vec<Bound>,
     retired: BTreeSet<String>,
     /// Rules that stand in the files and are turned off, of kinds that this version cannot run.
     not_run: BTreeSet<String>,
@@ -149,22 +166,22 @@ impl Guardrails {
         self.changes.get(self.changes.partition_point(|change| *change <= at)).copied()
     }
 
-    /// The strictest ceiling that applies; `None` when none does. What is unknown applies.
+    /// The strictest of all ceilings that apply; `None` when none does. What is unknown applies.
     pub fn ceiling(
         &self,
         facts: &Map<String, Value>,
         context: &Map<String, Value>,
         placement: Option<&str>,
-    ) -> Option<Mode> {
+    ) -> Option<Ceiling> {
         // No ceiling goes by the moment: what may is refused when it is read.
         let scope = Scope::new(None, context, facts, Timestamp::UNIX_EPOCH);
-        let applies = |ceiling: &&Ceiling| {
-            let rule::Applies { placements, when, .. } = &ceiling.applies;
+        let applies = |bound: &&Bound| {
+            let rule::Applies { placements, when, .. } = &bound.applies;
             let named =
                 placement.is_none_or(|p| placements.is_empty() || placements.iter().any(|named| named == p));
             named && when.as_ref().is_none_or(|when| when.evaluate(&scope) != Truth::False)
         };
-        self.ceilings.iter().filter(applies).map(|ceiling| ceiling.mode).min()
+        self.ceilings.iter().filter(applies).map(|bound| bound.ceiling).reduce(Ceiling::and)
     }
 
     /// These rules alone, by their names.

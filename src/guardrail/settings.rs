@@ -8,15 +8,15 @@ use jiff::tz::TimeZone;
 use super::examples::{head, start_of_day};
 use super::read::{ACTIONS, LEVELS, enforcement, when};
 use super::rule::{Action, Applies, Enforcement, Override, Rule};
-use super::{Ceiling, MODES};
-use crate::diagnostic::Span;
-use crate::document::{Faults, Fields, Key, Node, date, did_you_mean, entries, list, one_of, text};
+use super::{Bound, Ceiling, MODES};
+use crate::diagnostic::{Diagnostic, Span};
+use crate::document::{Faults, Fields, Key, Node, boolean, date, did_you_mean, entries, list, one_of, text};
 
 /// What the file says.
 #[derive(Debug, Default)]
 pub(super) struct Settings {
     overrides: Vec<(Key, Span, Override)>,
-    pub(super) ceilings: Vec<Ceiling>,
+    pub(super) ceilings: Vec<Bound>,
     retired: Vec<(String, Span)>,
     /// Folders of public rules that it names. They do not run yet, and what is said of their rules is no second fault.
     styles: Vec<String>,
@@ -62,22 +62,26 @@ fn day_after(day: jiff::civil::Date, timezone: &TimeZone) -> Option<Timestamp> {
     start_of_day(day.tomorrow().ok()?, timezone)
 }
 
-fn ceiling(node: &Node, faults: &Faults) -> Option<Ceiling> {
+fn ceiling(node: &Node, faults: &Faults) -> Option<Bound> {
+    const HELP: &str = "write `mode: segment` or `prewritten`, or `approval: true`";
     let mut fields = Fields::of(node, "a ceiling", faults)?;
     let when = fields.take("when").and_then(|node| when(node, faults));
     let placements = fields.texts("placement", faults);
-    let mode = fields.require("mode", "write `mode: segment` or `prewritten`", faults);
+    let (mode, approval) = (fields.take("mode"), fields.take("approval"));
+    if mode.is_none() && approval.is_none() && fields.misspelt("approval").is_none() {
+        let span = head(node.span);
+        let fault = Diagnostic::error(faults.file(), span, "a ceiling needs `mode` or `approval`");
+        fields.lacks("mode", fault.with_help(HELP), faults);
+    }
     let mode = mode.and_then(|node| one_of(node, MODES, faults));
-    if let Some(approval) = fields.take("approval") {
-        let message = "this version does not hold copy back for a person's approval yet";
-        faults.error_with_help(
-            approval.span,
-            message,
-            "take `approval` out, and write `mode: prewritten` to be safe",
-        );
+    let required = approval.and_then(|node| boolean(node, faults));
+    if let (Some(approval), Some(false)) = (approval, required) {
+        let message = "a ceiling can only ask for approval, never waive it";
+        faults.error_with_help(approval.span, message, "write `approval: true`, or take it out");
     }
     fields.finish(faults);
-    Some(Ceiling { applies: Applies { locales: Vec::new(), placements, when }, mode: mode? })
+    let ceiling = Ceiling { mode, approval: required == Some(true) };
+    Some(Bound { applies: Applies { locales: Vec::new(), placements, when }, ceiling })
 }
 
 fn retired(node: &Node, faults: &Faults) -> Option<(String, Span)> {
@@ -110,7 +114,7 @@ impl Settings {
         rules: &mut [Rule],
         known: &BTreeSet<String>,
         faults: &Faults,
-    ) -> (Vec<Ceiling>, BTreeSet<String>) {
+    ) -> (Vec<Bound>, BTreeSet<String>) {
         for (key, span, over) in self.overrides {
             let in_style =
                 key.text.split_once('.').is_some_and(|(style, _)| self.styles.iter().any(|s| s == style));

@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use axum::extract::{Request, State};
+use axum::extract::{FromRequestParts, Request, State};
+use axum::http::request::Parts as Head;
 use axum::http::{HeaderMap, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
@@ -73,4 +74,17 @@ pub(super) fn bearer(headers: &HeaderMap) -> Option<&str> {
         .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"))
         .map(|(_, t)| t.trim());
     Some(token.unwrap_or_default())
+}
+
+/// The name of the key that a request was let through with: who signs what is recorded.
+pub(super) struct Caller(pub(super) String);
+
+impl FromRequestParts<Arc<Shared>> for Caller {
+    type Rejection = Problem;
+
+    async fn from_request_parts(head: &mut Head, shared: &Arc<Shared>) -> Result<Self, Problem> {
+        let keys = shared.keys.load();
+        let row = bearer(&head.headers).and_then(parse_token).and_then(|token| keys.get(&token.id));
+        row.map(|row| Self(row.name.clone())).ok_or_else(Problem::internal)
+    }
 }

@@ -1,21 +1,28 @@
-//! `GET /v1/generations` and `GET /v1/generations/{id}`: the log, for reviewers.
+//! `GET /v1/generations` and `GET /v1/generations/{id}`: the log, for reviewers; `POST /v1/generations/{id}/reviews`: what
+//! they decide.
 
 use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Path, Query, State};
+use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 use uuid::Uuid;
 
 use super::Problem;
+use super::auth::Caller;
+use super::body::Body;
 use crate::app::Shared;
 use crate::audit::search::{self, Filter, SearchError};
-use crate::words::{PlacementId, SegmentId};
+use crate::audit::{Outcome, ReviewAction, ReviewRecord};
+use crate::words::{PlacementId, SegmentId, new_id};
 
 /// The most generations of one page.
 const MAX_PAGE: u32 = 200;
+/// The most characters of a note.
+const MAX_NOTE: usize = 2_000;
 
 /// What to search for, as sent.
 #[derive(Debug, Deserialize)]
@@ -25,6 +32,7 @@ pub(super) struct Search {
     product: Option<String>,
     segment: Option<String>,
     outcome: Option<String>,
+    review: Option<String>,
     since: Option<jiff::Timestamp>,
     until: Option<jiff::Timestamp>,
     limit: Option<u32>,
@@ -40,11 +48,16 @@ pub(super) async fn list(
         serde_json::from_value(outcome.into())
             .map_err(|_| Problem::malformed("`outcome`: write `passed`, `blocked`, `failed` or `abandoned`"))
     });
+    let review = search.review.map(|review| {
+        serde_json::from_value(review.into())
+            .map_err(|_| Problem::malformed("`review`: write `awaiting`, `approved` or `rejected`"))
+    });
     let filter = Filter {
         placement: search.placement.map(PlacementId::new),
         product: search.product,
         segment: search.segment.map(SegmentId::new),
         outcome: outcome.transpose()?,
+        review: review.transpose()?,
         since: search.since,
         until: search.until,
     };
@@ -78,15 +91,63 @@ pub(super) async fn one(
     State(shared): State<Arc<Shared>>,
     Path(id): Path<String>,
 ) -> Result<Response, Problem> {
-    let id: Uuid = id
-        .parse()
-        .map_err(|_| Problem::malformed("A generation's id is a UUID, as `generation_id` gives it."))?;
+    let id = read_id(&id)?;
     match search::generation(&shared.store, id).await {
         Ok(Some(generation)) => Ok(Json(generation).into_response()),
-        Ok(None) => Err(Problem::no_such_record(format!("The log holds no generation {id}."))),
+        Ok(None) => Err(no_such_generation(id)),
         Err(error) => {
             tracing::error!(%error, "a generation cannot be read");
             Err(Problem::store_unavailable())
         }
     }
+}
+
+fn read_id(id: &str) -> Result<Uuid, Problem> {
+    id.parse().map_err(|_| Problem::malformed("A generation's id is a UUID, as `generation_id` gives it."))
+}
+
+fn no_such_generation(id: Uuid) -> Problem {
+    Problem::no_such_record(format!("The log holds no generation {id}."))
+}
+
+/// A review, as sent.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ReviewRequest {
+    action: ReviewAction,
+    #[serde(default)]
+    note: Option<String>,
+}
+
+/// Records what a person decided on a generation; the latest of `approve`, `reject` and `takedown` holds, `flag` and
+/// `note` decide nothing. It has its effect on this node before it is answered, and within two seconds on others.
+/// `takedown` does what `reject` does: a ban on a wording itself, wherever it is generated next, is not part of this
+/// version.
+pub(super) async fn review(
+    State(shared): State<Arc<Shared>>,
+    Caller(by): Caller,
+    Path(id): Path<String>,
+    Body(ReviewRequest { action, note }): Body<ReviewRequest>,
+) -> Result<Response, Problem> {
+    let id = read_id(&id)?;
+    let note = note.filter(|note| !note.is_empty());
+    if note.as_ref().is_some_and(|note| note.chars().count() > MAX_NOTE) {
+        return Err(Problem::malformed(format!("`note`: write at most {MAX_NOTE} characters")));
+    }
+    let found = search::outcome(&shared.store, id).await.map_err(|error| {
+        tracing::error!(%error, "a generation cannot be read");
+        Problem::store_unavailable()
+    })?;
+    let outcome = found.ok_or_else(|| no_such_generation(id))?;
+    if action == ReviewAction::Approve && outcome != Outcome::Passed {
+        return Err(Problem::nothing_to_approve(outcome.as_str()));
+    }
+    let at = (shared.parts.now)();
+    let record = ReviewRecord { id: new_id(at), generation_id: id, action, at, by };
+    shared.parts.recorder.review(record.clone(), note).await.map_err(|error| {
+        tracing::error!(%error, generation = %id, "a review could not be recorded and has no effect");
+        Problem::log_unavailable()
+    })?;
+    shared.refresh_reviews().await;
+    Ok((StatusCode::CREATED, Json(record)).into_response())
 }

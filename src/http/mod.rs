@@ -91,6 +91,7 @@ pub fn router(shared: Arc<Shared>) -> Router {
     let review = Router::new()
         .route("/v1/generations", get(generations::list))
         .route("/v1/generations/{id}", get(generations::one))
+        .route("/v1/generations/{id}/reviews", post(generations::review))
         .route_layer(needs(Role::Review));
     let compliance =
         Router::new().route("/v1/policy", get(policy::policy)).route_layer(needs(Role::Compliance));

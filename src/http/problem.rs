@@ -77,6 +77,15 @@ impl Problem {
         Self::new(StatusCode::REQUEST_TIMEOUT, "urn:copyrail:too-slow", "The request came too slowly", detail)
     }
 
+    /// 409: there is no text that could be approved.
+    pub fn nothing_to_approve(outcome: &str) -> Self {
+        let detail = format!(
+            "Only a generation that passed can be approved, and this one is `{outcome}`; its text is never served."
+        );
+        let kind = "urn:copyrail:nothing-to-approve";
+        Self::new(StatusCode::CONFLICT, kind, "There is no text to approve", detail)
+    }
+
     /// 413: the body is too large.
     pub fn too_large(limit: usize) -> Self {
         let detail = format!(
@@ -113,6 +122,14 @@ impl Problem {
         let detail = "The store cannot be read at the moment; pages are still served.";
         let kind = "urn:copyrail:store-unavailable";
         let problem = Self::new(StatusCode::SERVICE_UNAVAILABLE, kind, "The log cannot be read", detail);
+        Self { retry_after: Some(5), ..problem }
+    }
+
+    /// 503: the log cannot be written.
+    pub fn log_unavailable() -> Self {
+        let detail = "The log cannot be written at the moment, so this has no effect; send it again later.";
+        let kind = "urn:copyrail:store-unavailable";
+        let problem = Self::new(StatusCode::SERVICE_UNAVAILABLE, kind, "The log cannot be written", detail);
         Self { retry_after: Some(5), ..problem }
     }
 }

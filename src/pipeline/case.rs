@@ -10,10 +10,10 @@ use super::{Parts, Priority, Request};
 use crate::cache::{self, Key};
 use crate::catalogue::Product;
 use crate::condition::Scope;
-use crate::guardrail::{Approved, Draft, Ground, Mode, approve, facts_hash, ground_hash};
+use crate::guardrail::{Approved, Ceiling, Draft, Ground, approve, facts_hash, ground_hash};
 use crate::policy::Policy;
-use crate::prompt::{Chosen, Placement};
-use crate::segment::{self, Decision, Outcome, Shaped};
+use crate::prompt::{Chosen, ExplainedLadder, Placement, Standing, USER_ID};
+use crate::segment::{Decision, Outcome, Shaped};
 use crate::words::{DEFAULT_SEGMENT, Locale, Reason, SegmentId, Tier};
 
 static NOTHING: LazyLock<Map<String, Value>> = LazyLock::new(Map::new);
@@ -58,6 +58,8 @@ pub struct Limit {
     pub tier: Tier,
     /// Why no better one is, when a better one exists.
     pub reason: Option<Reason>,
+    /// Whether a person must have approved generated copy.
+    pub approval: bool,
 }
 
 /// Why a request is answered as it is.
@@ -79,6 +81,8 @@ pub struct Explanation {
     pub tier: Tier,
     /// Why no better one is.
     pub reason: Option<Reason>,
+    /// What the files say of how far copy may go, and whether the request is inside their shares.
+    pub ladder: ExplainedLadder,
     /// Attributes that were given and left out, and why.
     pub ignored: Vec<String>,
     /// The policy that says so.
@@ -175,25 +179,12 @@ impl<'a> Case<'a> {
         )
     }
 
-    /// How far copy may go: the placement's mode, compliance's ceilings, the rollout, consent, and what the caller may get.
+    /// How far copy may go: the placement's ladder for the segment, compliance's ceilings, consent, and what the caller
+    /// may get.
     pub fn limit(&self) -> Limit {
-        let ceiling =
-            self.policy.guardrails.ceiling(self.facts(), self.context, Some(self.placement.id.as_str()));
-        let mode = ceiling.map_or(self.placement.mode, |ceiling| ceiling.min(self.placement.mode));
-        let mut tier = match mode {
-            Mode::Prewritten => Tier::Prewritten,
-            Mode::Segment => Tier::Segment,
-            Mode::Live => Tier::User,
-        };
-        let mut why = Reason::Mode;
-        if tier > Tier::Prewritten && !self.in_rollout() {
-            tier = if tier == Tier::User { Tier::Segment } else { Tier::Prewritten };
-            why = Reason::Rollout;
-        }
-        if tier == Tier::User && !self.consent {
-            tier = Tier::Segment;
-            why = Reason::NoConsent;
-        }
+        let ladder = self.placement.ladder(&self.segment);
+        let Standing { mut tier, mut why, approval } =
+            ladder.standing(self.ceiling(), self.consent, |path| self.value(path));
         if tier > self.best {
             (tier, why) = (self.best, Reason::NotAdmitted);
         }
@@ -201,17 +192,30 @@ impl<'a> Case<'a> {
         let best = self.choose(Tier::User).map(|chosen| chosen.template.tier());
         let unread = why == Reason::NoConsent && self.user_given;
         let lowered = best.is_some_and(|best| best > tier) || unread;
-        Limit { tier, reason: lowered.then_some(why) }
+        Limit { tier, reason: lowered.then_some(why), approval }
     }
 
-    /// Sticky by the user's id; without it, outside every share but the whole.
-    fn in_rollout(&self) -> bool {
-        let share = self.placement.rollout;
-        share >= 1.0
-            || self
-                .user_id
-                .filter(|_| self.consent)
-                .is_some_and(|id| segment::bucket(self.placement.id.as_str(), id) < share)
+    /// Compliance's ceiling over this request.
+    fn ceiling(&self) -> Option<Ceiling> {
+        self.policy.guardrails.ceiling(self.facts(), self.context, Some(self.placement.id.as_str()))
+    }
+
+    /// What a share goes by: a text or a number as its plain text, nothing of the user without consent.
+    fn value(&self, path: &str) -> Option<String> {
+        if path == USER_ID {
+            return self.user_id.filter(|_| self.consent).map(str::to_owned);
+        }
+        let text = match self.scope().look_up(path)? {
+            Value::String(text) => text.clone(),
+            // 5.0 is 5, as it is to those who count in JavaScript.
+            Value::Number(number) => match number.as_f64() {
+                Some(whole) if number.is_f64() && whole.fract() == 0.0 => format!("{whole:.0}"),
+                _ => number.to_string(),
+            },
+            Value::Bool(truth) => truth.to_string(),
+            Value::Null | Value::Array(_) | Value::Object(_) => return None,
+        };
+        Some(text).filter(|text| !text.is_empty())
     }
 
     /// The key of what these models would be asked for a template, made anew.
@@ -243,7 +247,8 @@ impl<'a> Case<'a> {
 
     /// Why the request is answered as it is.
     pub fn explain(&self) -> Explanation {
-        let Limit { tier, reason } = self.limit();
+        let Limit { tier, reason, .. } = self.limit();
+        let ladder = self.placement.ladder(&self.segment);
         let chosen = self.choose(tier);
         let missing = self.product.as_ref().err().copied();
         let tier = match (missing, chosen) {
@@ -260,6 +265,7 @@ impl<'a> Case<'a> {
             locale: chosen.map_or_else(|| self.locale.to_string(), |chosen| chosen.locale.to_string()),
             tier,
             reason: missing.or(reason).or(no_language),
+            ladder: ladder.explain(self.ceiling(), |path| self.value(path)),
             ignored: self.attributes.ignored.clone(),
             revision: self.policy.revision.to_string(),
         }

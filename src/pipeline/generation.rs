@@ -1,5 +1,6 @@
-//! The generation task: prompt → LLM → guardrails → (one repair) → durable record → memory. It belongs to nobody who
-//! waits for it, ends within its own limit, and lands copy only once its record is durable.
+//! The generation task: (log →) prompt → LLM → guardrails → (one repair) → durable record → memory. It belongs to nobody
+//! who waits for it, ends within its own limit, and lands copy only once its record is durable. Where a person must
+//! approve the copy, the log is asked first for what was written already.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,7 +21,8 @@ use crate::guardrail::{
 };
 use crate::policy::Policy;
 use crate::prompt::{Chosen, Message, Placement, Prompt, Role};
-use crate::words::{Locale, Micros, Reason, SegmentId, TemplateId, new_id};
+use crate::store::StoreError;
+use crate::words::{Locale, Micros, Reason, SegmentId, Source, TemplateId, new_id};
 
 /// How long a question whose answer did not pass is not asked again, nor one that was to refresh copy and failed.
 const REFUSED_FOR: SignedDuration = SignedDuration::from_secs(60);
@@ -53,6 +55,8 @@ struct Job {
     offer_ends: Option<Timestamp>,
     trace_id: Option<String>,
     started: Timestamp,
+    /// Whether a person must approve the text before it is served.
+    approval: bool,
 }
 
 /// Starts the generation of a question in a task of its own, or joins the one that somebody else started meanwhile.
@@ -61,15 +65,12 @@ pub(super) fn start(
     case: &Case<'_>,
     chosen: Chosen<'_>,
     key: Key,
+    approval: bool,
 ) -> Result<Flight<Landed>, Declined> {
-    let because = |reason| Err(Declined::Because(reason));
-    if parts.generator.is_none() {
-        return because(Reason::Upstream);
+    if !approval {
+        can_write(parts).map_err(Declined::Because)?;
     }
-    if !parts.recorder.healthy() {
-        return because(Reason::StoreUnavailable);
-    }
-    let job = Job::of(case, chosen, key).map_err(Declined::Because)?;
+    let job = Job { approval, ..Job::of(case, chosen, key).map_err(Declined::Because)? };
     parts.flights.join_or_start(key, || {
         // A flight that landed between the look into memory and here has left its copy there; copy that is stale, or
         // does not pass for this request, is not that.
@@ -85,6 +86,17 @@ pub(super) fn start(
         let parts = Arc::clone(parts);
         Ok(async move { run(&parts, job, places).await })
     })
+}
+
+/// Whether anything can be written now.
+fn can_write(parts: &Parts) -> Result<(), Reason> {
+    if parts.generator.is_none() {
+        return Err(Reason::Upstream);
+    }
+    if !parts.recorder.healthy() {
+        return Err(Reason::StoreUnavailable);
+    }
+    Ok(())
 }
 
 impl Job {
@@ -112,6 +124,7 @@ impl Job {
             offer_ends: offer_ends.filter(|_| reads_offer).and_then(|at| at.parse().ok()),
             trace_id: case.trace_id.map(str::to_owned),
             started: case.now,
+            approval: false,
             product,
         })
     }
@@ -145,6 +158,15 @@ struct Verdicts {
 async fn run(parts: &Arc<Parts>, job: Job, places: Vec<Place>) -> Landed {
     let limit = parts.limits.generation_timeout;
     let ends = Instant::now() + limit;
+    if job.approval {
+        // What a person approved, or has yet to look at, is not written a second time.
+        let found = tokio::time::timeout_at(ends, from_log(parts, &job)).await;
+        if let Some(kept) = found.unwrap_or(Err(Reason::StoreUnavailable))? {
+            parts.keep(job.key, &kept);
+            return Ok((kept, Source::Cache));
+        }
+        can_write(parts)?;
+    }
     let turn = async {
         let mut permits = Vec::with_capacity(places.len());
         for place in places {
@@ -159,16 +181,16 @@ async fn run(parts: &Arc<Parts>, job: Job, places: Vec<Place>) -> Landed {
     let now = (parts.now)();
     let record = record(&job, &verdicts, now);
     let payload = payload(&job, &verdicts);
-    let landed = verdicts.result.map(|approved| Arc::new(kept(&job, &approved, now)));
+    let landed = verdicts.result.map(|approved| Arc::new(kept(&job, &approved, job.id, now)));
     if let Err(error) = parts.recorder.generation(record, payload).await {
         tracing::error!(%error, generation = %job.id, "a generation could not be recorded; its text is not used");
         return Err(Reason::StoreUnavailable);
     }
     let until = now.saturating_add(REFUSED_FOR).unwrap_or(now);
     match &landed {
-        Ok(kept) => parts.memory.keep(job.key, Arc::clone(kept)),
+        Ok(kept) => parts.keep(job.key, kept),
         Err(reason) => {
-            parts.memory.postpone(job.key, until, now);
+            parts.memory.postpone(job.key, until);
             if *reason == Reason::Guardrail {
                 let guardrails = &job.policy.guardrails;
                 let ground = ground_hash(guardrails, &job.ground(&Map::new(), now));
@@ -176,7 +198,33 @@ async fn run(parts: &Arc<Parts>, job: Job, places: Vec<Place>) -> Landed {
             }
         }
     }
-    landed
+    landed.map(|kept| (kept, Source::Generated))
+}
+
+/// The newest copy in the log that answers the question and was not rejected, when it is still good: not too old, and
+/// within the rules and the placement's limit as they are now.
+async fn from_log(parts: &Parts, job: &Job) -> Result<Option<Arc<Kept>>, Reason> {
+    let found = match parts.reviews.latest_passed_for_key(&job.key.to_string()).await {
+        Ok(found) => found,
+        Err(error @ StoreError::Corrupt(_)) => {
+            tracing::error!(%error, "copy in the log was changed; it is not used");
+            None
+        }
+        Err(error) => {
+            tracing::warn!(%error, "the log cannot be asked for copy that awaits approval");
+            return Err(Reason::StoreUnavailable);
+        }
+    };
+    let Some(found) = found else { return Ok(None) };
+    let now = (parts.now)();
+    let nothing = Map::new();
+    let draft = Draft::new(found.text);
+    let judged = approve(&job.policy.guardrails, &draft, &job.ground(&nothing, now));
+    let Ok(approved) = judged.and_then(|approved| within_limit(&job.placement, approved)) else {
+        return Ok(None);
+    };
+    let kept = Kept { written: draft.text, ..kept(job, &approved, found.id, found.finished) };
+    Ok((now < kept.expires).then(|| Arc::new(kept)))
 }
 
 /// Tells those who run the service when the LLM gives nothing that can be used.
@@ -294,16 +342,16 @@ fn reason(failure: Failure) -> Reason {
     }
 }
 
-fn kept(job: &Job, approved: &Approved, now: Timestamp) -> Kept {
+fn kept(job: &Job, approved: &Approved, generation: Uuid, finished: Timestamp) -> Kept {
     let after = |duration: Duration| {
-        let later = SignedDuration::try_from(duration).ok().and_then(|d| now.checked_add(d).ok());
+        let later = SignedDuration::try_from(duration).ok().and_then(|d| finished.checked_add(d).ok());
         later.unwrap_or(Timestamp::MAX)
     };
     let capped = |at: Timestamp| job.offer_ends.map_or(at, |ends| at.min(ends));
     Kept {
         draft: approved.to_draft(),
         written: approved.to_draft().text,
-        generation: job.id,
+        generation,
         stale: capped(after(job.placement.ttl.soft)),
         expires: capped(after(job.placement.ttl.hard)),
     }

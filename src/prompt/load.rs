@@ -31,8 +31,8 @@ pub fn load(root: &str, files: &Files, segments: &Segments) -> (Prompts, Vec<Dia
         match below.split('/').collect::<Vec<_>>().as_slice() {
             [folder, "placement.yml"] => {
                 let faults = Faults::of(path);
-                let placement =
-                    document::parse(text, &faults).and_then(|node| placement::read(folder, &node, &faults));
+                let placement = document::parse(text, &faults)
+                    .and_then(|node| placement::read(folder, &node, segments, &faults));
                 found.extend(faults.into_diagnostics());
                 prompts.placements.extend(placement.map(|placement| (placement.id.clone(), placement)));
             }

@@ -4,6 +4,7 @@
 //! no model, no rules, no cache.
 
 mod input;
+mod ladder;
 mod load;
 mod placement;
 mod render;
@@ -15,6 +16,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 pub use input::{Bands, Input};
+pub use ladder::{ExplainedLadder, Ladder, Lot, Share, Standing, USER_ID};
 pub use load::{SampleCopy, load};
 pub use placement::{Placement, Ttl};
 pub use render::RenderError;

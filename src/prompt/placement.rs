@@ -3,10 +3,12 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use super::ladder::{self, Ladder};
 use crate::diagnostic::Span;
-use crate::document::{self, Faults, Fields, Node, entries, one_of};
+use crate::document::{self, Faults, Fields, Node, did_you_mean, entries};
 use crate::guardrail::Mode;
-use crate::words::{Locale, PlacementId};
+use crate::segment::Segments;
+use crate::words::{DEFAULT_SEGMENT, Locale, PlacementId, SegmentId};
 
 /// The language of placements that name none.
 pub(super) const DEFAULT_LANGUAGE: &str = "en";
@@ -18,10 +20,10 @@ pub struct Placement {
     pub id: PlacementId,
     /// Where the copy goes, such as `web` or `email`.
     pub channel: String,
-    /// How far its copy may go.
-    pub mode: Mode,
-    /// The share of users, from 0 to 1, who may get generated copy; by `user.id`.
-    pub rollout: f64,
+    /// How far its copy may go, for segments of which the file says nothing else.
+    ladder: Ladder,
+    /// How far it may go for those of which it does.
+    ladders: BTreeMap<SegmentId, Ladder>,
     /// Its own default deadline.
     pub deadline: Option<Duration>,
     /// How long generated copy is kept.
@@ -52,6 +54,11 @@ impl Default for Ttl {
 }
 
 impl Placement {
+    /// How far copy may go for a segment.
+    pub fn ladder(&self, segment: &SegmentId) -> &Ladder {
+        self.ladders.get(segment).unwrap_or(&self.ladder)
+    }
+
     /// By how many characters a text is over the placement's limit; `None` when it is within.
     pub fn over_limit(&self, text: &str) -> Option<usize> {
         let length = text.chars().count();
@@ -68,16 +75,20 @@ impl Placement {
 }
 
 /// Reads a placement's file; `id` is its folder's name.
-pub(super) fn read(id: &str, node: &Node, faults: &Faults) -> Option<Placement> {
-    const MODES: &[(&str, Mode)] =
-        &[("prewritten", Mode::Prewritten), ("segment", Mode::Segment), ("live", Mode::Live)];
+pub(super) fn read(id: &str, node: &Node, segments: &Segments, faults: &Faults) -> Option<Placement> {
     let mut fields = Fields::of(node, "a placement", faults)?;
     let _ = fields.text("name", faults);
     let _ = fields.text("description", faults);
     let channel = fields.text("channel", faults).unwrap_or_else(|| "web".into());
     let mode = fields.require("mode", "write `mode: prewritten`, `segment` or `live`", faults);
-    let mode = mode.and_then(|node| one_of(node, MODES, faults));
-    let rollout = fields.take("rollout").and_then(|node| share(node, faults)).unwrap_or(1.0);
+    let mode = mode.and_then(|node| ladder::mode(node, faults));
+    // A placement without a mode is refused; its ladder is read on all the same, for its other faults.
+    let ladder = Ladder::of(id, mode.unwrap_or(Mode::Prewritten)).changed_by(
+        &mut fields,
+        &segments.attributes,
+        faults,
+    );
+    let ladders = fields.take("segments").map(|node| ladders(node, &ladder, segments, faults));
     let deadline = fields.take("deadline").and_then(|node| document::duration(node, faults));
     let ttl = fields.take("ttl").and_then(|node| ttl(node, faults)).unwrap_or_default();
     let language = fields.take("language").and_then(|node| locale(node, faults));
@@ -87,15 +98,6 @@ pub(super) fn read(id: &str, node: &Node, faults: &Faults) -> Option<Placement> 
         fields.finish(faults);
         characters
     });
-    if let Some(node) = fields.take("approval")
-        && document::boolean(node, faults) == Some(true)
-    {
-        faults.error_with_help(
-            node.span,
-            "this version has no queue in which a person could approve texts",
-            "take `approval` out and write `mode: prewritten` until it has",
-        );
-    }
     let last_resort = fields.require(
         "last_resort",
         "write `last_resort:` with one text per language, such as `en: …`",
@@ -106,8 +108,8 @@ pub(super) fn read(id: &str, node: &Node, faults: &Faults) -> Option<Placement> 
     Some(Placement {
         id: PlacementId::new(id),
         channel,
-        mode: mode?,
-        rollout,
+        ladder: mode.map(|_| ladder)?,
+        ladders: ladders.unwrap_or_default(),
         deadline,
         ttl,
         language: language.or_else(|| Locale::parse(DEFAULT_LANGUAGE))?,
@@ -115,6 +117,29 @@ pub(super) fn read(id: &str, node: &Node, faults: &Faults) -> Option<Placement> 
         last_resort,
         file: faults.file().to_owned(),
     })
+}
+
+/// What holds for single segments instead: what is not said of one is the placement's.
+fn ladders(
+    node: &Node,
+    placement: &Ladder,
+    segments: &Segments,
+    faults: &Faults,
+) -> BTreeMap<SegmentId, Ladder> {
+    let read = |(key, node): &(document::Key, Node)| {
+        if !segments.contains(&key.text) {
+            let ids: Vec<&str> = segments.iter().map(|s| s.id.as_str()).chain([DEFAULT_SEGMENT]).collect();
+            let help = did_you_mean(&key.text, ids.into_iter());
+            faults.error_with_help(key.span, format!("there is no segment `{}`", key.text), help);
+        }
+        let mut fields = Fields::of(node, "what holds for a segment", faults)?;
+        let mode = fields.take("mode").and_then(|node| ladder::mode(node, faults));
+        let placement = Ladder { mode: mode.unwrap_or(placement.mode), ..placement.clone() };
+        let ladder = placement.changed_by(&mut fields, &segments.attributes, faults);
+        fields.finish(faults);
+        Some((SegmentId::new(&key.text), ladder))
+    };
+    entries(node, faults).iter().filter_map(read).collect()
 }
 
 /// A map of language to text.
@@ -142,21 +167,6 @@ fn locale(node: &Node, faults: &Faults) -> Option<Locale> {
         faults.error_with_help(node.span, format!("`{text}` is no language"), "write `en`, `de` or `de-AT`");
     }
     locale
-}
-
-/// `10%` → 0.1.
-fn share(node: &Node, faults: &Faults) -> Option<f64> {
-    let text = document::text(node, faults)?;
-    let percent = text.strip_suffix('%').and_then(|digits| digits.trim().parse::<f64>().ok());
-    let share = percent.filter(|percent| (0.0..=100.0).contains(percent)).map(|percent| percent / 100.0);
-    if share.is_none() {
-        faults.error_with_help(
-            node.span,
-            format!("`{text}` is no share"),
-            "write a percentage, such as `10%`",
-        );
-    }
-    share
 }
 
 fn ttl(node: &Node, faults: &Faults) -> Option<Ttl> {

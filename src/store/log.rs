@@ -45,6 +45,14 @@ pub(crate) struct IndexRow {
     pub(crate) cost_micros: i64,
 }
 
+/// What the index says of a review; `decision` is `None` of one that decides nothing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct ReviewRow {
+    pub(crate) seq: i64,
+    pub(crate) generation: String,
+    pub(crate) decision: Option<String>,
+}
+
 /// What stands beside a record. Both parts are `None` once it was erased.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct PayloadRow {
@@ -57,6 +65,7 @@ pub(crate) struct PayloadRow {
 pub(crate) struct EntryBeside {
     pub(crate) entry: Entry,
     pub(crate) index: Option<IndexRow>,
+    pub(crate) review: Option<ReviewRow>,
     pub(crate) payload: Option<PayloadRow>,
 }
 
@@ -109,6 +118,13 @@ impl Append {
                 .push_bind(index.revision.clone())
                 .push_bind(index.outcome.clone())
                 .push_bind(index.cost_micros);
+        })
+        .await
+    }
+
+    pub(crate) async fn reviews(&mut self, rows: &[ReviewRow]) -> Result<(), StoreError> {
+        self.insert("INSERT INTO reviews (seq, generation, decision) ", rows, |mut row, review| {
+            row.push_bind(review.seq).push_bind(review.generation.clone()).push_bind(review.decision.clone());
         })
         .await
     }
@@ -168,9 +184,11 @@ impl Snapshot {
             "SELECT c.seq, c.kind, c.at AS entry_at, c.prev, c.hash, c.bytes,
                     g.seq AS index_seq, g.id, g.at, g.cache_key, g.placement, g.segment, g.product, g.template,
                     g.revision, g.outcome, g.cost_micros,
+                    r.seq AS review_seq, r.generation AS review_generation, r.decision AS review_decision,
                     p.seq AS payload_seq, p.salt AS payload_salt, p.bytes AS payload_bytes
              FROM chain c
              LEFT JOIN generations g ON g.seq = c.seq
+             LEFT JOIN reviews r ON r.seq = c.seq
              LEFT JOIN payloads p ON p.seq = c.seq
              WHERE c.seq > $1 ORDER BY c.seq LIMIT $2",
         );
@@ -193,6 +211,15 @@ impl Snapshot {
         Ok(query.fetch_optional(&mut *self.0).await?)
     }
 
+    /// A row of the index of reviews (its `seq` and generation) to which no review in the chain belongs.
+    pub(crate) async fn stray_review(&mut self) -> Result<Option<(i64, String)>, StoreError> {
+        let query = sqlx::query_as(
+            "SELECT r.seq, r.generation FROM reviews r LEFT JOIN chain c ON c.seq = r.seq AND c.kind = 'review'
+             WHERE c.seq IS NULL ORDER BY r.seq LIMIT 1",
+        );
+        Ok(query.fetch_optional(&mut *self.0).await?)
+    }
+
     /// The next texts after the hash `after`, each after its hash, in order.
     pub(crate) async fn texts(
         &mut self,
@@ -211,6 +238,8 @@ pub(crate) struct Query<'a> {
     pub(crate) product: Option<&'a str>,
     pub(crate) segment: Option<&'a str>,
     pub(crate) outcome: Option<&'a str>,
+    /// With this as the latest decision; `Some(None)` finds those that passed and nobody has decided on.
+    pub(crate) decision: Option<Option<&'a str>>,
     /// From this time on.
     pub(crate) since: Option<Timestamp>,
     /// Up to but not including this time.
@@ -218,6 +247,10 @@ pub(crate) struct Query<'a> {
     /// Only entries before this one.
     pub(crate) before: Option<i64>,
 }
+
+/// The latest decision on a generation `g`, as a subquery.
+const LATEST_DECISION: &str = "SELECT r.decision FROM reviews r
+     WHERE r.generation = g.id AND r.decision IS NOT NULL ORDER BY r.seq DESC LIMIT 1";
 
 /// The entries of the generations found: `seq` and bytes, newest first.
 pub(crate) async fn generations(
@@ -239,6 +272,13 @@ pub(crate) async fn generations(
             sql.push(condition).push_bind(value.to_owned());
         }
     }
+    if let Some(decision) = query.decision {
+        if decision.is_none() {
+            sql.push(" AND g.outcome = 'passed'");
+        }
+        sql.push(" AND coalesce((").push(LATEST_DECISION).push("), '') = ");
+        sql.push_bind(decision.unwrap_or_default().to_owned());
+    }
     let numbers = [
         (" AND g.at >= ", query.since.map(micros)),
         (" AND g.at < ", query.until.map(micros)),
@@ -255,15 +295,50 @@ pub(crate) async fn generations(
 
 /// A generation's entry, by its id.
 pub(crate) async fn generation(store: &Store, id: &str) -> Result<Option<EntryBytes>, StoreError> {
-    one_generation(store, "g.id = $1", id).await
+    one_generation(store, |sql| _ = sql.push("g.id = ").push_bind(id.to_owned())).await
 }
 
-/// The newest generation with this cache key that passed.
+/// The newest generation with this cache key that passed and was not rejected.
 pub(crate) async fn latest_passed(store: &Store, cache_key: &str) -> Result<Option<EntryBytes>, StoreError> {
-    one_generation(store, "g.cache_key = $1 AND g.outcome = 'passed'", cache_key).await
+    one_generation(store, |sql| {
+        sql.push("g.outcome = 'passed' AND g.cache_key = ").push_bind(cache_key.to_owned());
+        sql.push(" AND coalesce((").push(LATEST_DECISION).push("), '') <> 'rejected'");
+    })
+    .await
 }
 
-/// The exact bytes of a generation's entry, and what stands beside it.
+/// The reviews of a generation, each after its `seq`, oldest first.
+pub(crate) async fn reviews(store: &Store, generation: &str) -> Result<Vec<(i64, EntryBytes)>, StoreError> {
+    let query = sqlx::query(
+        "SELECT c.seq, c.bytes, p.seq AS payload_seq, p.salt AS payload_salt, p.bytes AS payload_bytes
+         FROM reviews r JOIN chain c ON c.seq = r.seq LEFT JOIN payloads p ON p.seq = c.seq
+         WHERE r.generation = $1 ORDER BY r.seq",
+    );
+    let rows = query.bind(generation).fetch_all(store.reader()).await?;
+    rows.iter().map(|row| Ok((row.try_get("seq")?, entry_bytes(row)?))).collect()
+}
+
+/// The next decisions after `seq`, in order: `seq` and bytes of each, and the cache key of its generation.
+pub(crate) async fn decisions(
+    store: &Store,
+    after: i64,
+    limit: u32,
+) -> Result<Vec<(i64, Vec<u8>, String)>, StoreError> {
+    let query = sqlx::query_as(
+        "SELECT c.seq, c.bytes, g.cache_key
+         FROM reviews r JOIN chain c ON c.seq = r.seq JOIN generations g ON g.id = r.generation
+         WHERE r.seq > $1 AND r.decision IS NOT NULL ORDER BY r.seq LIMIT $2",
+    );
+    Ok(query.bind(after).bind(limit).fetch_all(store.reader()).await?)
+}
+
+/// The `seq` of the newest review; 0 when there is none.
+pub(crate) async fn newest_review(store: &Store) -> Result<i64, StoreError> {
+    let query = sqlx::query_scalar("SELECT coalesce(max(seq), 0) FROM reviews");
+    Ok(query.fetch_one(store.reader()).await?)
+}
+
+/// The exact bytes of an entry, and what stands beside it.
 pub(crate) struct EntryBytes {
     pub(crate) bytes: Vec<u8>,
     pub(crate) payload: Option<PayloadRow>,
@@ -271,16 +346,16 @@ pub(crate) struct EntryBytes {
 
 async fn one_generation(
     store: &Store,
-    condition: &'static str,
-    value: &str,
+    condition: impl FnOnce(&mut QueryBuilder<Sqlite>),
 ) -> Result<Option<EntryBytes>, StoreError> {
     let mut sql = QueryBuilder::<Sqlite>::new(
         "SELECT c.bytes, p.seq AS payload_seq, p.salt AS payload_salt, p.bytes AS payload_bytes
          FROM generations g JOIN chain c ON c.seq = g.seq LEFT JOIN payloads p ON p.seq = c.seq WHERE ",
     );
-    sql.push(condition).push(" ORDER BY g.seq DESC LIMIT 1");
-    let row = sql.build().bind(value).fetch_optional(store.reader()).await?;
-    row.map(|row| Ok(EntryBytes { bytes: row.try_get("bytes")?, payload: payload_row(&row)? })).transpose()
+    condition(&mut sql);
+    sql.push(" ORDER BY g.seq DESC LIMIT 1");
+    let row = sql.build().fetch_optional(store.reader()).await?;
+    row.as_ref().map(entry_bytes).transpose()
 }
 
 /// What all generations that finished at `since` or later have cost, in millionths.
@@ -304,7 +379,17 @@ fn entry_beside(row: &SqliteRow) -> Result<EntryBeside, StoreError> {
         hash: row.try_get("hash")?,
         bytes: row.try_get("bytes")?,
     };
-    Ok(EntryBeside { entry, index: index_row(row)?, payload: payload_row(row)? })
+    Ok(EntryBeside { entry, index: index_row(row)?, review: review_row(row)?, payload: payload_row(row)? })
+}
+
+fn entry_bytes(row: &SqliteRow) -> Result<EntryBytes, StoreError> {
+    Ok(EntryBytes { bytes: row.try_get("bytes")?, payload: payload_row(row)? })
+}
+
+fn review_row(row: &SqliteRow) -> Result<Option<ReviewRow>, StoreError> {
+    let Some(seq) = row.try_get("review_seq")? else { return Ok(None) };
+    let (generation, decision) = (row.try_get("review_generation")?, row.try_get("review_decision")?);
+    Ok(Some(ReviewRow { seq, generation, decision }))
 }
 
 fn index_row(row: &SqliteRow) -> Result<Option<IndexRow>, StoreError> {

@@ -113,6 +113,9 @@ pub enum StoreError {
     /// There is nothing to read.
     #[error("there is no store at {}; check `[store] url`, or run `copyrail serve` first", .0.display())]
     Missing(PathBuf),
+    /// The tables are those of an earlier version, and may not be changed by a command that only reads.
+    #[error("{} was written by an older copyrail; run `copyrail keys list` or `copyrail serve` once to bring its tables up to date", .0.display())]
+    Older(PathBuf),
     /// The tables are of a version that this program does not know.
     #[error("{} was written by a newer copyrail (tables {found}, this one knows {known}); use that version", path.display())]
     Newer {
@@ -260,6 +263,19 @@ mod tests {
         store.close().await;
         let newer = Store::open(&url, Access::Serve).await.unwrap_err();
         assert!(newer.to_string().contains("written by a newer copyrail"), "{newer}");
+    }
+
+    #[tokio::test]
+    async fn a_store_of_an_earlier_version_is_brought_up_to_date_by_whoever_may_write() {
+        let held = test_store().await;
+        let script = "DROP TABLE reviews; PRAGMA user_version = 1; INSERT INTO texts VALUES ('h', 't')";
+        sqlx::raw_sql(script).execute(held.store.writer().unwrap()).await.unwrap();
+        let older = Store::open(&held.url, Access::ReadOnly).await.unwrap_err();
+        assert!(older.to_string().contains("written by an older copyrail; run"), "{older}");
+        Store::open(&held.url, Access::Beside).await.unwrap().close().await;
+        Store::open(&held.url, Access::ReadOnly).await.unwrap();
+        assert_eq!(held.number("SELECT count(*) FROM texts").await, 1);
+        assert_eq!(held.number("SELECT count(*) FROM reviews").await, 0);
     }
 
     #[cfg(unix)]

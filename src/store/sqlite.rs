@@ -18,7 +18,8 @@ const ACQUIRE: Duration = Duration::from_secs(10);
 const READERS: u32 = 4;
 
 /// Each brings the tables one version further. Migrations only add: never edit one that was released.
-const MIGRATIONS: &[&str] = &[include_str!("migrations/0001_first.sql")];
+const MIGRATIONS: &[&str] =
+    &[include_str!("migrations/0001_first.sql"), include_str!("migrations/0002_reviews.sql")];
 
 /// The connections to one file.
 #[derive(Clone, Debug)]
@@ -40,7 +41,9 @@ impl Sqlite {
                 return Err(StoreError::Missing(path));
             }
             let reader = pool().max_connections(READERS).connect_with(options.read_only(true)).await?;
-            check_version(&reader, &path).await?;
+            if check_version(&reader, &path).await? < MIGRATIONS.len() {
+                return Err(StoreError::Older(path));
+            }
             return Ok(Self { reader, writer: None, _lock: None });
         }
         make_file(&path)?;

@@ -255,13 +255,22 @@ fn overrides_hold_until_their_day_is_over() {
 
 #[test]
 fn the_strictest_ceiling_counts_and_the_unknown_applies() {
-    let settings = "ceilings:\n  - {when: {product.category: supplements}, mode: segment}\n  - {when: {context.country: DE}, mode: prewritten}";
+    let settings = "ceilings:\n  - {when: {product.category: supplements}, mode: segment, approval: true}\n  \
+                    - {when: {context.country: DE}, mode: prewritten}\n  \
+                    - {placement: cta, approval: true}\n";
     let guardrails = loaded(&files([("g/guardrails.yml", settings)]));
-    let ceiling = |facts: Value, context: Value| {
+    let (segment, prewritten) = (Some(Mode::Segment), Some(Mode::Prewritten));
+    for (facts, context, placement, expected) in [
+        (json!({"category": "tents"}), json!({"country": "GB"}), "why-this", None),
+        (json!({"category": "tents"}), json!({"country": "GB"}), "cta", Some((None, true))),
+        (json!({"category": "tents"}), json!({"country": "DE"}), "why-this", Some((prewritten, false))),
+        (json!({"category": "tents"}), json!({"country": "DE"}), "cta", Some((prewritten, true))),
+        (json!({"category": "supplements"}), json!({"country": "GB"}), "why-this", Some((segment, true))),
+        (json!({}), json!({}), "why-this", Some((prewritten, true))),
+    ] {
         let scene = Scene::new(facts, context);
-        guardrails.ceiling(&scene.facts, &scene.context, None)
-    };
-    assert_eq!(ceiling(json!({"category": "tents"}), json!({"country": "GB"})), None);
-    assert_eq!(ceiling(json!({"category": "supplements"}), json!({"country": "GB"})), Some(Mode::Segment));
-    assert_eq!(ceiling(json!({}), json!({})), Some(Mode::Prewritten));
+        let ceiling = guardrails.ceiling(&scene.facts, &scene.context, Some(placement));
+        let expected = expected.map(|(mode, approval)| Ceiling { mode, approval });
+        assert_eq!(ceiling, expected, "{:?} {:?} {placement}", scene.facts, scene.context);
+    }
 }

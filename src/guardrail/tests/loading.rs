@@ -66,10 +66,7 @@ fn what_this_version_does_not_run_is_said() {
         &[
             ("g/a.yml", "rules:\n  - {id: c, extends: claim, anything: else}\n"),
             ("g/claims.yml", "claims: []"),
-            (
-                "g/guardrails.yml",
-                "styles: [Microsoft]\nrules: {Microsoft.Passive: {mode: off, because: x}}\nceilings: [{mode: segment, approval: true}]",
-            ),
+            ("g/guardrails.yml", "styles: [Microsoft]\nrules: {Microsoft.Passive: {mode: off, because: x}}"),
             ("g/old/b.yml", "rules: []"),
             ("g/styles/Microsoft/Passive.yml", "extends: existence"),
             ("g/vocabulary/accept.txt", "word"),
@@ -79,12 +76,30 @@ fn what_this_version_does_not_run_is_said() {
             "g/a.yml:2:22 this version does not run `claim` rules yet",
             "g/claims.yml:1:1 this version does not run a register of claims yet",
             "g/guardrails.yml:1:10 this version does not run public styles yet, and `Microsoft` is one",
-            "g/guardrails.yml:3:38 this version does not hold copy back for a person's approval yet",
             "g/old/b.yml:1:1 no rules are read from this folder",
             "g/styles/Microsoft/Passive.yml:1:1 this version does not run public styles yet",
             "g/vocabulary/accept.txt:1:1 this version does not run vocabulary lists yet",
         ],
     );
+}
+
+#[test]
+fn a_ceiling_limits_the_mode_or_asks_for_approval() {
+    for (ceiling, expected) in [
+        ("{mode: segment}", &[][..]),
+        ("{approval: true}", &[]),
+        ("{placement: why-this, when: {product.category: x}, mode: live, approval: true}", &[]),
+        ("{when: {product.category: x}}", &["g/guardrails.yml:1:14 a ceiling needs `mode` or `approval`"]),
+        ("{mdoe: segment}", &["g/guardrails.yml:1:15 a ceiling has no key `mdoe`"]),
+        ("{aproval: true}", &["g/guardrails.yml:1:15 a ceiling has no key `aproval`"]),
+        (
+            "{mode: live, approval: false}",
+            &["g/guardrails.yml:1:37 a ceiling can only ask for approval, never waive it"],
+        ),
+        ("{approval: maybe}", &["g/guardrails.yml:1:25 a truth value is needed here"]),
+    ] {
+        check_faults(&[("g/guardrails.yml", &format!("ceilings:  [ {ceiling}]"))], expected);
+    }
 }
 
 #[test]

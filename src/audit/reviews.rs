@@ -1,0 +1,100 @@
+//! What people decided on generations, as one process knows it.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Mutex, PoisonError};
+
+use uuid::Uuid;
+
+use super::records::Decision;
+use super::search::{self, Decided, PassedGeneration};
+use crate::store::{Store, StoreError, log};
+
+/// How many reviews are read at once.
+const PAGE: u32 = 500;
+
+/// The decisions of people on generations. What is decided from the start of the process on is learnt by
+/// [`refresh`](Self::refresh); what was decided before is learnt with the copy that it was decided on. One generation
+/// takes less than a hundred bytes, and only people add to them.
+pub struct Reviews {
+    store: Store,
+    /// The newest review that was read.
+    read: AtomicI64,
+    /// The latest decision on each generation, with the entry that says so.
+    decided: Mutex<HashMap<Uuid, (i64, Decision)>>,
+}
+
+/// A generation that was rejected: its text must not be served any more.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rejected {
+    /// Which generation.
+    pub generation: Uuid,
+    /// The key of the question that it answered.
+    pub cache_key: String,
+}
+
+impl Reviews {
+    /// From the newest review on.
+    ///
+    /// # Errors
+    ///
+    /// When the store cannot be read.
+    pub async fn open(store: Store) -> Result<Self, StoreError> {
+        let read = AtomicI64::new(log::newest_review(&store).await?);
+        Ok(Self { store, read, decided: Mutex::default() })
+    }
+
+    /// The latest decision on a generation; `None` when nobody decided, as far as this process knows.
+    pub fn decision(&self, generation: Uuid) -> Option<Decision> {
+        let decided = self.decided.lock().unwrap_or_else(PoisonError::into_inner);
+        decided.get(&generation).map(|(_, decision)| *decision)
+    }
+
+    /// Learns what was decided since the last time, by whichever process, and answers what was rejected.
+    ///
+    /// # Errors
+    ///
+    /// When the store cannot be read; the next time then begins where this one stopped.
+    pub async fn refresh(&self) -> Result<Vec<Rejected>, StoreError> {
+        let mut rejected = Vec::new();
+        while let Some((page, last)) =
+            search::decisions(&self.store, self.read.load(Ordering::Acquire), PAGE).await?
+        {
+            for Decided { seq, generation, decision, cache_key } in page {
+                if self.learn(generation, (seq, decision)) == Decision::Rejected {
+                    rejected.push(Rejected { generation, cache_key });
+                }
+            }
+            self.read.fetch_max(last, Ordering::AcqRel);
+        }
+        Ok(rejected)
+    }
+
+    /// The newest copy that passed for this cache key and that nobody rejected; its decision is known from here on.
+    ///
+    /// # Errors
+    ///
+    /// As [`search::latest_passed_for_key`].
+    pub async fn latest_passed_for_key(
+        &self,
+        cache_key: &str,
+    ) -> Result<Option<PassedGeneration>, StoreError> {
+        let found = search::latest_passed_for_key(&self.store, cache_key).await?;
+        if let Some((generation, decided)) =
+            found.as_ref().and_then(|found| Some((found.id, found.generation.decided()?)))
+        {
+            self.learn(generation, decided);
+        }
+        Ok(found)
+    }
+
+    /// Learns a decision, unless a later one is known, and answers which holds.
+    fn learn(&self, generation: Uuid, decided: (i64, Decision)) -> Decision {
+        let mut known = self.decided.lock().unwrap_or_else(PoisonError::into_inner);
+        let latest = known.entry(generation).or_insert(decided);
+        if latest.0 < decided.0 {
+            *latest = decided;
+        }
+        latest.1
+    }
+}
