@@ -22,6 +22,7 @@ mod flights;
 mod http;
 mod kept;
 mod keys;
+mod ladder;
 mod log;
 mod promises;
 mod prompts;
