@@ -499,7 +499,7 @@ async fn what_another_process_decided_is_known_with_the_next_look() {
     let ann = standing(&app, "awaiting").await.remove(0);
     // Straight into the log, past the handler: the background look is all that can tell.
     let record = |action| copyrail::audit::ReviewRecord {
-        id: uuid::Uuid::now_v7(),
+        id: copyrail::words::new_id(copyrail::app::wall_clock()()),
         generation_id: ann.parse().unwrap(),
         action,
         at: copyrail::app::wall_clock()(),
