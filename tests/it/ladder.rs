@@ -7,6 +7,7 @@ use copyrail::audit::Clock;
 use copyrail::audit::verify::verify;
 use copyrail::store::{Access, Store};
 use serde_json::{Value, json};
+use sqlx::{Connection, SqliteConnection};
 
 use crate::http::{COPY, problem};
 use crate::support::{Answered, Reply, TestApp, Upstream, ask, eventually};
@@ -249,6 +250,12 @@ fn check_served(answer: &Value, source: &str, text: &str) {
     assert_eq!((&answer["reason"], &answer["pending"]), (&json!(null), &json!(false)), "{answer}");
 }
 
+/// Runs a statement behind the service's back.
+async fn tamper(app: &TestApp, sql: &'static str) {
+    let mut beside = SqliteConnection::connect(app.store_url()).await.unwrap();
+    sqlx::raw_sql(sql).execute(&mut beside).await.unwrap();
+}
+
 async fn check_log(app: &TestApp) {
     let store = Store::open(app.store_url(), Access::ReadOnly).await.unwrap();
     assert_eq!(verify(&store, None, |_, _| ()).await.unwrap().fault, None);
@@ -464,11 +471,66 @@ async fn an_approved_text_is_not_refreshed_and_goes_at_its_end() {
         }
         eventually("nothing is written", || async { app.app().shared.parts.flights.is_empty() }).await;
     }
+    // Nor would it be if the log could not give it back.
+    tamper(&app, "UPDATE payloads SET salt = NULL, bytes = NULL").await;
+    check_served(&app.blurb(ask("Lumo lamp")).await, "cache", &by("Ann"));
+    eventually("nothing is written", || async { app.app().shared.parts.flights.is_empty() }).await;
     assert_eq!(upstream.calls(), 1);
-    seconds.fetch_add(24 * 3600, Ordering::SeqCst);
-    app.restart().await.unwrap();
+    seconds.fetch_add(24 * 3600 - 1, Ordering::SeqCst);
+    check_served(&app.blurb(ask("Lumo lamp")).await, "cache", &by("Ann"));
+    seconds.fetch_add(1, Ordering::SeqCst);
     check_awaiting(&app.blurb(ask("Lumo lamp")).await);
     assert_eq!(upstream.calls(), 2);
+}
+
+#[tokio::test]
+async fn a_text_is_not_taken_from_the_log_when_it_is_too_old_erased_or_changed() {
+    let seconds = Arc::new(AtomicI64::new(1_795_000_000));
+    let clock: Clock = {
+        let seconds = Arc::clone(&seconds);
+        Arc::new(move || jiff::Timestamp::from_second(seconds.load(Ordering::SeqCst)).unwrap())
+    };
+    let upstream = writers().await;
+    let base = upstream.base_url();
+    let approval = placement(PLACEMENT, "approval: true");
+    let variables = [("OPENAI_BASE_URL", base.as_str()), ("OPENAI_MODEL", "scripted")];
+    let mut app = TestApp::try_start(&[(PLACEMENT, &approval)], &variables, clock).await.unwrap();
+    check_awaiting(&app.blurb(ask("Lumo lamp")).await);
+    let mut calls = 1;
+    for (later, sql) in [
+        (7 * 24 * 3600, ""),
+        (0, "UPDATE payloads SET salt = NULL, bytes = NULL"),
+        (0, "UPDATE payloads SET bytes = replace(bytes, 'in the words of', 'unlike those of')"),
+    ] {
+        decide(&app, &standing(&app, "awaiting").await[0], "approve").await;
+        // One second before, and unharmed, it is taken.
+        seconds.fetch_add((later - 1).max(0), Ordering::SeqCst);
+        app.restart().await.unwrap();
+        assert_eq!(app.blurb(ask("Lumo lamp")).await["source"], "cache", "{sql}");
+        seconds.fetch_add(later.min(1), Ordering::SeqCst);
+        tamper(&app, sql).await;
+        app.restart().await.unwrap();
+        check_awaiting(&app.blurb(ask("Lumo lamp")).await);
+        calls += 1;
+        assert_eq!(upstream.calls(), calls, "{sql}");
+    }
+}
+
+#[tokio::test]
+async fn a_share_may_go_by_a_number_as_its_plain_text() {
+    let upstream = Upstream::saying(COPY).await;
+    let lines = "rollout: {share: 50%, by: user.orders_total, seed: s}";
+    let app = TestApp::start_with(&upstream, &[(PLACEMENT, &placement(PLACEMENT, lines))], &[]).await;
+    let place = async |orders: Value| {
+        let mut request = returning("u-17");
+        request["user"]["attributes"]["orders_total"] = orders;
+        explained(&app, request).await["ladder"]["rollout"]["place"].take()
+    };
+    let expected = json!(copyrail::segment::bucket("s", "12"));
+    for orders in [json!(12), json!(12.0), json!({"value": 12, "at": "2026-11-20T10:00:00Z"})] {
+        assert_eq!(place(orders.clone()).await, expected, "{orders}");
+    }
+    assert_eq!(place(json!("12")).await, json!(null), "of the wrong type is as good as missing");
 }
 
 #[tokio::test]
