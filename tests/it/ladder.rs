@@ -83,7 +83,7 @@ async fn shares_are_sticky_near_their_size_and_independent_of_one_another() {
         };
         assert_eq!((tier.as_str().unwrap(), &reason), (expected.0, &expected.1));
         why.push((rollout, holdout));
-        if number < 200 {
+        if number < 60 {
             let again = inside("why-this").await;
             assert_eq!((again.0, again.1), (rollout, holdout), "it is sticky");
             let cta = inside("cta-subtext").await;
