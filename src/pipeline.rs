@@ -77,12 +77,12 @@ impl Parts {
     /// # Errors
     /// When the store cannot be read.
     pub async fn look_at_reviews(&self) -> Result<(), StoreError> {
-        for Rejected { generation, cache_key } in self.reviews.refresh().await? {
+        let drop = |Rejected { generation, cache_key }| {
             if let Some(key) = Key::parse(&cache_key) {
                 self.memory.reject(key, generation);
             }
-        }
-        Ok(())
+        };
+        self.reviews.refresh(drop).await
     }
 
     /// Keeps copy, unless a person rejected it a moment ago.

@@ -50,24 +50,24 @@ impl Reviews {
         decided.get(&generation).map(|(_, decision)| *decision)
     }
 
-    /// Learns what was decided since the last time, by whichever process, and answers what was rejected.
+    /// Learns what was decided since the last time, by whichever process, and tells `rejected` of what is rejected. Two who
+    /// look at once may both be told: neither is done before all that it found is told.
     ///
     /// # Errors
     ///
     /// When the store cannot be read; the next time then begins where this one stopped.
-    pub async fn refresh(&self) -> Result<Vec<Rejected>, StoreError> {
-        let mut rejected = Vec::new();
+    pub async fn refresh(&self, mut rejected: impl FnMut(Rejected)) -> Result<(), StoreError> {
         while let Some((page, last)) =
             search::decisions(&self.store, self.read.load(Ordering::Acquire), PAGE).await?
         {
             for Decided { seq, generation, decision, cache_key } in page {
                 if self.learn(generation, (seq, decision)) == Decision::Rejected {
-                    rejected.push(Rejected { generation, cache_key });
+                    rejected(Rejected { generation, cache_key });
                 }
             }
             self.read.fetch_max(last, Ordering::AcqRel);
         }
-        Ok(rejected)
+        Ok(())
     }
 
     /// The newest copy that passed for this cache key and that nobody rejected; its decision is known from here on.

@@ -351,15 +351,20 @@ async fn the_latest_decision_counts_and_what_was_rejected_is_not_found_again() {
     assert_eq!(found(ReviewState::Approved).await, [2]);
     assert_eq!(found(ReviewState::Rejected).await, [3]);
 
+    let refreshed = async |reviews: &Reviews| {
+        let mut rejected = Vec::new();
+        reviews.refresh(|one| rejected.push(one)).await.unwrap();
+        rejected
+    };
     // One process learns what is decided from its start on, and the rest with the copy.
-    let rejected = early.refresh().await.unwrap();
+    let rejected = refreshed(&early).await;
     assert_eq!(rejected.last(), Some(&Rejected { generation: id(3), cache_key: "aa".into() }));
-    assert_eq!(early.refresh().await.unwrap(), []);
+    assert_eq!(refreshed(&early).await, []);
     assert_eq!(
         [1, 2, 3].map(|n| early.decision(id(n))),
         [None, Some(Decision::Approved), Some(Decision::Rejected)]
     );
-    assert_eq!(late.refresh().await.unwrap(), []);
+    assert_eq!(refreshed(&late).await, []);
     assert_eq!(late.decision(id(2)), None);
     let newest = late.latest_passed_for_key("aa").await.unwrap().unwrap();
     assert_eq!((newest.id, late.decision(id(2))), (id(2), Some(Decision::Approved)));
@@ -367,7 +372,7 @@ async fn the_latest_decision_counts_and_what_was_rejected_is_not_found_again() {
     recorder.review(review(11, 2, ReviewAction::Reject), None).await.unwrap();
     assert_eq!(late.latest_passed_for_key("aa").await.unwrap().unwrap().id, id(1));
     assert_eq!(late.decision(id(2)), Some(Decision::Approved), "it has not looked yet");
-    assert_eq!(late.refresh().await.unwrap().len(), 1);
+    assert_eq!(refreshed(&late).await.len(), 1);
     assert_eq!(late.decision(id(2)), Some(Decision::Rejected));
     recorder.review(review(12, 1, ReviewAction::Reject), None).await.unwrap();
     assert_eq!(late.latest_passed_for_key("aa").await.unwrap(), None);
@@ -379,7 +384,7 @@ async fn a_review_that_was_tampered_with_has_no_effect_and_holds_up_no_other() {
     let reviews = Reviews::open(held.store.clone()).await.unwrap();
     write_reviewed(&held.store).await.close().await;
     held.tamper("UPDATE chain SET bytes = replace(bytes, 'approve', 'aprove') WHERE seq = 6").await;
-    reviews.refresh().await.unwrap();
+    reviews.refresh(drop).await.unwrap();
     assert_eq!(reviews.decision(id(2)), Some(Decision::Rejected));
     assert_eq!(reviews.decision(id(3)), Some(Decision::Rejected));
 }
