@@ -9,6 +9,9 @@ use clap::Subcommand;
 use super::{Failure, Shell};
 
 #[derive(Debug, Subcommand)]
+#[command(
+    before_help = "Example:\n  copyrail segments explain --attributes '{\"user\": {\"orders_total\": 4}}'"
+)]
 #[expect(private_interfaces, reason = "each command's arguments are its own affair")]
 pub(super) enum Segments {
     /// Why somebody is in this segment and gets this copy; one user, or a file of users

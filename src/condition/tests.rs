@@ -295,3 +295,136 @@ fn faults() {
     }
     check_fault(json!({"$segment": "loyal"}), &["`$segment` joins no conditions"]);
 }
+
+mod properties {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const PATHS: [&str; 4] = ["a", "b", "c.d", "e"];
+
+    fn value() -> impl Strategy<Value = Value> {
+        let leaf = prop_oneof![
+            Just(json!(null)),
+            any::<bool>().prop_map(|truth| json!(truth)),
+            (-3_i64..4).prop_map(|n| json!(n)),
+            (-3.0_f64..4.0).prop_map(|n| json!(n)),
+            prop_oneof!["[a-c]{0,2}", "[0-3]", "1\\.[0-9]\\.[0-9]"].prop_map(|text| json!(text)),
+        ];
+        leaf.prop_recursive(2, 8, 3, |inner| {
+            prop_oneof![
+                prop::collection::vec(inner.clone(), 0..3).prop_map(|items| json!(items)),
+                inner.prop_map(|value| json!({ "d": value })),
+            ]
+        })
+    }
+
+    /// What may be asked of one value, but whether it is there: nothing tells how that came to be.
+    fn asked() -> impl Strategy<Value = Value> {
+        let operator = |names: &'static [&'static str], operand: BoxedStrategy<Value>| {
+            (prop::sample::select(names), operand).prop_map(|(name, operand)| json!({ name: operand }))
+        };
+        let leaf = prop_oneof![
+            value(),
+            operator(&["$eq", "$ne", "$gt", "$gte", "$lt", "$lte", "$veq", "$vgt", "$vlte"], value().boxed()),
+            operator(
+                &["$in", "$nin", "$ini", "$nini", "$all", "$alli"],
+                prop::collection::vec(value(), 0..3).prop_map(|items| json!(items)).boxed(),
+            ),
+            operator(&["$inGroup", "$notInGroup"], Just(json!("vip")).boxed()),
+            operator(&["$regex", "$notRegexi"], "[a-c.]{0,2}".prop_map(|text| json!(text)).boxed()),
+            operator(
+                &["$type"],
+                prop::sample::select(&["string", "number", "array"][..]).prop_map(Value::from).boxed()
+            ),
+        ];
+        leaf.prop_recursive(2, 6, 2, move |inner| operator(&["$not", "$size", "$elemMatch"], inner.boxed()))
+    }
+
+    fn condition() -> impl Strategy<Value = Value> {
+        let leaf =
+            (prop::sample::select(&PATHS[..]), asked()).prop_map(|(path, asked)| json!({ path: asked }));
+        leaf.prop_recursive(3, 16, 3, |inner| {
+            let several = prop::collection::vec(inner.clone(), 0..3);
+            prop_oneof![
+                (prop::sample::select(&["$and", "$or", "$nor"][..]), several)
+                    .prop_map(|(join, parts)| json!({ join: parts })),
+                inner.prop_map(|part| json!({ "$not": part })),
+            ]
+        })
+    }
+
+    fn attributes() -> impl Strategy<Value = Value> {
+        prop::collection::vec(prop::option::of(value()), PATHS.len()).prop_map(|values| {
+            let mut map = Map::new();
+            for (path, value) in PATHS.iter().zip(values) {
+                let Some(value) = value else { continue };
+                match path.split_once('.') {
+                    Some((outer, inner)) => map.insert(outer.to_owned(), json!({ inner: value })),
+                    None => map.insert((*path).to_owned(), value),
+                };
+            }
+            Value::Object(map)
+        })
+    }
+
+    /// The same attributes with every one that is missing given.
+    fn completed(attributes: &Value, filling: &[Value]) -> Value {
+        let mut map = attributes.as_object().cloned().unwrap();
+        for (path, fill) in PATHS.iter().zip(filling) {
+            let fill = if fill.is_null() { &json!(0) } else { fill };
+            let (outer, inner) = path.split_once('.').map_or((*path, None), |(o, i)| (o, Some(i)));
+            let missing = match (map.get(outer), inner) {
+                (None | Some(Value::Null), _) => true,
+                (Some(Value::Object(object)), Some(inner)) => object.get(inner).is_none_or(Value::is_null),
+                _ => false,
+            };
+            if missing {
+                let value = inner.map_or_else(|| fill.clone(), |inner| json!({ inner: fill }));
+                map.insert(outer.to_owned(), value);
+            }
+        }
+        Value::Object(map)
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(2_000))]
+
+        /// However it is asked, a condition comes out the same, and names what is missing exactly when it is unknown.
+        #[test]
+        fn explanations_never_disagree(when in condition(), attributes in attributes()) {
+            let scope = Scope::plain(&attributes, now());
+            for semantics in [Semantics::Strict, Semantics::GrowthBook] {
+                let condition = compile(&when, semantics, &groups()).unwrap();
+                let asked = condition.0.ask(&scope);
+                let truth = asked.truth(0);
+                let mut traced = Vec::new();
+                prop_assert_eq!(asked.trace(0, &mut traced), truth);
+                let (explained, steps) = asked.explain(0);
+                prop_assert_eq!(explained, truth);
+                prop_assert_eq!(steps.iter().map(|step| step.outcome).collect::<Vec<_>>(), traced);
+                let (outcome, unknown) = asked.unknown(0);
+                prop_assert_eq!((outcome, !unknown.is_empty()), (truth, truth == Truth::Unknown));
+            }
+        }
+
+        /// What is certain stays so whatever the missing data turns out to be: strict never matches on an unknown.
+        #[test]
+        fn strict_never_matches_on_an_unknown(
+            when in condition(), attributes in attributes(), filling in prop::collection::vec(value(), PATHS.len()),
+        ) {
+            let strict = compile(&when, Semantics::Strict, &groups()).unwrap();
+            let certain = strict.evaluate(&Scope::plain(&attributes, now()));
+            let whole = completed(&attributes, &filling);
+            let then = compile(&when, Semantics::GrowthBook, &groups()).unwrap();
+            let then = then.evaluate(&Scope::plain(&whole, now()));
+            if certain != Truth::Unknown {
+                prop_assert_eq!(certain, then, "{} of {} then {}", when, attributes, whole);
+            }
+            // With nothing missing the two readings are one, save in lists, whose items may lack fields.
+            if !when.to_string().contains("$elemMatch") {
+                prop_assert_eq!(strict.evaluate(&Scope::plain(&whole, now())), then, "{} of {}", when, whole);
+            }
+        }
+    }
+}

@@ -15,14 +15,15 @@ use crate::segment;
 
 #[derive(Debug, Args)]
 #[command(
-    before_help = "Example:\n  echo '{\"condition\": {\"age\": {\"$gte\": 18}}, \"attributes\": {}}' | copyrail segments eval",
-    after_help = "Each line in is one of\n  \
-    {\"condition\": {…}, \"attributes\": {…}, \"groups\"?: {id: [members]}, \"at\"?}  → {\"match\", \"unknown\": […]}\n  \
-    {\"hash\": {\"seed\", \"value\", \"version\"}}                              → {\"bucket\"}\n  \
-    {\"ranges\": {\"variations\", \"coverage\"?, \"weights\"?}}                 → {\"ranges\": [[from, to], …]}\n  \
-    {\"choose\": {\"bucket\", \"ranges\"}}                                    → {\"variation\"}, -1 for none\n\
-    `unknown` names the attributes whose absence left a condition undecided. An `id` is repeated in the answer.\n\
-    A faulty line is answered with {\"error\", \"line\"}, the others all the same, and the exit code is 1."
+    before_help = "Example:\n  echo '{\"condition\": {\"age\": {\"$gte\": 18}}, \"attributes\": {}}' | \
+    copyrail segments eval",
+    after_help = "Each line in is one of these, each line out what follows the arrow:\n  \
+    {\"condition\", \"attributes\", \"groups\"?: {id: [members]}, \"at\"?} → {\"match\", \"unknown\"}\n  \
+    {\"hash\": {\"seed\", \"value\", \"version\"}} → {\"bucket\"}\n  \
+    {\"ranges\": {\"variations\", \"coverage\"?, \"weights\"?}} → {\"ranges\": [[from, to], …]}\n  \
+    {\"choose\": {\"bucket\", \"ranges\"}} → {\"variation\"}, -1 for none\n\
+    `unknown` names the attributes whose absence left a condition undecided. An `id` is repeated in the answer. A \
+    faulty line is answered with {\"error\", \"line\"}, the others all the same, and the exit code is 1."
 )]
 pub(super) struct Eval {
     /// The lines; `-` reads standard input
