@@ -56,7 +56,7 @@ pub(super) fn serve(n: u64) -> ServeRecord {
         at: at(n as i64) + jiff::SignedDuration::from_nanos(789),
         placement: PlacementId::new("why-this"),
         segment: SegmentId::new(DEFAULT_SEGMENT),
-        conditions: json!({}),
+        conditions: serde_json::value::RawValue::from_string("{}".into()).unwrap(),
         product: None,
         user: None,
         tier: Tier::Prewritten,

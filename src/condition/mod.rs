@@ -20,6 +20,7 @@ mod version;
 
 use std::sync::{Arc, LazyLock};
 
+use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::{Value, json};
 
@@ -103,6 +104,8 @@ pub struct Condition(Rules);
 #[derive(Clone, Debug, Default)]
 pub struct Rules {
     paths: Vec<Path>,
+    /// Those of the paths that are asked how long ago they are.
+    dated: Vec<usize>,
     rules: Vec<Arc<Clause>>,
 }
 
@@ -200,8 +203,15 @@ impl Condition {
 impl Rules {
     /// Looks up everything that the conditions read.
     pub fn ask<'a>(&'a self, scope: &Scope<'a>) -> Asked<'a> {
-        let slots = self.paths.iter().map(|path| scope.slot(path)).collect();
-        Asked { rules: self, slots, moment: Moment { now: scope.at() } }
+        let moment = Moment { now: scope.at() };
+        let slots: Vec<Slot<'a>> = self.paths.iter().map(|path| scope.slot(path)).collect();
+        // Many tests may ask how long ago one date is; it is read once.
+        let dates = self.dated.iter().map(|index| match slots.get(*index) {
+            Some(Slot::There(value, _)) => (*index, moment.date_of(value)),
+            _ => (*index, None),
+        });
+        let dates = dates.collect();
+        Asked { rules: self, slots, dates, moment }
     }
 
     /// How many conditions there are.
@@ -294,6 +304,7 @@ static NULL: LazyLock<Value> = LazyLock::new(|| Value::Null);
 pub struct Asked<'a> {
     rules: &'a Rules,
     slots: Vec<Slot<'a>>,
+    dates: Vec<(usize, Option<Timestamp>)>,
     moment: Moment,
 }
 
@@ -340,7 +351,13 @@ impl<'a> Asked<'a> {
 
     fn test(&self, test: &Test) -> Truth {
         match (self.slot(test), test.semantics) {
-            (Slot::There(value, _), _) => test.ask.holds(value, &self.moment),
+            (Slot::There(value, _), _) => match test.ask {
+                Ask::Within(_) | Ask::OlderThan(_) => {
+                    let read = self.dates.iter().find(|(path, _)| *path == test.path);
+                    test.ask.holds_of(read.and_then(|(_, date)| *date), &self.moment)
+                }
+                _ => test.ask.holds(value, &self.moment),
+            },
             (Slot::Length(length), _) => test.ask.holds(&Value::from(length), &self.moment),
             (Slot::Withheld, _) => Truth::Unknown,
             (Slot::Missing, Semantics::GrowthBook) => test.ask.holds(&NULL, &self.moment),

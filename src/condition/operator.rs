@@ -151,6 +151,20 @@ impl Moment {
     pub(super) fn age(&self, at: Timestamp) -> SignedDuration {
         self.now.duration_since(at)
     }
+
+    /// The instant that a text names. A day begins with its first moment in UTC; where it is today already, somewhere to
+    /// the east, it has begun here too.
+    pub(super) fn date_of(&self, value: &Value) -> Option<Timestamp> {
+        const EASTERNMOST: SignedDuration = SignedDuration::from_hours(14);
+        let text = value.as_str()?;
+        if text.len() != 10 {
+            return text.parse().ok();
+        }
+        let day = text.parse::<jiff::civil::Date>().ok()?;
+        let begins = day.to_zoned(jiff::tz::TimeZone::UTC).ok()?.timestamp();
+        let ahead = begins.duration_since(self.now);
+        Some(if ahead > SignedDuration::ZERO && ahead <= EASTERNMOST { self.now } else { begins })
+    }
 }
 
 /// One question about a value that is there, its answer prepared as far as it can be.
@@ -294,17 +308,22 @@ impl Ask {
             Self::Pattern { pattern, negated } => {
                 pattern::matches(pattern, &script::text_of(value)) != *negated
             }
-            Self::Within(most) => {
-                let Some(at) = date_of(value, moment.now) else { return Truth::Unknown };
-                let age = moment.age(at);
-                age >= SignedDuration::ZERO && age <= *most
-            }
-            Self::OlderThan(least) => {
-                let Some(at) = date_of(value, moment.now) else { return Truth::Unknown };
-                moment.age(at) > *least
-            }
+            Self::Within(_) | Self::OlderThan(_) => return self.holds_of(moment.date_of(value), moment),
             Self::Always => true,
             Self::Never => false,
+        })
+    }
+}
+
+impl Ask {
+    /// Whether what is asked of a date holds of this one; unknown where there is none.
+    pub(super) fn holds_of(&self, date: Option<Timestamp>, moment: &Moment) -> Truth {
+        let Some(date) = date else { return Truth::Unknown };
+        let age = moment.age(date);
+        Truth::from(match self {
+            Self::Within(most) => age >= SignedDuration::ZERO && age <= *most,
+            Self::OlderThan(least) => age > *least,
+            _ => false,
         })
     }
 }
@@ -326,18 +345,4 @@ fn kind_of(value: &Value) -> &'static str {
         Value::Array(_) => "array",
         Value::Object(_) => "object",
     }
-}
-
-/// The instant that a text names. A day begins with its first moment in UTC; where it is today already, somewhere to the
-/// east, it has begun here too.
-fn date_of(value: &Value, now: Timestamp) -> Option<Timestamp> {
-    const EASTERNMOST: SignedDuration = SignedDuration::from_hours(14);
-    let text = value.as_str()?;
-    if let Ok(at) = text.parse::<Timestamp>() {
-        return Some(at);
-    }
-    let day = (text.len() == 10).then(|| text.parse::<jiff::civil::Date>().ok()).flatten()?;
-    let begins = day.to_zoned(jiff::tz::TimeZone::UTC).ok()?.timestamp();
-    let ahead = begins.duration_since(now);
-    Some(if ahead > SignedDuration::ZERO && ahead <= EASTERNMOST { now } else { begins })
 }

@@ -142,7 +142,9 @@ impl<'r> Reader<'r> {
     }
 
     fn rules(self, rules: Vec<Arc<Clause>>) -> Rules {
-        Rules { paths: self.paths.into_inner(), rules }
+        let mut dated = Vec::new();
+        rules.iter().for_each(|rule| dates(rule, &mut dated));
+        Rules { paths: self.paths.into_inner(), dated, rules }
     }
 
     fn path(&self, path: &str) -> usize {
@@ -512,6 +514,22 @@ fn joined(mut clauses: Vec<Clause>) -> Clause {
     match clauses.len() {
         1 => clauses.remove(0),
         _ => Clause::All(clauses),
+    }
+}
+
+/// The paths that a clause asks how long ago they are.
+fn dates(clause: &Clause, into: &mut Vec<usize>) {
+    match clause {
+        Clause::All(clauses) | Clause::Any(clauses) => clauses.iter().for_each(|c| dates(c, into)),
+        Clause::Not(clause) => dates(clause, into),
+        Clause::Score(score) => score.parts.iter().for_each(|(part, _)| dates(part, into)),
+        Clause::Test(test) if matches!(test.ask, Ask::Within(_) | Ask::OlderThan(_)) => {
+            if !into.contains(&test.path) {
+                into.push(test.path);
+            }
+        }
+        // What it refers to stands in the set itself.
+        Clause::Test(_) | Clause::Rule { .. } => {}
     }
 }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 use serde::{Serialize, Serializer};
-use serde_json::{Value, json};
+use serde_json::value::RawValue;
 use uuid::Uuid;
 
 use super::{Case, Parts, Request};
@@ -157,15 +157,7 @@ pub(super) fn recorded(parts: &Parts, case: &Case<'_>, served: Served, request: 
 }
 
 /// How each segment and each of its conditions came out, without the values they were decided by.
-fn outcomes(case: &Case<'_>) -> Value {
-    let recount = case.policy.copy.segments.recount(&case.decision);
-    recount
-        .map(|(segment, outcome, tests)| {
-            let conditions: Vec<Value> = tests
-                .into_iter()
-                .map(|(label, outcome)| json!({"path": label.path, "operator": label.operator, "outcome": outcome}))
-                .collect();
-            json!({"segment": segment, "outcome": outcome, "conditions": conditions})
-        })
-        .collect()
+fn outcomes(case: &Case<'_>) -> Box<RawValue> {
+    let text = case.policy.copy.segments.record(&case.decision);
+    RawValue::from_string(text).unwrap_or_else(|_| RawValue::NULL.to_owned())
 }

@@ -119,13 +119,16 @@ impl Attributes {
         if let Some(locale) = context.get("locale").filter(|locale| locale.is_string()) {
             shaped.context.insert("locale".into(), locale.clone());
         }
+        // How many keys of each are declared by their own name: where all are, none needs to be looked for.
+        let mut known = [0, usize::from(context.contains_key("locale"))];
         for declared in &self.0 {
             let Some((root, name)) = declared.path.split_once('.') else { continue };
-            let (given, kept) = match root {
-                "user" => (user, &mut shaped.user),
-                "context" => (context, &mut shaped.context),
+            let (given, kept, known) = match (root, &mut known) {
+                ("user", [known, _]) => (user, &mut shaped.user, known),
+                ("context", [_, known]) => (context, &mut shaped.context, known),
                 _ => continue,
             };
+            *known += usize::from(declared.path != "context.locale" && given.contains_key(name));
             let Some(value) = crate::condition::look_up(given, name) else { continue };
             match declared.accept(value, now) {
                 Ok((value, at)) => {
@@ -135,7 +138,10 @@ impl Attributes {
                 Err(why) => shaped.ignored.push(format!("{}: {why}", declared.path)),
             }
         }
-        for (root, given) in [("user", user), ("context", context)] {
+        for (root, given, known) in [("user", user, known[0]), ("context", context, known[1])] {
+            if known == given.len() {
+                continue;
+            }
             let undeclared = given.keys().filter(|key| !self.declares(root, key));
             shaped
                 .ignored
@@ -339,8 +345,9 @@ impl Type {
             Self::Boolean => value.is_boolean(),
             Self::List => value.is_array(),
             Self::Map => value.is_object(),
-            Self::Date => value.as_str().is_some_and(|text| {
-                text.parse::<Timestamp>().is_ok() || text.parse::<jiff::civil::Date>().is_ok()
+            Self::Date => value.as_str().is_some_and(|text| match text.len() {
+                10 => text.parse::<jiff::civil::Date>().is_ok(),
+                _ => text.parse::<Timestamp>().is_ok(),
             }),
         }
     }

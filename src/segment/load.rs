@@ -74,7 +74,7 @@ fn read(root: &Node, faults: &Faults) -> Option<Segments> {
         }
     }
     let segments = drafted.into_iter().map(|draft| draft.segment).collect();
-    Some(Segments { attributes, segments, rules })
+    Some(Segments::new(attributes, segments, rules))
 }
 
 /// Named lists of values.

@@ -23,6 +23,17 @@ pub struct Segments {
     segments: Vec<Segment>,
     /// Who belongs to each, in the same order.
     rules: Rules,
+    /// What a record says of each, up to how it came out.
+    said: Vec<Said>,
+}
+
+/// The parts of a record that are the same for every request, as JSON.
+#[derive(Clone, Debug)]
+struct Said {
+    /// `{"segment":"…","outcome":"`
+    begins: String,
+    /// `{"path":"…","operator":"…","outcome":"`, for each test.
+    tests: Vec<String>,
 }
 
 /// A named cohort.
@@ -83,6 +94,23 @@ pub struct Decision {
 }
 
 impl Segments {
+    fn new(attributes: Attributes, segments: Vec<Segment>, rules: Rules) -> Self {
+        // A text as JSON, with its quotes.
+        let quoted = |text: &str| serde_json::Value::from(text).to_string();
+        let said = |(index, segment): (usize, &Segment)| Said {
+            begins: format!("{{\"segment\":{},\"outcome\":\"", quoted(segment.id.as_str())),
+            tests: rules
+                .labels(index)
+                .iter()
+                .map(|Label { path, operator }| {
+                    format!("{{\"path\":{},\"operator\":\"{operator}\",\"outcome\":\"", quoted(path))
+                })
+                .collect(),
+        };
+        let said = segments.iter().enumerate().map(said).collect();
+        Self { attributes, segments, rules, said }
+    }
+
     /// All segments in order, without the default.
     pub fn iter(&self) -> impl Iterator<Item = &Segment> {
         self.segments.iter()
@@ -125,17 +153,22 @@ impl Segments {
         segment.map_or_else(|| SegmentId::new(DEFAULT_SEGMENT), |segment| segment.id.clone())
     }
 
-    /// What a decision went by: each segment up to the one chosen, how it came out, and each of its tests likewise.
-    pub fn recount<'s>(
-        &'s self,
-        decision: &'s Decision,
-    ) -> impl Iterator<Item = (&'s SegmentId, Truth, Vec<(Label<'s>, Truth)>)> {
-        let mut tests = decision.tests.iter().copied();
-        self.segments.iter().zip(&decision.outcomes).enumerate().map(move |(index, (segment, outcome))| {
-            let labels = self.rules.labels(index);
-            let tests = labels.into_iter().zip(tests.by_ref()).collect();
-            (&segment.id, *outcome, tests)
-        })
+    /// What a decision went by, as JSON: each segment up to the one chosen, how it came out, and how each of its tests
+    /// did; no values.
+    pub fn record(&self, decision: &Decision) -> String {
+        let mut json = String::from("[");
+        let mut tests = decision.tests.iter();
+        for (segment, outcome) in self.said.iter().zip(&decision.outcomes) {
+            let comma = if json.len() > 1 { "," } else { "" };
+            json.extend([comma, &segment.begins, outcome.as_str(), "\",\"conditions\":["]);
+            for (index, (begins, outcome)) in segment.tests.iter().zip(tests.by_ref()).enumerate() {
+                let comma = if index > 0 { "," } else { "" };
+                json.extend([comma, begins, outcome.as_str(), "\"}"]);
+            }
+            json.push_str("]}");
+        }
+        json.push(']');
+        json
     }
 
     /// How every segment came out for a request, in order.
