@@ -3,7 +3,11 @@
 //! `cargo bench --bench segments`; the last lines are the ratios. The goal is at most 10 µs for a decision.
 
 #![allow(missing_docs, reason = "criterion's macros make public items")]
-#![allow(clippy::print_stdout, clippy::panic, reason = "a bench prints what it measured, and ends where it cannot")]
+#![allow(
+    clippy::print_stdout,
+    clippy::panic,
+    reason = "a bench prints what it measured, and ends where it cannot"
+)]
 
 use std::hint::black_box;
 use std::time::{Duration, Instant};

@@ -98,8 +98,9 @@ pub(super) async fn run(args: Demo, shell: &mut Shell) -> Result<(), Failure> {
         show::closing(&shell.out, &told, simulator.calls())?;
     }
     if !args.once {
+        let stopped = super::serve::stop_asked()?;
         show::addresses(&shell.out, &base, &demo_keys)?;
-        super::serve::stop_asked().await?;
+        stopped.await;
     }
     app.stop().await;
     simulator.stop().await;

@@ -53,7 +53,9 @@ impl Lines {
             }
             self.number += 1;
             self.bar.inc(read as u64);
-            let whole = read as u64 <= MAX_LINE;
+            // One byte more was asked for than a line may have: its end.
+            let ended = self.line.last() == Some(&b'\n');
+            let whole = ended || read as u64 <= MAX_LINE;
             if !whole {
                 self.skip_rest()?;
             }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use clap::Args;
+use tokio::signal::unix::{SignalKind, signal};
 
 use super::{ConfigArgs, Failure, Shell};
 use crate::app::{App, StartError};
@@ -25,6 +26,8 @@ pub(super) async fn run(args: Serve, shell: &mut Shell) -> Result<(), Failure> {
     let filter = shell.environment.get("COPYRAIL_LOG").map_or("info", String::as_str);
     telemetry::start(filter, args.log_json, shell.out.colour_talk);
     let settings = shell.settings(&args.config.config)?;
+    // Whoever reads that it serves may stop it at once, in order.
+    let stopped = stop_asked()?;
     let app = match App::start(settings, Arc::clone(&shell.now)).await {
         Ok(app) => app,
         Err(StartError::Policy(faults)) => {
@@ -43,18 +46,21 @@ pub(super) async fn run(args: Serve, shell: &mut Shell) -> Result<(), Failure> {
             refusal.set.as_str()
         );
     }
-    stop_asked().await?;
+    stopped.await;
     tracing::info!("stopping");
     app.stop().await;
     tracing::info!("stopped");
     Ok(())
 }
 
-/// Waits for SIGTERM or Ctrl-C.
-pub(super) async fn stop_asked() -> Result<(), Failure> {
-    let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
-    tokio::select! {
-        _ = terminate.recv() => Ok(()),
-        interrupted = tokio::signal::ctrl_c() => Ok(interrupted?),
-    }
+/// Listens for SIGTERM and Ctrl-C from now on; what it answers ends with the first of them.
+pub(super) fn stop_asked() -> Result<impl Future<Output = ()>, Failure> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    Ok(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+    })
 }

@@ -32,6 +32,7 @@ pub(super) async fn run(args: SimulateLlm, shell: &mut Shell) -> Result<(), Fail
             Script::parse(&text).map_err(|error| Failure::Usage(format!("the script {shown}: {error}")))?
         }
     };
+    let stopped = serve::stop_asked()?;
     let address = SocketAddr::from((Ipv4Addr::LOCALHOST, args.port));
     let simulator = simulate::start(address, script, args.seed)
         .await
@@ -41,7 +42,7 @@ pub(super) async fn run(args: SimulateLlm, shell: &mut Shell) -> Result<(), Fail
         "No model runs here: it writes from a fixed stock of sentences and says `simulated` in every answer.",
     );
     shell.out.talk(&format!("Try it: OPENAI_BASE_URL={} copyrail serve", simulator.base_url()));
-    serve::stop_asked().await?;
+    stopped.await;
     shell.out.talk(&format!("{} calls answered", simulator.calls()));
     simulator.stop().await;
     Ok(())

@@ -453,7 +453,7 @@ impl<'a> Asked<'a> {
                 path: SEGMENT.to_owned(),
                 operator: "$segment",
                 expected: id.into(),
-                actual: None,
+                actual: Some(outcome.as_str().into()),
                 outcome,
             },
         }

@@ -214,3 +214,94 @@ async fn what_the_public_wrote_supports_no_claim() {
     assert_eq!(judged("notes").await, (json!("pass"), json!("generated")));
     assert_eq!(judged("reviews").await, (json!("block"), json!("prewritten")));
 }
+
+/// Runs `segments explain` in a folder with the shipped files.
+fn explained(folder: &std::path::Path, arguments: &[&str], input: &str) -> crate::support::Ran {
+    let arguments: Vec<&str> = ["segments", "explain"].iter().chain(arguments).copied().collect();
+    crate::support::copyrail(folder, &arguments, &[], input)
+}
+
+/// A shop of one placement whose segments use all that is ours.
+fn small_shop() -> tempfile::TempDir {
+    let folder = crate::support::shop();
+    let write = |path: &str, text: &str| std::fs::write(folder.path().join(path), text).unwrap();
+    write(
+        "config/segments.yml",
+        "attributes:\n  user.orders: {type: integer}\n  user.last_order: {type: date}\n  \
+         user.affinity: {type: number, class: score, max_age: 7d}\n  user.id: {type: string, class: personal}\n\
+         groups: {staff: [u-1, u-2]}\nsegments:\n  \
+         - {id: staff, name: Staff, when: {user.id: {$inGroup: staff}}}\n  \
+         - {id: lapsed, name: Lapsed, when: {user.last_order: {$olderThan: 180d}}}\n  \
+         - id: fans\n    name: Fans\n    when: {$not: {$segment: lapsed}}\n    \
+         score: [{when: {user.orders: {$gte: 3}}, add: 2}, {when: {user.affinity: {$gte: 0.5}}, add: 1}]\n    at_least: 2\n",
+    );
+    for entry in std::fs::read_dir(folder.path().join("prompts")).unwrap() {
+        let path = entry.unwrap().path();
+        for file in std::fs::read_dir(&path).into_iter().flatten() {
+            let file = file.unwrap().path();
+            let name = file.file_name().unwrap().to_string_lossy().into_owned();
+            if name.ends_with(".prompty") && name != "default.prompty" {
+                std::fs::remove_file(file).unwrap();
+            }
+        }
+    }
+    std::fs::remove_dir_all(folder.path().join("prompts/cta-subtext")).unwrap();
+    folder
+}
+
+#[test]
+fn explain_tells_a_person_every_condition_and_why_the_tier() {
+    let folder = small_shop();
+    let attributes = r#"{"user": {"id": "u-9", "orders": 4, "affinity": "high", "shoe": 43}}"#;
+    let ran = explained(folder.path(), &["--attributes", attributes, "--at", "2026-11-22T12:00:00Z"], "");
+    assert_eq!(ran.code, Some(0), "{}", ran.err);
+    insta::assert_snapshot!(format!("{}\n{}", ran.out, ran.err));
+    let none = explained(folder.path(), &["--attributes", attributes, "--no-consent"], "");
+    assert!(
+        none.out.starts_with("segment  default; no consent: nothing of the user is read"),
+        "{}",
+        none.out
+    );
+}
+
+#[test]
+fn explain_takes_a_file_of_users() {
+    let folder = small_shop();
+    let users = concat!(
+        "{\"id\": \"u-2\", \"orders\": 0}\n",
+        "{\"id\": \"u-3\", \"user\": {\"last_order\": \"2026-01-01\"}, \"at\": \"2026-11-22T12:00:00Z\"}\n",
+        "not json\n",
+        "{\"user\": {\"orders\": 5, \"last_order\": \"2026-11-01\"}, \"at\": \"2026-11-22T12:00:00Z\"}\n",
+        "{\"user\": {\"orders\": 5}, \"consent\": false}\n",
+    );
+    let ran = explained(folder.path(), &["--users", "-", "--format", "json"], users);
+    assert_eq!((ran.code, ran.err.trim()), (Some(1), "line 3: not an object of attributes"));
+    let lines: Vec<Value> = ran.out.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let chosen: Vec<_> = lines.iter().map(|line| line["segment"].as_str().unwrap()).collect();
+    assert_eq!(chosen, ["staff", "lapsed", "fans", "default"]);
+    assert_eq!(lines[2]["segments"][2]["conditions"][0]["path"], "segment");
+    assert_eq!(lines[2]["segments"][0]["unknown"], json!(["user.id"]));
+    assert_eq!(lines[1]["placements"][0]["ladder"]["mode"], "live");
+    assert!(lines[0]["segments"][0]["version"].as_str().unwrap().starts_with("b3:"));
+    let table = explained(folder.path(), &["--users", "-"], users);
+    assert_eq!(table.code, Some(1));
+    assert_eq!(table.out.lines().count(), 5, "{}", table.out);
+}
+
+#[tokio::test]
+async fn a_declared_reference_may_decide_a_segment_with_consent_alone() {
+    let upstream = Upstream::saying(COPY).await;
+    let shipped = std::fs::read_to_string(crate::support::root().join("config/segments.yml")).unwrap();
+    let segments = shipped
+        .replacen("\nattributes:\n", "\nattributes:\n  user.id: {type: string, class: personal}\n", 1)
+        .replacen("\nsegments:\n", "\nsegments:\n  - {id: staff, when: {user.id: {$in: [u-17]}}}\n", 1);
+    let app = TestApp::start_with(&upstream, &[("config/segments.yml", segments.as_str())], &[]).await;
+    let mut request = asked(json!({}), json!({}));
+    assert_eq!(app.blurb(request.clone()).await["segment"], "staff");
+    request["consent"] = json!({"personalisation": false});
+    assert_eq!(app.blurb(request.clone()).await["segment"], "default");
+    request["consent"] = json!({"personalisation": true});
+    request["user"]["id"] = json!("u-18");
+    assert_eq!(app.blurb(request).await["segment"], "default");
+    assert!(!format!("{:?}", upstream.requests()).contains("u-17"), "it leaves for nowhere");
+}

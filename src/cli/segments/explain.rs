@@ -14,7 +14,7 @@ use crate::catalogue::Product;
 use crate::condition::Truth;
 use crate::pipeline::{Case, Explanation, Request};
 use crate::policy::Policy;
-use crate::prompt::Placement;
+use crate::prompt::{Lot, Placement};
 use crate::segment::Outcome;
 
 #[derive(Debug, Args)]
@@ -183,17 +183,47 @@ fn segment(policy: &Policy, outcome: &Outcome, chosen: bool, shell: &Shell) -> R
     Ok(shell.out.line("")?)
 }
 
-/// What one placement makes of it.
+/// What one placement makes of it, and why.
 fn placed(explanation: &Explanation, shell: &Shell) -> String {
     let tier = word(&json!(explanation.tier));
     let reason = explanation.reason.map(|reason| format!(", because of `{}`", word(&json!(reason))));
+    let ladder = &explanation.ladder;
+    let approval = if ladder.approval { "each text approved by a person" } else { "no approval" };
+    let ceiling = ladder.ceiling.map_or_else(
+        || "no ceiling".to_owned(),
+        |ceiling| {
+            let mode = ceiling.mode.map(|mode| format!("mode {}", word(&json!(mode))));
+            let approval = ceiling.approval.then(|| "approval".to_owned());
+            format!("ceiling: {}", [mode, approval].into_iter().flatten().collect::<Vec<_>>().join(" and "))
+        },
+    );
+    let rungs = [
+        format!("mode {}", word(&json!(ladder.mode))),
+        approval.to_owned(),
+        lot("rollout", &ladder.rollout),
+        lot("holdout", &ladder.holdout),
+        ceiling,
+    ];
     format!(
-        "{}  {}, tier {tier}{} (in {})",
+        "{}  {}, tier {tier}{} (in {})\n  {}",
         shell.out.paint(Paint::Strong, &explanation.placement),
         explanation.template.as_deref().unwrap_or("no template in this language"),
         reason.unwrap_or_default(),
         explanation.locale,
+        shell.out.paint(Paint::Faint, &rungs.join("; "))
     )
+}
+
+/// Where somebody stands in a share.
+fn lot(what: &str, lot: &Lot) -> String {
+    let share = format!("{what} {}%", (lot.share * 1e4).round() / 1e2);
+    let inside = if lot.inside { "inside" } else { "outside" };
+    match lot.place {
+        // The whole and nothing need no place.
+        _ if lot.share <= 0.0 || lot.share >= 1.0 => share,
+        Some(place) => format!("{share} by {}: {inside}, at {place}", lot.by),
+        None => format!("{share} by {}: {inside}, which is not there", lot.by),
+    }
 }
 
 fn word(value: &Value) -> String {
