@@ -13,11 +13,14 @@
 
 mod operator;
 mod pattern;
+mod points;
 mod read;
 mod scope;
 mod script;
+mod space;
 mod version;
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, LazyLock};
 
 use jiff::Timestamp;
@@ -25,9 +28,11 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 pub use operator::Operator;
+pub use points::{Known, Sort};
 pub(crate) use read::MAX_GROUP;
 pub use read::{CheckPath, Groups, Reader, Unlinked, compile, read};
 pub use scope::{Date, Scope, look_up};
+pub use space::{Example, Found, Given, Goal, Space, Who};
 
 use operator::{Ask, Moment};
 use scope::{Path, Slot};
@@ -127,6 +132,8 @@ enum Clause {
 
 #[derive(Clone, Debug)]
 struct Test {
+    /// Its place among all tests that were read together; copies of it keep it.
+    number: usize,
     /// Which of the paths it reads.
     path: usize,
     operator: Operator,
@@ -273,6 +280,31 @@ impl Rules {
         asks
     }
 
+    /// How many tests each condition comes to, those of the conditions that it refers to counted wherever it does.
+    pub fn sizes(&self) -> Vec<usize> {
+        fn size(clause: &Clause, known: &mut BTreeMap<*const Clause, usize>) -> usize {
+            let mut sum = |clauses: &mut dyn Iterator<Item = &Clause>| {
+                clauses.fold(0_usize, |so_far, clause| so_far.saturating_add(size(clause, known)))
+            };
+            match clause {
+                Clause::All(clauses) | Clause::Any(clauses) => sum(&mut clauses.iter()),
+                Clause::Score(score) => sum(&mut score.parts.iter().map(|(part, _)| part)),
+                Clause::Not(clause) => size(clause, known),
+                Clause::Test(_) | Clause::Rule { rule: None, .. } => 1,
+                Clause::Rule { rule: Some(rule), .. } => match known.get(&Arc::as_ptr(rule)) {
+                    Some(size) => *size,
+                    None => {
+                        let size = size(rule, known);
+                        known.insert(Arc::as_ptr(rule), size);
+                        size
+                    }
+                },
+            }
+        }
+        let mut known = BTreeMap::new();
+        self.rules.iter().map(|rule| size(rule, &mut known)).collect()
+    }
+
     fn tests<'c>(&'c self, rule: usize, through: bool, tell: &mut dyn FnMut(&'c Test)) {
         fn walk<'c>(clause: &'c Clause, through: bool, tell: &mut dyn FnMut(&'c Test)) {
             match clause {
@@ -369,34 +401,7 @@ impl<'a> Asked<'a> {
     }
 
     fn decide(&self, clause: &Clause) -> Truth {
-        match clause {
-            Clause::All(clauses) => {
-                let mut so_far = Truth::True;
-                for clause in clauses {
-                    so_far = so_far.and(self.decide(clause));
-                    if so_far == Truth::False {
-                        break;
-                    }
-                }
-                so_far
-            }
-            Clause::Any(clauses) => {
-                let mut so_far = Truth::False;
-                for clause in clauses {
-                    so_far = so_far.or(self.decide(clause));
-                    if so_far == Truth::True {
-                        break;
-                    }
-                }
-                so_far
-            }
-            Clause::Not(clause) => self.decide(clause).negate(),
-            Clause::Test(test) => self.test(test),
-            Clause::Score(score) => {
-                score.sum(score.parts.iter().map(|(part, add)| (self.decide(part), *add))).1
-            }
-            Clause::Rule { rule, .. } => rule.as_ref().map_or(Truth::Unknown, |rule| self.decide(rule)),
-        }
+        decide(clause, &|test| self.test(test))
     }
 
     /// Asks every part, also once the outcome is certain: a trace shows them all.
@@ -476,6 +481,71 @@ impl<'a> Asked<'a> {
                 }
             }
         }
+    }
+}
+
+/// What a condition is decided in: one truth value, or all that it could be.
+trait Logic: Copy + PartialEq {
+    const TRUE: Self;
+    const FALSE: Self;
+    const UNKNOWN: Self;
+    fn negate(self) -> Self;
+    fn and(self, other: Self) -> Self;
+    /// Whether the points of the parts that hold are enough.
+    fn enough(score: &Score, parts: impl Iterator<Item = (Self, f64)>) -> Self;
+
+    fn or(self, other: Self) -> Self {
+        self.negate().and(other.negate()).negate()
+    }
+}
+
+impl Logic for Truth {
+    const TRUE: Self = Self::True;
+    const FALSE: Self = Self::False;
+    const UNKNOWN: Self = Self::Unknown;
+
+    fn negate(self) -> Self {
+        self.negate()
+    }
+
+    fn and(self, other: Self) -> Self {
+        self.and(other)
+    }
+
+    fn enough(score: &Score, parts: impl Iterator<Item = (Self, f64)>) -> Self {
+        score.sum(parts).1
+    }
+}
+
+/// How a clause comes out, given how each of its tests does; what cannot change the outcome any more is not asked.
+fn decide<L: Logic, F: Fn(&Test) -> L>(clause: &Clause, ask: &F) -> L {
+    match clause {
+        Clause::All(clauses) => {
+            let mut so_far = L::TRUE;
+            for clause in clauses {
+                so_far = so_far.and(decide(clause, ask));
+                if so_far == L::FALSE {
+                    break;
+                }
+            }
+            so_far
+        }
+        Clause::Any(clauses) => {
+            let mut so_far = L::FALSE;
+            for clause in clauses {
+                so_far = so_far.or(decide(clause, ask));
+                if so_far == L::TRUE {
+                    break;
+                }
+            }
+            so_far
+        }
+        Clause::Not(clause) => decide(clause, ask).negate(),
+        Clause::Test(test) => ask(test),
+        Clause::Score(score) => {
+            L::enough(score, score.parts.iter().map(|(part, add)| (decide(part, ask), *add)))
+        }
+        Clause::Rule { rule, .. } => rule.as_ref().map_or(L::UNKNOWN, |rule| decide(rule, ask)),
     }
 }
 

@@ -243,6 +243,21 @@ impl Members {
         members
     }
 
+    /// How many values there are.
+    pub(super) fn len(&self) -> usize {
+        self.texts.len() + self.others.len()
+    }
+
+    /// The texts, in small letters where case does not matter; and the other values.
+    pub(super) fn named(&self) -> (&[String], &[Value]) {
+        (&self.texts, &self.others)
+    }
+
+    /// Whether the case of letters does not matter.
+    pub(super) fn is_insensitive(&self) -> bool {
+        self.insensitive
+    }
+
     fn has(&self, value: &Value) -> bool {
         match value {
             Value::String(text) if self.insensitive => self.has_text(&script::lower(text)),

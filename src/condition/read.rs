@@ -32,6 +32,8 @@ pub struct Reader<'r> {
     faults: &'r Faults,
     allowed: Allowed,
     paths: RefCell<Vec<Path>>,
+    /// How many tests were read.
+    tests: Cell<usize>,
     /// The semantics of the condition that is being read.
     semantics: Cell<Semantics>,
 }
@@ -103,8 +105,8 @@ impl<'r> Reader<'r> {
     }
 
     fn over(check_path: CheckPath<'r>, groups: &'r Groups, faults: &'r Faults, allowed: Allowed) -> Self {
-        let (paths, semantics) = (RefCell::default(), Cell::default());
-        Self { check_path, groups, faults, allowed, paths, semantics }
+        let (paths, tests, semantics) = (RefCell::default(), Cell::default(), Cell::default());
+        Self { check_path, groups, faults, allowed, paths, tests, semantics }
     }
 
     /// Reads a condition; what is faulty is said, and never holds.
@@ -245,8 +247,10 @@ impl<'r> Reader<'r> {
         ask: Ask,
         fresh: Option<SignedDuration>,
     ) -> Clause {
+        let number = self.tests.get();
+        self.tests.set(number + 1);
         let expected = node.to_json();
-        Clause::Test(Test { path, operator, expected, ask, semantics: self.semantics.get(), fresh })
+        Clause::Test(Test { number, path, operator, expected, ask, semantics: self.semantics.get(), fresh })
     }
 
     /// The operators of a value, when it is a map of them.

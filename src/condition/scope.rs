@@ -73,6 +73,11 @@ impl Path {
     pub(super) fn text(&self) -> &str {
         &self.text
     }
+
+    /// Whether it leads to what the user's consent is needed for.
+    pub(super) fn is_users(&self) -> bool {
+        self.root == Root::User
+    }
 }
 
 impl<'a> Scope<'a> {

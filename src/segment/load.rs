@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
 use super::attribute::{Attributes, Class, Declared, Type, USER_ID};
+use super::coverage::{self, Place};
 use super::{Segment, SegmentKind, Segments};
 use crate::condition::{Groups, MAX_GROUP, Reader, Rules, SEMANTICS, Scope, Semantics, Truth, Unlinked};
 use crate::diagnostic::{Diagnostic, Span};
@@ -14,6 +15,8 @@ use crate::words::{DEFAULT_SEGMENT, SegmentId};
 
 /// The most segments of one file.
 const MAX_SEGMENTS: usize = 500;
+/// The most tests that one segment comes to, with those of the segments that it asks for.
+const MAX_TESTS: usize = 10_000;
 
 /// Reads a segments file. `None` when anything in it is faulty.
 pub fn load(file: &str, text: &str) -> (Option<Segments>, Vec<Diagnostic>) {
@@ -30,6 +33,13 @@ struct Drafted<'n> {
     /// Where its condition stands.
     when: &'n Node,
     examples: &'n [Node],
+}
+
+impl Drafted<'_> {
+    fn place(&self, segment: &Node) -> Place {
+        let refers = self.rule.refers().into_iter().map(str::to_owned).collect();
+        Place { id: self.segment.id.clone(), line: segment.span.start.line, when: self.when.span, refers }
+    }
 }
 
 fn read(root: &Node, faults: &Faults) -> Option<Segments> {
@@ -57,13 +67,24 @@ fn read(root: &Node, faults: &Faults) -> Option<Segments> {
         }
         drafted.push(draft);
     }
+    let set_nodes = fields.take("sets").map(|node| list(node, faults)).unwrap_or_default();
     fields.finish(faults);
     let whole = drafted.len() == nodes.len();
+    let places: Vec<Place> = drafted.iter().zip(nodes).map(|(draft, node)| draft.place(node)).collect();
+    let sets = coverage::sets(set_nodes, &places, whole, faults);
     references(&drafted, whole, faults);
     let named = |draft: &Drafted<'_>| (draft.segment.id.to_string(), draft.rule.clone());
     let rules = reader.link(drafted.iter().map(named).collect());
     for (index, draft) in drafted.iter().enumerate() {
         asked_of_types(&rules, index, draft, &attributes, faults);
+    }
+    for (size, place) in rules.sizes().into_iter().zip(&places) {
+        if size > MAX_TESTS {
+            let help = "ask for the attributes themselves, or for fewer segments that ask for others";
+            let message =
+                format!("`{}` comes to more than {MAX_TESTS} tests with the segments it asks for", place.id);
+            faults.error_with_help(place.when, message, help);
+        }
     }
     // An example of a faulty declaration would fail for a reason that is already said.
     if faults.errors() == 0 {
@@ -72,9 +93,11 @@ fn read(root: &Node, faults: &Faults) -> Option<Segments> {
                 try_example(example, &rules, index, draft, &attributes, faults);
             }
         }
+        coverage::check(&rules, &attributes, &places, &sets, faults);
     }
+    let sets = sets.into_iter().map(|(set, _)| set).collect();
     let segments = drafted.into_iter().map(|draft| draft.segment).collect();
-    Some(Segments::new(attributes, segments, rules))
+    Some(Segments::new(attributes, segments, rules, sets))
 }
 
 /// Named lists of values.

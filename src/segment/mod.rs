@@ -3,6 +3,7 @@
 
 mod attribute;
 mod bucket;
+mod coverage;
 mod load;
 
 use serde::Serialize;
@@ -25,6 +26,7 @@ pub struct Segments {
     rules: Rules,
     /// What a record says of each, up to how it came out.
     said: Vec<Said>,
+    sets: Vec<SegmentSet>,
 }
 
 /// The parts of a record that are the same for every request, as JSON.
@@ -34,6 +36,19 @@ struct Said {
     begins: String,
     /// `{"path":"…","operator":"…","outcome":"`, for each test.
     tests: Vec<String>,
+}
+
+/// Segments that belong together, and what was shown of them when the file was read.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct SegmentSet {
+    /// What people call it, such as `Lifecycle`.
+    pub name: String,
+    /// Its segments, in the order written.
+    pub segments: Vec<SegmentId>,
+    /// Whether everybody whose attributes are all known is in one of them.
+    pub exhaustive: bool,
+    /// Whether nobody is in two of them.
+    pub exclusive: bool,
 }
 
 /// A named cohort.
@@ -94,7 +109,12 @@ pub struct Decision {
 }
 
 impl Segments {
-    fn new(attributes: Attributes, segments: Vec<Segment>, rules: Rules) -> Self {
+    fn new(
+        attributes: Attributes,
+        segments: Vec<Segment>,
+        rules: Rules,
+        sets: Vec<SegmentSet>,
+    ) -> Self {
         // A text as JSON, with its quotes.
         let quoted = |text: &str| serde_json::Value::from(text).to_string();
         let said = |(index, segment): (usize, &Segment)| Said {
@@ -108,12 +128,17 @@ impl Segments {
                 .collect(),
         };
         let said = segments.iter().enumerate().map(said).collect();
-        Self { attributes, segments, rules, said }
+        Self { attributes, segments, rules, said, sets }
     }
 
     /// All segments in order, without the default.
     pub fn iter(&self) -> impl Iterator<Item = &Segment> {
         self.segments.iter()
+    }
+
+    /// The sets that the file makes of its segments, in the order written.
+    pub fn sets(&self) -> &[SegmentSet] {
+        &self.sets
     }
 
     /// Whether a segment of this id exists; the default always does.
