@@ -591,15 +591,15 @@ groups: {staff: [a, b]}
         check_set("{name: L, segments: [late, soon], exclusive: true}", &[]);
         check_set(
             "{name: L, segments: [new, first, gap], exhaustive: true}",
-            &["59 error: nobody in `L` claims somebody with user.n 2"],
+            &["56 error: nobody in `L` claims somebody with user.n 2"],
         );
         check_set(
             "{name: L, segments: [new, seen], exhaustive: true}",
-            &["52 error: nobody in `L` claims somebody with user.n 1 and context.device desktop"],
+            &["50 error: nobody in `L` claims somebody with user.n 1 and context.device desktop"],
         );
         check_set(
             "{name: L, segments: [late, soon], exhaustive: true}",
-            &["53 error: nobody in `L` claims somebody with user.d two days from now"],
+            &["51 error: nobody in `L` claims somebody with user.d two days from now"],
         );
         check_set(
             "{name: L, segments: [first, many, gap], exclusive: true}",
@@ -614,7 +614,7 @@ groups: {staff: [a, b]}
         check_set(
             "{name: L, segments: [fan, fad], exhaustive: true}",
             &[
-                "51 warning: `L` cannot be shown to be closed: it hangs on user.s $regex \"fan\" and user.s $regex \"fad\"",
+                "49 warning: `L` cannot be shown to be closed: it hangs on user.s $regex \"fan\" and user.s $regex \"fad\"",
             ],
         );
         check_set(
@@ -812,7 +812,7 @@ groups: {staff: [a, b]}
     }
 
     proptest! {
-        #![proptest_config(ProptestConfig::with_cases(3_000))]
+        #![proptest_config(ProptestConfig::with_cases(300))]
         #[test]
         fn what_is_said_holds_for_everybody(written in segments(), people in prop::collection::vec(anybody(), 1..60), consent in any::<bool>()) {
             let attributes = load("s.yml", &format!("{DECLARED}segments: []\n")).0.unwrap().attributes;
