@@ -59,16 +59,17 @@ impl Logic for Outcomes {
     const UNKNOWN: Self = Self(1 << Truth::Unknown as u8);
 
     fn negate(self) -> Self {
-        Self::when(self.has(Truth::True), Truth::False)
-            .with(Self::when(self.has(Truth::False), Truth::True))
-            .with(Self::when(self.has(Truth::Unknown), Truth::Unknown))
+        Self(self.0 & Self::UNKNOWN.0 | (self.0 & Self::TRUE.0) << 1 | (self.0 & Self::FALSE.0) >> 1)
     }
 
     fn and(self, other: Self) -> Self {
-        let all = [Truth::True, Truth::False, Truth::Unknown];
-        let pairs = all.iter().flat_map(|a| all.iter().map(move |b| (*a, *b)));
-        let possible = pairs.filter(|(a, b)| self.has(*a) && other.has(*b));
-        possible.fold(Self::NONE, |so_far, (a, b)| so_far.with(Self::only(a.and(b))))
+        // Neither is empty: something is false where either can be, and true where both can be. Unknown comes of an unknown
+        // beside anything but what is false.
+        let open = Self::TRUE.0 | Self::UNKNOWN.0;
+        let (here, there) = (self.0 & open, other.0 & open);
+        let unknown = here != 0 && there != 0 && (here | there) & Self::UNKNOWN.0 != 0;
+        Self(self.0 & other.0 & Self::TRUE.0 | (self.0 | other.0) & Self::FALSE.0)
+            .with(Self::when(unknown, Truth::Unknown))
     }
 
     fn enough(score: &Score, parts: impl Iterator<Item = (Self, f64)>) -> Self {
@@ -448,11 +449,20 @@ impl<'r> Space<'r> {
         mut search: impl FnMut(&mut State) -> Result<bool, Spent>,
     ) -> Result<bool, Spent> {
         let [yes, no, unknown] = &atom.classes;
-        let classes =
-            if holds_first { [yes, &atom.switched, no, unknown] } else { [unknown, no, &atom.switched, yes] };
         let mut parts: Vec<(usize, Vec<u64>)> = Vec::new();
         if self.is_parted(atom, state) {
-            parts.extend(classes.map(|classes| (atom.variable, classes.clone())));
+            // What does not hold is kept together as long as it makes no difference whether it is false or unknown.
+            let left = self.left(atom.variable, state);
+            let classes = if meets(left, yes) || meets(left, &atom.switched) {
+                let others = no.iter().zip(unknown).map(|(no, unknown)| no | unknown).collect();
+                vec![yes.clone(), atom.switched.clone(), others]
+            } else {
+                vec![no.clone(), unknown.clone()]
+            };
+            parts.extend(classes.into_iter().map(|classes| (atom.variable, classes)));
+            if !holds_first {
+                parts.reverse();
+            }
         } else if let Some((variable, _)) = atom.switch {
             parts.extend((0..TRUTHS.len()).map(|truth| (variable, vec![1 << truth])));
         }
@@ -555,4 +565,42 @@ fn has(words: &[u64], index: usize) -> bool {
 
 fn meets(a: &[u64], b: &[u64]) -> bool {
     a.iter().zip(b).any(|(a, b)| a & b != 0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// All sets of outcomes but the empty one.
+    fn sets() -> impl Iterator<Item = (Outcomes, Vec<Truth>)> {
+        (1..8).map(|bits| {
+            (Outcomes(bits), TRUTHS.into_iter().filter(|truth| Outcomes(bits).has(*truth)).collect())
+        })
+    }
+
+    fn of(truths: impl Iterator<Item = Truth>) -> Outcomes {
+        truths.fold(Outcomes::NONE, |so_far, truth| so_far.with(Outcomes::only(truth)))
+    }
+
+    #[test]
+    fn sets_of_outcomes_join_as_their_members_do() {
+        for (a, in_a) in sets() {
+            assert_eq!(a.negate(), of(in_a.iter().map(|truth| truth.negate())));
+            for (b, in_b) in sets() {
+                let pairs = || in_a.iter().flat_map(|a| in_b.iter().map(move |b| (*a, *b)));
+                assert_eq!(a.and(b), of(pairs().map(|(a, b)| a.and(b))), "{a:?} {b:?}");
+                assert_eq!(a.or(b), of(pairs().map(|(a, b)| a.or(b))), "{a:?} {b:?}");
+                for at_least in [-1.0, 0.5, 1.0, 2.0, 3.5] {
+                    for add in [2.0, -2.0] {
+                        let score = Score { parts: Vec::new(), at_least };
+                        let come = Outcomes::enough(&score, [(a, 1.5), (b, add)].into_iter());
+                        let each = of(pairs().map(|(a, b)| score.sum([(a, 1.5), (b, add)].into_iter()).1));
+                        // It may say more than there is, never less; of what is certain it says what there is.
+                        assert_eq!(each.0 & !come.0, 0, "{a:?} {b:?} {at_least}");
+                        assert!(!a.is_certain() || !b.is_certain() || come == each);
+                    }
+                }
+            }
+        }
+    }
 }
