@@ -395,17 +395,21 @@ impl<'r> Space<'r> {
 
     /// All that a clause could come to, and a test that would tell more.
     fn decide(&self, clause: &Clause, state: &State, hanging: bool) -> (Outcomes, Option<&Atom>) {
-        let parting: Cell<Option<&Atom>> = Cell::new(None);
+        // A test that may hold or not tells more than one that is false or unknown, which often makes no difference.
+        let (parting, lesser): (Cell<Option<&Atom>>, Cell<Option<&Atom>>) = Default::default();
         let outcomes = decide(clause, &|test: &Test| {
             self.looks.set(self.looks.get() + 1);
             let Some(atom) = self.atoms.get(test.number) else { return Outcomes(0b111) };
             let outcomes = self.outcomes(atom, state);
-            if !outcomes.is_certain() && parting.get().is_none() && (hanging || self.is_parted(atom, state)) {
-                parting.set(Some(atom));
+            if !outcomes.is_certain() {
+                let into = if outcomes.has(Truth::True) { &parting } else { &lesser };
+                if into.get().is_none() && (hanging || self.is_parted(atom, state)) {
+                    into.set(Some(atom));
+                }
             }
             outcomes
         });
-        (outcomes, parting.get())
+        (outcomes, parting.get().or(lesser.get()))
     }
 
     fn left<'s>(&self, variable: usize, state: &'s State) -> &'s [u64] {

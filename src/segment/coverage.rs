@@ -24,12 +24,17 @@ use crate::words::SegmentId;
 
 /// The most sets of one file.
 const MAX_SETS: usize = 50;
-/// The most looks at one test that one question takes.
-const MAX_LOOKS: u64 = 400_000;
-/// The most that all questions take that are asked without anybody having asked for them.
-const MAX_LOOKS_UNASKED: u64 = 4_000_000;
-/// The most that all questions about sets take.
-const MAX_LOOKS_OF_SETS: u64 = 10_000_000;
+/// The most looks at one test that a question takes that nobody has asked, and that all of those take together.
+const UNASKED: Work = Work { each: 100_000, all: 1_000_000 };
+/// The most that a question about a set takes, and all of those together.
+const ASKED: Work = Work { each: 400_000, all: 3_000_000 };
+
+/// How much may be looked at.
+#[derive(Clone, Copy)]
+struct Work {
+    each: u64,
+    all: u64,
+}
 
 /// Where a segment stands in the file, in the order of the rules.
 #[derive(Debug)]
@@ -116,16 +121,16 @@ pub(super) fn check(
     let coverage = Coverage { rules, space, places, faults };
     let impossible = coverage.impossible();
     coverage.shadowed(&impossible);
-    let until = coverage.space.looks().saturating_add(MAX_LOOKS_OF_SETS);
+    let asked = Work { all: coverage.space.looks().saturating_add(ASKED.all), ..ASKED };
     for (set, place) in sets {
         let members: Vec<usize> =
             set.segments.iter().filter_map(|id| places.iter().position(|place| place.id == *id)).collect();
         // What nobody is in leaves a gap wherever it was meant to be, and that is said already.
         if set.exhaustive && !members.iter().any(|member| impossible.contains(member)) {
-            coverage.gap(set, place, &members, until);
+            coverage.gap(set, place, &members, asked);
         }
         if set.exclusive {
-            coverage.overlaps(set, place, &members, until);
+            coverage.overlaps(set, place, &members, asked);
         }
     }
 }
@@ -167,8 +172,8 @@ struct Coverage<'c> {
 
 impl Coverage<'_> {
     /// What is left to look at for one question.
-    fn left(&self, until: u64) -> u64 {
-        until.saturating_sub(self.space.looks()).min(MAX_LOOKS)
+    fn left(&self, work: Work) -> u64 {
+        work.all.saturating_sub(self.space.looks()).min(work.each)
     }
 
     fn warn(&self, span: Span, message: String, help: impl Into<String>) {
@@ -180,7 +185,7 @@ impl Coverage<'_> {
         let mut found: Vec<usize> = Vec::new();
         for index in 0..self.places.len() {
             let goal = [Goal { rule: index, matches: true }];
-            if self.space.find(&goal, Who::Anybody, self.left(MAX_LOOKS_UNASKED)) == Found::Nobody {
+            if self.space.find(&goal, Who::Anybody, self.left(UNASKED)) == Found::Nobody {
                 found.push(index);
             }
         }
@@ -204,7 +209,7 @@ impl Coverage<'_> {
         let goals: Vec<Goal> = std::iter::once(Goal { rule: index, matches: true }).chain(others).collect();
         [Who::Anybody, Who::WithoutConsent]
             .into_iter()
-            .all(|who| self.space.find(&goals, who, self.left(MAX_LOOKS_UNASKED)) == Found::Nobody)
+            .all(|who| self.space.find(&goals, who, self.left(UNASKED)) == Found::Nobody)
     }
 
     /// Says which segments are never chosen, and because of which.
@@ -250,10 +255,10 @@ impl Coverage<'_> {
     }
 
     /// Says whom an exhaustive set leaves out.
-    fn gap(&self, set: &SegmentSet, place: &SetPlace, members: &[usize], until: u64) {
+    fn gap(&self, set: &SegmentSet, place: &SetPlace, members: &[usize], asked: Work) {
         let name = &set.name;
         let goals: Vec<Goal> = members.iter().map(|rule| Goal { rule: *rule, matches: false }).collect();
-        match self.space.find(&goals, Who::AllKnown, self.left(until)) {
+        match self.space.find(&goals, Who::AllKnown, self.left(asked)) {
             Found::Nobody => {}
             Found::Somebody(example) if self.is_so(&example, &goals) => {
                 let message = format!("nobody in `{name}` claims {}", somebody(&example));
@@ -275,7 +280,7 @@ impl Coverage<'_> {
     }
 
     /// Says whom an exclusive set claims twice.
-    fn overlaps(&self, set: &SegmentSet, place: &SetPlace, members: &[usize], until: u64) {
+    fn overlaps(&self, set: &SegmentSet, place: &SetPlace, members: &[usize], asked: Work) {
         let name = &set.name;
         let placed: Vec<(usize, Span)> =
             members.iter().copied().zip(place.segments.iter().copied()).collect();
@@ -284,7 +289,7 @@ impl Coverage<'_> {
                 let goals = [*first, *second].map(|rule| Goal { rule, matches: true });
                 let id = |index: usize| self.places.get(index).map_or("", |place| place.id.as_str());
                 let (first, second) = (id(*first), id(*second));
-                match self.space.find(&goals, Who::Anybody, self.left(until)) {
+                match self.space.find(&goals, Who::Anybody, self.left(asked)) {
                     Found::Nobody => {}
                     Found::Somebody(example) if self.is_so(&example, &goals) => {
                         let message = format!(
@@ -826,8 +831,8 @@ groups: {staff: [a, b]}
             let impossible = coverage.impossible();
             let shadowed: Vec<usize> = (0..3).filter(|index| coverage.is_shadowed(*index, &(0..*index).collect::<Vec<_>>())).collect();
             let wanted = |list: &[(usize, bool)]| list.iter().map(|(rule, matches)| Goal { rule: *rule, matches: *matches }).collect::<Vec<_>>();
-            let gap = coverage.space.find(&wanted(&[(0, false), (1, false), (2, false)]), Who::AllKnown, MAX_LOOKS);
-            let overlap = coverage.space.find(&wanted(&[(0, true), (1, true)]), Who::Anybody, MAX_LOOKS);
+            let gap = coverage.space.find(&wanted(&[(0, false), (1, false), (2, false)]), Who::AllKnown, ASKED.each);
+            let overlap = coverage.space.find(&wanted(&[(0, true), (1, true)]), Who::Anybody, ASKED.each);
             // Whoever is found without any guess is there.
             for (found, goals) in [(&gap, wanted(&[(0, false), (1, false), (2, false)])), (&overlap, wanted(&[(0, true), (1, true)]))] {
                 if let Found::Somebody(example) = found {
