@@ -63,6 +63,8 @@ pub(super) struct Point {
     pub(super) told: String,
     /// Whether whoever has it is somebody whose attribute is known: it is of its kind, and not too old for any test.
     pub(super) complete: bool,
+    /// Whether one would think of it: no amount below nothing, no date to come.
+    pub(super) likely: bool,
 }
 
 /// The values to try for one attribute, and which of its tests no value decides.
@@ -77,7 +79,8 @@ impl Point {
     fn new(value: Value) -> Self {
         let told = script::text_of(&value).into_owned();
         let told = if told.trim().is_empty() { format!("{value}") } else { told };
-        Self { value, at: None, told, complete: true }
+        let likely = value.as_f64().is_none_or(|number| number >= 0.0);
+        Self { value, at: None, told, complete: true, likely }
     }
 
     fn told(value: Value, told: impl Into<String>) -> Self {
@@ -410,7 +413,8 @@ fn dates(asks: &[&Ask], now: Timestamp) -> Vec<Point> {
     let mut points = Vec::new();
     let mut add = |age: SignedDuration, told: String| {
         let at = now.checked_sub(age).ok();
-        points.extend(at.map(|at| Point::told(at.to_string().into(), told)));
+        let likely = age >= SignedDuration::ZERO;
+        points.extend(at.map(|at| Point { likely, ..Point::told(at.to_string().into(), told) }));
     };
     add(SignedDuration::ZERO, "of this moment".to_owned());
     for age in ages {

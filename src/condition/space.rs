@@ -111,6 +111,8 @@ pub enum Who {
     Anybody,
     /// Those of whom every attribute is there, of its kind, and fresh.
     AllKnown,
+    /// Of these, those one would think of: with no amount below nothing, and no date to come.
+    Likely,
     /// Those whose own attributes may not be read.
     WithoutConsent,
 }
@@ -334,6 +336,9 @@ impl<'r> Space<'r> {
                         let is_in = match who {
                             Who::Anybody => !class.withheld,
                             Who::AllKnown => class.point.as_ref().is_some_and(|point| point.complete),
+                            Who::Likely => {
+                                class.point.as_ref().is_some_and(|point| point.complete && point.likely)
+                            }
                             Who::WithoutConsent => class.withheld == is_users,
                         };
                         if is_in {

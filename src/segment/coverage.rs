@@ -258,11 +258,20 @@ impl Coverage<'_> {
     fn gap(&self, set: &SegmentSet, place: &SetPlace, members: &[usize], asked: Work) {
         let name = &set.name;
         let goals: Vec<Goal> = members.iter().map(|rule| Goal { rule: *rule, matches: false }).collect();
-        match self.space.find(&goals, Who::AllKnown, self.left(asked)) {
+        // An example that one would think of says more than the first there is.
+        let likely = self.space.find(&goals, Who::Likely, self.left(asked));
+        let is_likely = matches!(&likely, Found::Somebody(example) if self.is_so(example, &goals));
+        let found = if is_likely { likely } else { self.space.find(&goals, Who::AllKnown, self.left(asked)) };
+        match found {
             Found::Nobody => {}
             Found::Somebody(example) if self.is_so(&example, &goals) => {
                 let message = format!("nobody in `{name}` claims {}", somebody(&example));
-                let help = "widen one of its segments, add one for the rest, or take `exhaustive: true` out";
+                let help = if is_likely {
+                    "widen one of its segments, add one for the rest, or take `exhaustive: true` out"
+                } else {
+                    "write `{$lte: 0}` for `0`, which takes amounts below 0 too, and `{$not: {$olderThan: 30d}}` for \
+                     `{$within: 30d}`, which takes dates to come too"
+                };
                 self.faults.error_with_help(place.exhaustive, message, help);
             }
             Found::Somebody(example) => {
@@ -577,6 +586,7 @@ groups: {staff: [a, b]}
   - {id: late, when: {user.d: {$olderThan: 30d}}}
   - {id: soon, when: {user.d: {$within: 30d}}}
   - {id: else, when: {user.d: {$not: {$olderThan: 30d}}}}
+  - {id: none, when: {user.n: 0}}
   - {id: seen, when: {user.n: {$gte: 1}, context.device: {$in: [mobile, tablet]}}}
 ";
 
@@ -584,7 +594,7 @@ groups: {staff: [a, b]}
     #[track_caller]
     fn check_set(set: &str, expected: &[&str]) {
         let found = said(&format!("{LIFE}sets:\n  - {set}\n"));
-        let found: Vec<&str> = found.iter().filter_map(|fault| fault.strip_prefix("14:")).collect();
+        let found: Vec<&str> = found.iter().filter_map(|fault| fault.strip_prefix("15:")).collect();
         assert_eq!(found, expected, "{set}");
     }
 
@@ -627,6 +637,15 @@ groups: {staff: [a, b]}
             &[
                 "31 warning: `fan` and `fad` cannot be shown to share nobody: it hangs on user.s $regex \"fan\" and user.s $regex \"fad\"",
             ],
+        );
+        // What one would think of goes before amounts below nothing.
+        check_set(
+            "{name: L, segments: [none, first, gap], exhaustive: true}",
+            &["57 error: nobody in `L` claims somebody with user.n 2"],
+        );
+        check_set(
+            "{name: L, segments: [none, first, many], exhaustive: true}",
+            &["58 error: nobody in `L` claims somebody with user.n -1"],
         );
     }
 
