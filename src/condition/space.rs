@@ -241,14 +241,15 @@ impl<'r> Space<'r> {
             space.variables.push(Variable { words: (width, words), kind: Kind::Path(classes) });
             width += words;
         }
-        let mut switches: BTreeMap<(usize, &'static str, String), usize> = BTreeMap::new();
+        let mut switches: BTreeMap<(usize, u8, String), usize> = BTreeMap::new();
         for (test, is_text) in opaque {
-            let (name, negated) = plain_name(test, is_text);
-            let key = (test.path, name, test.expected.to_string());
+            let (operator, negated) = plain(test, is_text);
+            // By the operator, not by its name: a bare value is told as `$eq` and asks for less.
+            let key = (test.path, operator as u8, test.expected.to_string());
             let next = space.variables.len();
             let variable = *switches.entry(key).or_insert(next);
             if variable == next {
-                let called = format!("{} {name} {}", rules.path(test), test.expected);
+                let called = format!("{} {} {}", rules.path(test), operator.name(), test.expected);
                 let mut truths = vec![Truth::True, Truth::False];
                 if may_be_unknown(&test.ask) {
                     truths.push(Truth::Unknown);
@@ -532,9 +533,9 @@ impl<'r> Space<'r> {
 
 /// An opaque test by the operator that is not negated, and whether its own is. Texts stand in one order, so that of any
 /// two one goes before the other or they are the same.
-fn plain_name(test: &Test, is_text: bool) -> (&'static str, bool) {
+fn plain(test: &Test, is_text: bool) -> (Operator, bool) {
     let is_ordered = is_text && test.expected.is_string();
-    let (plain, negated) = match test.operator {
+    match test.operator {
         Operator::Ne => (Operator::Eq, true),
         Operator::Nin => (Operator::In, true),
         Operator::Nini => (Operator::Ini, true),
@@ -544,8 +545,7 @@ fn plain_name(test: &Test, is_text: bool) -> (&'static str, bool) {
         Operator::Lt if is_ordered => (Operator::Gte, true),
         Operator::Lte if is_ordered => (Operator::Gt, true),
         operator => (operator, false),
-    };
-    (plain.name(), negated)
+    }
 }
 
 /// Whether a test of a value that is there can be unknown: what is asked of a list's items, or of a date that is none.

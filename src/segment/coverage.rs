@@ -471,6 +471,8 @@ groups: {staff: [a, b]}
             "{product.tags: {$in: [a]}, $and: [{product.tags: {$in: [b]}}]}",
             "{product.price: 5, $not: {product.price: {$eq: 5}}}",
             "{product.size: {$gt: 5}, $and: [{product.size: large}]}",
+            // False is 0 to a bare value, and no 0.
+            "{product.size: 0, $and: [{product.size: {$ne: 0}}, {product.size: {$ne: large}}]}",
             "{context.locale: de, $or: [{user.n: 1}, {user.n: 2}]}",
         ] {
             check_possible(condition, true);
