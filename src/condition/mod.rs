@@ -210,15 +210,8 @@ impl Condition {
 impl Rules {
     /// Looks up everything that the conditions read.
     pub fn ask<'a>(&'a self, scope: &Scope<'a>) -> Asked<'a> {
-        let moment = Moment { now: scope.at() };
-        let slots: Vec<Slot<'a>> = self.paths.iter().map(|path| scope.slot(path)).collect();
-        // Many tests may ask how long ago one date is; it is read once.
-        let dates = self.dated.iter().map(|index| match slots.get(*index) {
-            Some(Slot::There(value, _)) => (*index, moment.date_of(value)),
-            _ => (*index, None),
-        });
-        let dates = dates.collect();
-        Asked { rules: self, slots, dates, moment }
+        let slots = self.paths.iter().map(|path| scope.slot(path)).collect();
+        Asked::new(self, slots, Moment { now: scope.at() })
     }
 
     /// How many conditions there are.
@@ -341,6 +334,16 @@ pub struct Asked<'a> {
 }
 
 impl<'a> Asked<'a> {
+    fn new(rules: &'a Rules, slots: Vec<Slot<'a>>, moment: Moment) -> Self {
+        // Many tests may ask how long ago one date is; it is read once.
+        let dates = rules.dated.iter().map(|index| match slots.get(*index) {
+            Some(Slot::There(value, _)) => (*index, moment.date_of(value)),
+            _ => (*index, None),
+        });
+        let dates = dates.collect();
+        Self { rules, slots, dates, moment }
+    }
+
     /// Whether a condition holds; what cannot change the outcome any more is not asked. There is no condition beyond the
     /// last, so it is unknown.
     pub fn truth(&self, rule: usize) -> Truth {

@@ -291,7 +291,7 @@ impl<'r> Space<'r> {
                     None => Slot::Missing,
                 };
             }
-            let asked = Asked { rules: self.rules, slots, moment: Moment { now: NOW } };
+            let asked = Asked::new(self.rules, slots, Moment { now: NOW });
             let comes_out = tests.iter().zip(&plan.opaque).map(|(test, opaque)| {
                 let is_open = *opaque && matches!(asked.slot(test), Slot::There(..));
                 (!is_open).then(|| asked.test(test) as u8)
