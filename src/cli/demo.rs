@@ -56,7 +56,7 @@ pub(super) async fn run(args: Demo, shell: &mut Shell) -> Result<(), Failure> {
     );
     let folder = tempfile::Builder::new().prefix("copyrail-demo-").tempdir()?;
     let products = shop::products(args.catalog.as_deref())?;
-    let scenes = story::scenes(&products);
+    let scenes = story::scenes(&products, (shell.now)());
     let simulator = simulate::start(([127, 0, 0, 1], 0).into(), story::script(&scenes)?, 1).await?;
     let settings = settings(folder.path(), &simulator.base_url())?;
     shop::import(&settings, &products).await?;

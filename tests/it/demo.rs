@@ -85,8 +85,8 @@ fn the_shop_of_the_working_directory_goes_before_the_one_built_in() {
     let shop = shop();
     let segments = shop.path().join("config/segments.yml");
     let text = std::fs::read_to_string(&segments).unwrap();
-    std::fs::write(&segments, text.replace("id: first-visit", "id: newcomers")).unwrap();
-    for file in ["why-this/first-visit.prompty", "cta-subtext/first-visit.prompty"] {
+    std::fs::write(&segments, text.replace("id: awareness", "id: newcomers")).unwrap();
+    for file in ["why-this/awareness.prompty", "cta-subtext/awareness.prompty"] {
         let file = shop.path().join("prompts").join(file);
         std::fs::rename(&file, file.with_file_name("newcomers.prompty")).unwrap();
     }
@@ -94,7 +94,7 @@ fn the_shop_of_the_working_directory_goes_before_the_one_built_in() {
     let segments: Vec<Value> =
         answers(&ran).into_iter().map(|(_, answer)| answer["segment"].clone()).collect();
     assert!(
-        segments.contains(&json!("newcomers")) && !segments.contains(&json!("first-visit")),
+        segments.contains(&json!("newcomers")) && !segments.contains(&json!("awareness")),
         "{segments:?}"
     );
     // A fault in it is said, and nothing else is shown in its place.

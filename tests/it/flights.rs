@@ -176,10 +176,12 @@ async fn those_who_would_get_the_same_prompt_share_it_and_no_others_do() {
     check(by("bob", hunter(3), "Lumo lamp", "en"), 1, "bargain-hunters").await;
     check(by("bob", hunter(3), "Lumo lamp", "de"), 2, "bargain-hunters").await;
     check(by("bob", hunter(3), "Fernley pot", "en"), 3, "bargain-hunters").await;
-    check(by("bob", json!({"visits": 1}), "Lumo lamp", "en"), 4, "first-visit").await;
+    check(by("bob", json!({"visits": 1}), "Lumo lamp", "en"), 4, "awareness").await;
     check(by("bob", json!({}), "Lumo lamp", "en"), 5, "default").await;
     // Copy for one user is shared by all who are alike to its template.
-    check(by("ann", json!({"orders_90d": 1}), "Lumo lamp", "en"), 6, "returning").await;
-    check(by("bob", json!({"orders_90d": 3}), "Lumo lamp", "en"), 6, "returning").await;
-    check(by("ann", json!({"orders_90d": 9}), "Lumo lamp", "en"), 7, "returning").await;
+    let today = copyrail::app::wall_clock()().to_string();
+    let repeat = |lately: i64| json!({"orders_total": 4, "last_order": today, "orders_90d": lately});
+    check(by("ann", repeat(1), "Lumo lamp", "en"), 6, "repeat").await;
+    check(by("bob", repeat(3), "Lumo lamp", "en"), 6, "repeat").await;
+    check(by("ann", repeat(4), "Lumo lamp", "en"), 7, "repeat").await;
 }

@@ -24,6 +24,7 @@ mod kept;
 mod keys;
 mod ladder;
 mod log;
+mod presets;
 mod promises;
 mod prompts;
 mod publishable;

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
 use super::Failure;
@@ -46,15 +47,20 @@ pub(super) struct Told {
 const PATIENT_MS: u64 = 3_000;
 const HURRIED_MS: u64 = 120;
 
+/// How long ago the demo's customer who returns last ordered.
+const LAST_ORDER: SignedDuration = SignedDuration::from_hours(20 * 24);
+
 /// The requests, over products spread through the catalogue.
-pub(super) fn scenes(products: &Products) -> Vec<Scene> {
+pub(super) fn scenes(products: &Products, now: Timestamp) -> Vec<Scene> {
     // Spread over the catalogue; a small one is gone through again.
     let pick = |n: usize| {
         let count = products.lines.len().max(1);
         products.lines.get((n * count / 6 + n) % count).cloned().unwrap_or_default()
     };
     let bargain = json!({"orders_90d": 2, "discount_affinity": 0.8, "visits": 9});
-    let returning = json!({"orders_90d": 4, "discount_affinity": 0.1, "visits": 30});
+    let last_order = now.checked_sub(LAST_ORDER).unwrap_or(now).to_string();
+    let returning = json!({"orders_total": 4, "orders_90d": 4, "last_order": last_order,
+                           "discount_affinity": 0.1, "visits": 30});
     let newcomer = json!({"visits": 1});
     let premium = json!({"premium_affinity": 0.9, "visits": 12});
     let hurried = |title, who, n: usize, placement: &str, user: Option<&Value>, context: Value, wait: u64| {
