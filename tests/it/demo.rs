@@ -85,7 +85,8 @@ fn the_shop_of_the_working_directory_goes_before_the_one_built_in() {
     let shop = shop();
     let segments = shop.path().join("config/segments.yml");
     let text = std::fs::read_to_string(&segments).unwrap();
-    std::fs::write(&segments, text.replace("id: awareness", "id: newcomers")).unwrap();
+    let renamed = text.replace("id: awareness", "id: newcomers").replace("[awareness,", "[newcomers,");
+    std::fs::write(&segments, renamed).unwrap();
     for file in ["why-this/awareness.prompty", "cta-subtext/awareness.prompty"] {
         let file = shop.path().join("prompts").join(file);
         std::fs::rename(&file, file.with_file_name("newcomers.prompty")).unwrap();
