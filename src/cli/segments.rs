@@ -1,7 +1,8 @@
-//! `copyrail segments`: why this user is in this segment, and what conditions say, line by line.
+//! `copyrail segments`: why this user is in this segment, what segments do to many, and what conditions say by the line.
 
 mod eval;
 mod explain;
+mod report;
 mod users;
 
 use clap::Subcommand;
@@ -16,6 +17,8 @@ use super::{Failure, Shell};
 pub(super) enum Segments {
     /// Why somebody is in this segment and gets this copy; one user, or a file of users
     Explain(explain::Explain),
+    /// What the segments do to a file of users: sizes, unknowns, overlap, cache keys, cost, splits worth trying
+    Report(report::Report),
     /// What conditions, hashes and ranges come to: JSON Lines in, JSON Lines out
     Eval(eval::Eval),
 }
@@ -23,6 +26,7 @@ pub(super) enum Segments {
 pub(super) async fn run(command: Segments, shell: &mut Shell) -> Result<(), Failure> {
     match command {
         Segments::Explain(args) => explain::run(args, shell).await,
+        Segments::Report(args) => report::run(args, shell),
         Segments::Eval(args) => eval::run(args, shell),
     }
 }

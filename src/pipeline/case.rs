@@ -12,7 +12,7 @@ use crate::catalogue::Product;
 use crate::condition::Scope;
 use crate::guardrail::{Approved, Ceiling, Draft, Ground, approve, facts_hash, ground_hash};
 use crate::policy::Policy;
-use crate::prompt::{Chosen, ExplainedLadder, Placement, Standing, USER_ID};
+use crate::prompt::{Chosen, ExplainedLadder, Placement, Standing, told};
 use crate::segment::{Decision, Outcome, Shaped};
 use crate::words::{DEFAULT_SEGMENT, Locale, Reason, SegmentId, Tier};
 
@@ -200,22 +200,9 @@ impl<'a> Case<'a> {
         self.policy.guardrails.ceiling(self.facts(), self.context, Some(self.placement.id.as_str()))
     }
 
-    /// What a share goes by: a text or a number as its plain text, nothing of the user without consent.
+    /// What a share goes by: nothing of the user without consent.
     fn value(&self, path: &str) -> Option<String> {
-        if path == USER_ID {
-            return self.user_id.filter(|_| self.consent).map(str::to_owned);
-        }
-        let text = match self.scope().look_up(path)? {
-            Value::String(text) => text.clone(),
-            // 5.0 is 5, as it is to those who count in JavaScript.
-            Value::Number(number) => match number.as_f64() {
-                Some(whole) if number.is_f64() && whole.fract() == 0.0 => format!("{whole:.0}"),
-                _ => number.to_string(),
-            },
-            Value::Bool(truth) => truth.to_string(),
-            Value::Null | Value::Array(_) | Value::Object(_) => return None,
-        };
-        Some(text).filter(|text| !text.is_empty())
+        told(&self.scope(), self.user_id.filter(|_| self.consent), path)
     }
 
     /// The key of what these models would be asked for a template, made anew.

@@ -2,14 +2,16 @@
 //! through a look-up, and only where a share needs one.
 
 use serde::Serialize;
+use serde_json::Value;
 
+use crate::condition::Scope;
 use crate::document::{self, Faults, Fields, Kind, Node, did_you_mean, one_of};
 use crate::guardrail::{Ceiling, MODES, Mode};
 use crate::segment::{Attributes, Type, bucket};
 use crate::words::{Reason, Tier};
 
 /// The path that is no attribute: the request's own reference of its user.
-pub const USER_ID: &str = "user.id";
+pub(super) const USER_ID: &str = "user.id";
 
 /// How far copy may go for one segment on one placement.
 #[derive(Clone, Debug, PartialEq)]
@@ -74,6 +76,25 @@ pub struct Lot {
     pub place: Option<f64>,
     /// Whether the request is inside.
     pub inside: bool,
+}
+
+/// What a share goes by: a text or a number as its plain text. `user_id` is the request's reference of its user, left out
+/// where nothing of the user may be read.
+pub fn told(scope: &Scope<'_>, user_id: Option<&str>, path: &str) -> Option<String> {
+    if path == USER_ID {
+        return user_id.map(str::to_owned);
+    }
+    let text = match scope.look_up(path)? {
+        Value::String(text) => text.clone(),
+        // 5.0 is 5, as it is to those who count in JavaScript.
+        Value::Number(number) => match number.as_f64() {
+            Some(whole) if number.is_f64() && whole.fract() == 0.0 => format!("{whole:.0}"),
+            _ => number.to_string(),
+        },
+        Value::Bool(truth) => truth.to_string(),
+        Value::Null | Value::Array(_) | Value::Object(_) => return None,
+    };
+    Some(text).filter(|text| !text.is_empty())
 }
 
 impl Share {

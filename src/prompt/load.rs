@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
-use serde_json::Map;
+use serde_json::{Map, Value};
 
 use super::placement::{self, DEFAULT_LANGUAGE};
 use super::render::{self, Engine, RenderError};
@@ -182,12 +182,9 @@ fn not_for_everybody(placement: &Placement) -> Diagnostic {
 
 /// Renders the sample: the prompt with its declared inputs, the copy in each language.
 fn try_sample(template: &Template, prompts: &Prompts, segments: &Segments, found: &mut Vec<Diagnostic>) {
-    let Some((sample, span)) = &template.sample else { return };
-    let shaped = segments.attributes.shape(&sample.user, &sample.context, Timestamp::UNIX_EPOCH);
-    let empty = Map::new();
-    let user = (template.tier() == Tier::User).then_some(&shaped.user).or(Some(&empty));
-    let scope = Scope::new(user, &shaped.context, &sample.product, Timestamp::UNIX_EPOCH);
-    let inputs = template.inputs(&scope);
+    let (Some((sample, span)), Some(inputs)) = (&template.sample, sample_inputs(template, segments)) else {
+        return;
+    };
     for locale in template.languages() {
         let chosen = Chosen { template, locale };
         let body = ("body", prompts.render(chosen, &inputs).err());
@@ -201,6 +198,16 @@ fn try_sample(template: &Template, prompts: &Prompts, segments: &Segments, found
     }
 }
 
+/// The declared inputs of a template's sample; none where it has no sample.
+pub(super) fn sample_inputs(template: &Template, segments: &Segments) -> Option<Map<String, Value>> {
+    let (sample, _) = template.sample.as_ref()?;
+    let shaped = segments.attributes.shape(&sample.user, &sample.context, Timestamp::UNIX_EPOCH);
+    let empty = Map::new();
+    let user = if template.tier() == Tier::User { &shaped.user } else { &empty };
+    let scope = Scope::new(Some(user), &shaped.context, &sample.product, Timestamp::UNIX_EPOCH);
+    Some(template.inputs(&scope))
+}
+
 /// A template's pre-written copy, made for its own sample: what `check` judges.
 #[derive(Debug)]
 pub struct SampleCopy<'p> {
@@ -211,7 +218,7 @@ pub struct SampleCopy<'p> {
     /// Where the copy stands in the template's file.
     pub span: Span,
     /// The sample's facts.
-    pub facts: &'p Map<String, serde_json::Value>,
+    pub facts: &'p Map<String, Value>,
     /// The copy.
     pub text: String,
 }

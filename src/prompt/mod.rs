@@ -3,6 +3,7 @@
 //! A template sees its declared inputs and nothing else: the context it is rendered in holds nothing else. Pure; knows
 //! no model, no rules, no cache.
 
+mod demand;
 mod input;
 mod ladder;
 mod load;
@@ -15,8 +16,9 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+pub use demand::{Asked, Counter, Demand, FanOut, Tiers, Tokens};
 pub use input::{Bands, Input};
-pub use ladder::{ExplainedLadder, Ladder, Lot, Share, Standing, USER_ID};
+pub use ladder::{ExplainedLadder, Ladder, Lot, Share, Standing, told};
 pub use load::{SampleCopy, load};
 pub use placement::{Placement, Ttl};
 pub use render::RenderError;

@@ -158,7 +158,7 @@ impl Attributes {
     }
 
     /// Whether a key of the user's or the moment's attributes is declared, or leads to one that is.
-    fn declares(&self, root: &str, key: &str) -> bool {
+    pub(super) fn declares(&self, root: &str, key: &str) -> bool {
         if root == "context" && key == "locale" {
             return true;
         }
@@ -335,7 +335,7 @@ impl Declared {
 }
 
 impl Type {
-    fn holds(self, value: &Value) -> bool {
+    pub(super) fn holds(self, value: &Value) -> bool {
         match self {
             Self::String => value.is_string(),
             Self::Integer => {

@@ -5,6 +5,7 @@ mod attribute;
 mod bucket;
 mod coverage;
 mod load;
+mod report;
 
 use serde::Serialize;
 
@@ -12,6 +13,9 @@ pub(crate) use attribute::put;
 pub use attribute::{Attributes, Class, Declared, Shaped, Type};
 pub use bucket::{bucket, choose, hash, in_namespace, ranges};
 pub use load::load;
+pub use report::{
+    Coverage, Metric, Missing, Overlap, Part, Report, Sampled, Size, Split, Splits, Taken, Tally, Undeclared,
+};
 
 use crate::condition::{Label, Rules, Scope, Step, Truth};
 use crate::words::{DEFAULT_SEGMENT, SegmentId};
@@ -109,12 +113,7 @@ pub struct Decision {
 }
 
 impl Segments {
-    fn new(
-        attributes: Attributes,
-        segments: Vec<Segment>,
-        rules: Rules,
-        sets: Vec<SegmentSet>,
-    ) -> Self {
+    fn new(attributes: Attributes, segments: Vec<Segment>, rules: Rules, sets: Vec<SegmentSet>) -> Self {
         // A text as JSON, with its quotes.
         let quoted = |text: &str| serde_json::Value::from(text).to_string();
         let said = |(index, segment): (usize, &Segment)| Said {
