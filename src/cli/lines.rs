@@ -34,9 +34,12 @@ impl Lines {
         let (input, size): (Box<dyn Read>, u64) = if path.as_os_str() == "-" {
             (Box::new(std::io::stdin().lock()), 0)
         } else {
-            let unreadable = |error| Failure::Usage(format!("{} cannot be read: {error}", path.display()));
-            let file = File::open(path).map_err(unreadable)?;
-            let size = file.metadata().map_or(0, |metadata| metadata.len());
+            let opened = File::open(path).and_then(|file| match file.metadata()? {
+                metadata if metadata.is_dir() => Err(std::io::ErrorKind::IsADirectory.into()),
+                metadata => Ok((file, metadata.len())),
+            });
+            let (file, size) = opened
+                .map_err(|error| Failure::Usage(format!("{} cannot be read: {error}", path.display())))?;
             (Box::new(file), size)
         };
         let bar = super::catalog::progress(size, shell.out.watched && size > 0 && !shell.out.colour);
@@ -62,7 +65,7 @@ impl Lines {
             if !self.line.iter().all(u8::is_ascii_whitespace) {
                 // Editors of some systems begin files with a byte order mark.
                 let marked = self.line.strip_prefix(b"\xef\xbb\xbf").filter(|_| self.number == 1);
-                let bytes = whole.then_some(marked.unwrap_or(&self.line));
+                let bytes = whole.then(|| marked.unwrap_or(&self.line).trim_ascii_end());
                 return Ok(Some(Line { number: self.number, bytes }));
             }
         }

@@ -272,3 +272,101 @@ fn characters(prompts: &Prompts, segments: &Segments, chosen: Chosen<'_>) -> u64
     };
     characters as u64
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::document::Files;
+    use crate::segment;
+
+    const SEGMENTS: &str = "attributes:\n  user.orders: {type: integer}\n  context.device: {type: string}\nsegments:\n  \
+        - {id: buyers, when: {user.orders: {$gte: 2}}}\n";
+
+    fn demand(ladder: &str, input: &str) -> Demand {
+        let front = |inputs: &str| {
+            format!(
+                "---\nmodel: {{parameters: {{max_tokens: 101}}}}\ninputs: {{product.name: , {inputs}}}\n\
+                 prewritten: {{en: A product.}}\n---\nuser:\nWrite {{{{ product.name }}}}.\n"
+            )
+        };
+        let placement = format!("{ladder}\nlast_resort: {{en: A product.}}\n");
+        let files = Files::from([
+            ("p/why/placement.yml".into(), placement),
+            ("p/why/default.prompty".into(), front("context.device:")),
+            ("p/why/buyers.user.prompty".into(), front(input)),
+        ]);
+        let segments = segment::load("s.yml", SEGMENTS).0.unwrap();
+        let (prompts, faults) = super::super::load("p", &files, &segments);
+        assert!(!crate::diagnostic::any_error(&faults), "{faults:?}");
+        let mut counter = Counter::new(&prompts, &segments, prompts.placement("why").unwrap());
+        let buyers = (2..=16).map(|orders| (json!({"orders": orders}), json!({}), true));
+        let others = [
+            (json!({"orders": 9}), json!({"device": "mobile"}), false),
+            (json!({}), json!({"device": "mobile", "locale": "en-GB"}), true),
+            (json!({}), json!({"device": "desktop"}), true),
+            // Nothing is written in their language.
+            (json!({"orders": 9}), json!({"locale": "de"}), true),
+        ];
+        let at = jiff::Timestamp::UNIX_EPOCH;
+        for (number, (user, context, consent)) in buyers.chain(others).enumerate() {
+            let id = format!("u-{number}");
+            let user = if consent { user } else { json!({}) };
+            let shaped =
+                segments.attributes.shape(user.as_object().unwrap(), context.as_object().unwrap(), at);
+            let scope =
+                Scope::new(consent.then_some(&shaped.user), &shaped.context, user.as_object().unwrap(), at);
+            counter.add(Some(&id), &shaped, consent, &segments.choose(&scope), at);
+        }
+        counter.demand(10)
+    }
+
+    #[track_caller]
+    fn check(demand: &Demand, tiers: [u64; 3], combinations: u64, inputs: &[(&str, u64, bool)]) {
+        let Tiers { user, segment, prewritten } = demand.tiers;
+        assert_eq!([user, segment, prewritten].map(|part| part.users), tiers);
+        assert_eq!((demand.combinations, demand.keys), (combinations, combinations * 10));
+        let found: Vec<_> = demand.inputs.iter().map(|i| (i.path.as_str(), i.values, i.too_many)).collect();
+        assert_eq!(found, inputs);
+    }
+
+    #[test]
+    fn keys_are_what_differs_times_products() {
+        let device = ("context.device", 2, false);
+        let plain = demand("mode: live", "user.orders: ");
+        check(&plain, [15, 3, 1], 17, &[("user.orders", 15, true), device]);
+        // 18 users on 17 texts.
+        assert_eq!((plain.users_per_key, plain.rollout, plain.mode), (Some(1.1), 1.0, "live"));
+        // `Write {{ product.name }}.` and its line break are 26 characters, so 7 tokens; half of 101 is rounded up at the end.
+        assert_eq!(plain.tokens, Tokens { prompt: 1190, answer: 8585, answer_at_most: 17170 });
+        let banded = demand("mode: live", "user.orders: {bands: [5, 10]}");
+        check(&banded, [15, 3, 1], 5, &[("user.orders", 3, false), device]);
+        assert!(banded.inputs[0].banded && !banded.inputs[1].banded);
+    }
+
+    #[test]
+    fn the_mode_says_how_far_copy_may_go() {
+        // Whoever buys falls back on the template for everybody, which reads the device: missing is a value too.
+        check(&demand("mode: segment", "user.orders: "), [0, 18, 1], 3, &[("context.device", 3, false)]);
+        let prewritten = demand("mode: prewritten", "user.orders: ");
+        check(&prewritten, [0, 0, 19], 0, &[]);
+        assert_eq!((prewritten.users_per_key, prewritten.tokens), (None, Tokens::default()));
+    }
+
+    #[test]
+    fn shares_of_users_are_counted_by_who_is_in_them() {
+        let inside = |seed: &str, share: f64, of: std::ops::Range<u64>| {
+            of.filter(|n| crate::segment::bucket(seed, &format!("u-{n}")) < share).count() as u64
+        };
+        let Tiers { user, segment, .. } = demand("mode: live\nrollout: 50%", "user.orders: ").tiers;
+        let rolled_out = inside("why", 0.5, 0..15);
+        assert!((3..13).contains(&rolled_out));
+        assert_eq!((user.users, segment.users), (rolled_out, 18 - rolled_out));
+        let held = demand("mode: live\nholdout: {share: 40%, seed: autumn}", "user.orders: ");
+        // The sixteenth did not agree, so nothing tells that they are held out; the last is answered in no language.
+        let out = inside("autumn", 0.4, 0..15) + inside("autumn", 0.4, 16..18);
+        assert!(out > 2);
+        assert_eq!((held.tiers.prewritten.users, held.holdout), (out + 1, 0.4));
+    }
+}

@@ -534,3 +534,245 @@ fn word(kind: Type) -> &'static str {
         Type::Date => "date",
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    const FILE: &str = "attributes:\n  user.orders: {type: integer, max_age: 30d}\n  \
+        user.tier: {type: string, values: [gold, silver]}\n  user.name: {type: string, class: personal}\n  \
+        context.device: {type: string}\nsegments:\n  - {id: buyers, when: {user.orders: {$gte: 2}}}\n  \
+        - {id: gold, when: {user.tier: gold}}\n  - {id: mobile, when: {context.device: mobile}}\n";
+
+    /// A dozen: what is known of each, of the moment, and whether they agreed.
+    fn dozen() -> Vec<(Value, Value, bool)> {
+        let (mobile, desktop, none) = (json!({"device": "mobile"}), json!({"device": "desktop"}), json!({}));
+        let old = json!({"value": 7, "at": "2026-01-01T00:00:00Z"});
+        vec![
+            (json!({"orders": 5, "tier": "gold", "spend": 100, "name": "A"}), mobile.clone(), true),
+            (json!({"orders": 3, "tier": "silver", "spend": 80, "name": "B"}), none.clone(), true),
+            (json!({"orders": 2, "spend": 90, "name": "B"}), none.clone(), true),
+            (json!({"orders": 1, "tier": "gold", "spend": 60}), none.clone(), true),
+            (json!({"orders": 0, "tier": "gold", "spend": 50}), mobile.clone(), true),
+            (json!({"orders": "many", "tier": "gold", "spend": 40}), none.clone(), true),
+            (json!({"orders": 0, "tier": "bronze", "spend": 20}), none, true),
+            (json!({"orders": null, "spend": 10}), mobile, true),
+            (json!({"orders": 0, "tier": "silver", "plan": "a", "spend": 10}), desktop.clone(), true),
+            (json!({"orders": 4, "tier": "gold", "spend": 100}), desktop.clone(), false),
+            (json!({"orders": old, "tier": "silver", "spend": 10}), desktop.clone(), true),
+            (json!({"orders": 0, "tier": "silver", "plan": 5, "spend": 10}), desktop, true),
+        ]
+    }
+
+    fn report(metric: Option<&str>) -> Report {
+        let segments = crate::segment::load("s.yml", FILE).0.unwrap();
+        let mut tally = Tally::new(&segments, metric);
+        for (user, context, consent) in dozen() {
+            let (user, context) = (user.as_object().unwrap(), context.as_object().unwrap());
+            let at = "2026-11-22T00:00:00Z".parse().unwrap();
+            tally.add(&Sampled { id: None, user, context, consent, at });
+        }
+        tally.report()
+    }
+
+    fn ids(ids: &[SegmentId]) -> Vec<&str> {
+        ids.iter().map(SegmentId::as_str).collect()
+    }
+
+    #[test]
+    fn sizes_matches_and_unknowns() {
+        let report = report(None);
+        assert_eq!((report.users, report.without_consent), (12, Part { users: 1, share: 0.0833 }));
+        let sizes = report
+            .segments
+            .iter()
+            .map(|size| (size.segment.as_str(), size.chosen.users, size.matches.users, size.unknown.users));
+        let sizes: Vec<_> = sizes.collect();
+        assert_eq!(
+            sizes,
+            [("buyers", 3, 3, 4), ("gold", 3, 4, 4), ("mobile", 1, 3, 5), ("default", 5, 5, 3)]
+        );
+        let shares: Vec<f64> = report.segments.iter().map(|size| size.chosen.share).collect();
+        assert_eq!(shares, [0.25, 0.25, 0.0833, 0.4167]);
+        let missing = |index: usize| {
+            let missing = report.segments[index].missing.iter();
+            missing.map(|missing| (missing.path.as_str(), missing.part.users)).collect::<Vec<_>>()
+        };
+        assert_eq!(missing(0), [("user.orders", 4)]);
+        assert_eq!(missing(2), [("context.device", 5)]);
+        assert_eq!(missing(3), [("user.orders", 2), ("user.tier", 2), ("context.device", 1)]);
+    }
+
+    #[test]
+    fn who_overlaps_and_who_takes_whom() {
+        let Overlap { segments, both, taken } = report(None).overlap;
+        assert_eq!(ids(&segments), ["buyers", "gold", "mobile"]);
+        assert_eq!(both, [[3, 1, 1], [1, 4, 2], [1, 2, 3]]);
+        let taken: Vec<_> = taken.iter().map(|t| (t.by.as_str(), t.from.as_str(), t.users)).collect();
+        assert_eq!(taken, [("buyers", "gold", 1), ("buyers", "mobile", 1), ("gold", "mobile", 1)]);
+    }
+
+    #[test]
+    fn what_attributes_are_worth() {
+        let report = report(None);
+        let rows = report.attributes.iter().map(|row| {
+            let faulty = [row.wrong_type, row.out_of_values, row.stale, row.misdated].map(|part| part.users);
+            (row.path.as_str(), row.kind, row.present.users, row.usable.users, faulty)
+        });
+        let rows: Vec<_> = rows.collect();
+        assert_eq!(
+            rows,
+            [
+                ("user.orders", "integer", 11, 9, [1, 0, 1, 0]),
+                ("user.tier", "string", 10, 9, [0, 1, 0, 0]),
+                ("context.device", "string", 7, 7, [0, 0, 0, 0]),
+            ],
+            "what no segment reads is left out"
+        );
+        assert_eq!(ids(&report.attributes[0].read_by), ["buyers"]);
+        assert_eq!(report.attributes[0].types, BTreeMap::from([("integer", 10), ("string", 1)]));
+        let undeclared: Vec<_> =
+            report.undeclared.iter().map(|row| (row.path.as_str(), row.present.users, row.kind)).collect();
+        assert_eq!(undeclared, [("user.plan", 2, None), ("user.spend", 12, Some("integer"))]);
+    }
+
+    /// Condition, users on either side, score.
+    type Told<'r> = (&'r str, u64, u64, f64);
+
+    /// Each group with its splits.
+    fn splits(report: &Report) -> Vec<(&str, Vec<Told<'_>>)> {
+        report
+            .splits
+            .iter()
+            .map(|group| {
+                let splits = group.splits.iter();
+                let splits = splits.map(|s| (s.when.as_str(), s.matches.users, s.rest.users, s.score));
+                (group.segment.as_str(), splits.collect())
+            })
+            .collect()
+    }
+
+    #[test]
+    fn splits_explain_the_metric() {
+        let report = report(Some("user.spend"));
+        // The one without consent is not measured: 480 over 11.
+        let metric = report.metric.clone().unwrap();
+        assert_eq!((metric.present.users, metric.mean), (11, Some(43.6364)));
+        assert_eq!(
+            splits(&report),
+            [
+                (
+                    "buyers",
+                    vec![
+                        (r#"{context.device: {$in: ["mobile"]}}"#, 1, 2, 0.75),
+                        ("{user.orders: {$gte: 5}}", 1, 2, 0.75),
+                        (r#"{user.tier: {$in: ["gold"]}}"#, 1, 2, 0.75),
+                    ]
+                ),
+                ("gold", vec![("{user.orders: {$gte: 1}}", 1, 2, 0.75)]),
+                (
+                    "default",
+                    vec![
+                        (r#"{context.device: {$in: ["desktop"]}}"#, 4, 1, 1.0),
+                        (r#"{user.tier: {$in: ["silver"]}}"#, 3, 2, 1.0),
+                        (r#"{user.plan: {$in: ["a"]}}"#, 1, 4, 0.1111),
+                    ]
+                ),
+            ],
+            "mobile is too small to be split, and nothing goes by a name"
+        );
+        let split = &report.splits[1].splits[0];
+        assert_eq!((split.mean_of_matches, split.mean_of_rest), (Some(60.0), Some(45.0)));
+        let declared: Vec<bool> = report.splits[2].splits.iter().map(|split| split.declared).collect();
+        assert_eq!(declared, [true, true, false]);
+    }
+
+    #[test]
+    fn without_a_metric_splits_go_by_coverage_and_evenness() {
+        let report = report(None);
+        let splits = splits(&report);
+        // Two of three: 0.9183 bits. Of the tiers two are known, and each is one's: two thirds of one bit.
+        assert_eq!(
+            splits[0],
+            (
+                "buyers",
+                vec![
+                    ("{user.orders: {$gte: 3}}", 2, 1, 0.9183),
+                    ("{user.spend: {$gte: 90}}", 2, 1, 0.9183),
+                    (r#"{user.tier: {$in: ["gold"]}}"#, 1, 2, 0.6667),
+                ]
+            )
+        );
+        assert!(report.metric.is_none() && report.splits[0].splits[0].mean_of_matches.is_none());
+    }
+
+    #[test]
+    fn a_split_can_be_pasted() {
+        let key = r#"odd: "key"}"#;
+        let values = ["plain", "with \"quotes\" and: colons", "new\nline", "ünï"];
+        let segments = crate::segment::load("s.yml", "segments: []").0.unwrap();
+        let mut tally = Tally::new(&segments, None);
+        let at = Timestamp::UNIX_EPOCH;
+        // Every value twice: what is another for each user is no value to split by.
+        for (index, value) in values.iter().chain(&values).enumerate() {
+            let user = json!({key: value, "email": format!("{index}@example.com"), "n": index as f64 / 4.0, "b": index > 1});
+            tally.add(&Sampled {
+                id: None,
+                user: user.as_object().unwrap(),
+                context: &Map::new(),
+                consent: true,
+                at,
+            });
+        }
+        let report = tally.report();
+        let splits = &report.splits[0].splits;
+        assert_eq!(splits.len(), 3);
+        for split in splits {
+            let declared = format!("attributes: {{{}: {{type: list}}}}", Value::from(split.path.as_str()));
+            let text = format!("{declared}\nsegments: [{{id: a, when: {}}}]\n", split.when);
+            let (loaded, faults) = crate::segment::load("s.yml", &text);
+            assert!(loaded.is_some(), "{text}: {faults:?}");
+        }
+    }
+
+    #[test]
+    fn what_asks_for_the_product_is_named() {
+        let file = "segments:\n  - {id: dear, when: {product.price: {$gte: 100}}}\n  - {id: all, when: {}}\n";
+        let segments = crate::segment::load("s.yml", file).0.unwrap();
+        let mut tally = Tally::new(&segments, None);
+        let (user, context) = (&Map::new(), &Map::new());
+        let (_, chosen) =
+            tally.add(&Sampled { id: None, user, context, consent: true, at: Timestamp::UNIX_EPOCH });
+        let report = tally.report();
+        assert_eq!((chosen.as_str(), ids(&report.reads_product)), ("all", vec!["dear"]));
+        assert_eq!(
+            (report.segments[0].unknown.users, report.segments[0].missing[0].path.as_str()),
+            (1, "product.price")
+        );
+    }
+
+    #[test]
+    fn a_reference_is_an_attribute_where_the_file_declares_it() {
+        let file = "attributes: {user.id: {type: string, class: personal}}\ngroups: {staff: [u-1]}\n\
+            segments: [{id: staff, when: {user.id: {$inGroup: staff}}}]\n";
+        let segments = crate::segment::load("s.yml", file).0.unwrap();
+        let mut tally = Tally::new(&segments, None);
+        for (id, consent) in [(Some("u-1"), true), (Some("u-1"), false), (Some("u-2"), true), (None, true)] {
+            let (user, context) = (&Map::new(), &Map::new());
+            tally.add(&Sampled { id, user, context, consent, at: Timestamp::UNIX_EPOCH });
+        }
+        let report = tally.report();
+        assert_eq!((report.segments[0].chosen.users, report.segments[0].unknown.users), (1, 2));
+        assert_eq!((report.attributes[0].present.users, report.attributes[0].usable.users), (3, 3));
+    }
+
+    #[test]
+    fn of_nobody_there_is_nothing_to_say() {
+        let segments = crate::segment::load("s.yml", FILE).0.unwrap();
+        let report = Tally::new(&segments, Some("user.spend")).report();
+        assert_eq!((report.users, report.splits.len(), report.segments[0].chosen), (0, 0, Part::default()));
+        assert_eq!(report.metric.unwrap().mean, None);
+    }
+}

@@ -30,9 +30,10 @@ fn segments() -> String {
 
 /// Somebody who comes back, whose copy is written for them alone.
 fn returning(id: &str) -> Value {
+    let lately = copyrail::app::wall_clock()().to_string();
     json!({
         "placement": "why-this", "product": {"name": "Lumo lamp"},
-        "user": {"id": id, "attributes": {"orders_total": 3, "visits": 9}},
+        "user": {"id": id, "attributes": {"orders_total": 3, "visits": 9, "last_order": lately}},
         "consent": {"personalisation": true}, "deadline_ms": 30_000,
     })
 }
@@ -148,10 +149,10 @@ async fn without_consent_the_fallback_decides_and_nothing_of_the_user() {
 async fn a_segment_has_a_ladder_of_its_own_and_render_shows_it() {
     let upstream = Upstream::saying(COPY).await;
     let lines = "holdout: 100%\nsegments:\n  \
-                 returning: {mode: segment, rollout: 50%, approval: true, holdout: 0%}";
+                 repeat: {mode: segment, rollout: 50%, approval: true, holdout: 0%}";
     let app = TestApp::start_with(&upstream, &[(PLACEMENT, &placement(PLACEMENT, lines))], &[]).await;
     let returns = explained(&app, returning("u-17")).await;
-    assert_eq!(returns["segment"], "returning");
+    assert_eq!(returns["segment"], "repeat");
     let place = returns["ladder"]["rollout"]["place"].as_f64().unwrap();
     let ladder = json!({
         "mode": "segment", "approval": true,
@@ -163,7 +164,7 @@ async fn a_segment_has_a_ladder_of_its_own_and_render_shows_it() {
     let mut first = returning("u-17");
     first["user"]["attributes"] = json!({"visits": 1});
     let first = explained(&app, first).await;
-    assert_eq!((&first["segment"], &first["reason"]), (&json!("first-visit"), &json!("holdout")));
+    assert_eq!((&first["segment"], &first["reason"]), (&json!("awareness"), &json!("holdout")));
     assert_eq!((&first["ladder"]["mode"], &first["ladder"]["approval"]), (&json!("live"), &json!(false)));
 
     let attributes = json!({"user": returning("u-17")["user"]["attributes"], "id": "u-17"}).to_string();
@@ -430,7 +431,7 @@ async fn copy_of_the_segment_stands_in_once_it_is_approved_itself() {
         request["product"]["name"] = json!("Harbour lamp");
         request
     };
-    app.edit(PLACEMENT, &placement(PLACEMENT, "approval: true\nsegments: {returning: {mode: segment}}"))
+    app.edit(PLACEMENT, &placement(PLACEMENT, "approval: true\nsegments: {repeat: {mode: segment}}"))
         .await;
     app.blurb(segment()).await;
     app.edit(PLACEMENT, &approval).await;

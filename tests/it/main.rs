@@ -31,4 +31,5 @@ mod publishable;
 mod purity;
 mod recorded;
 mod scan;
+mod segments_report;
 mod usage;

@@ -47,6 +47,7 @@ const COMMANDS: &[&str] = &[
     "scan",
     "segments",
     "segments explain",
+    "segments report",
     "segments eval",
     "catalog",
     "catalog import",

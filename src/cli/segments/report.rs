@@ -27,9 +27,9 @@ const MANY_USERS: usize = 20_000;
 #[derive(Debug, Args)]
 #[command(
     before_help = "Example:\n  copyrail segments report --users users.jsonl --format html > report.html",
-    after_help = "Each line of the file is one user: {\"id\"?, \"user\": {…}, \"context\"?: {…}, \"consent\"?, \"at\"?}, or an \
-    object of\nthe user's attributes. A faulty line is told on standard error, the others are counted all the same, and \
-    the\nexit code is 1. No model is called and nothing is recorded; the report names no user."
+    after_help = "Each line of the file is one user: {\"id\"?, \"user\": {…}, \"context\"?: {…}, \"consent\"?, \"at\"?}, or \
+    an object of the user's attributes. A faulty line is told on standard error, the others are counted all the same, \
+    and the exit code is 1. No model is called and nothing is recorded; the report names no user."
 )]
 pub(in crate::cli) struct Report {
     /// The users; `-` reads standard input
@@ -283,6 +283,11 @@ fn thousands(number: u64) -> String {
     grouped.collect::<Vec<_>>().join(",")
 }
 
+/// A number of users on average: `2.4`, and from a hundred on `1,234`.
+fn few(users: f64) -> String {
+    if users < 100.0 { format!("{users:.1}") } else { thousands(users.round() as u64) }
+}
+
 /// `12.3%`, and a little that is not nothing as `<0.1%`.
 fn percent(share: f64) -> String {
     match share {
@@ -320,8 +325,13 @@ impl Whole {
                 size.segment
             );
         }
-        if let Some(split) = self.report.splits.first().and_then(|splits| splits.splits.first()) {
-            return format!("try the split {} and run this again", split.when);
+        let best = self.report.splits.iter().filter_map(|group| group.splits.first());
+        let best = best.max_by(|a, b| a.score.total_cmp(&b.score)).filter(|_| self.report.metric.is_some());
+        if let Some(split) = best {
+            return format!("try the split `{}` and run this again", split.when);
+        }
+        if self.report.metric.is_none() && !self.report.splits.is_empty() {
+            return "`--metric PATH` ranks the splits by a number that the users have".into();
         }
         match self.report.undeclared.iter().find(unread) {
             Some(undeclared) => format!("declare `{}` if segments or templates may read it", undeclared.path),

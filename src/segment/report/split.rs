@@ -16,6 +16,8 @@ const MAX_VALUES: usize = 20;
 const MAX_TEXT: usize = 60;
 /// The share of a group that its smaller side must have.
 const SMALLEST_SIDE: f64 = 0.05;
+/// A split that explains less of a metric is as likely to be chance.
+const LEAST_EXPLAINED: f64 = 0.01;
 /// The most splits that are told of a group.
 const MAX_SPLITS: usize = 5;
 
@@ -167,9 +169,13 @@ impl Column {
 
     /// Each test that would split by it, with who would match.
     fn sides(&self) -> Vec<(String, Moments)> {
+        // What is another text for each user, such as a name, tells users from one another and groups nobody.
+        let users: u64 = self.texts.values().map(|side| side.users).sum();
+        let names = users > 2 && self.texts.len() as u64 == users;
         let texts = self
             .texts
             .iter()
+            .filter(|_| !names)
             .map(|(text, side)| (format!("{{$in: [{}]}}", Value::from(text.as_str())), *side));
         let [_, yes] = self.truths;
         let truths = (yes.users > 0).then(|| ("true".to_owned(), yes));
@@ -229,7 +235,8 @@ fn split(
     };
     let score = rounded(score.clamp(0.0, 1.0));
     let mean = |side: Moments| side.mean().filter(|_| by_metric).map(rounded);
-    (score > 0.0).then(|| Split {
+    let least = if by_metric { LEAST_EXPLAINED } else { f64::MIN_POSITIVE };
+    (score >= least).then(|| Split {
         when: format!("{{{}: {test}}}", key(path)),
         path: path.to_owned(),
         declared: column.declared,

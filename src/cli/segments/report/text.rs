@@ -1,6 +1,6 @@
 //! The report on a terminal.
 
-use super::{Whole, percent, thousands};
+use super::{Whole, few, percent, thousands};
 use crate::cli::output::{Paint, counted, safe};
 use crate::cli::{Failure, Shell};
 use crate::prompt::Demand;
@@ -9,9 +9,11 @@ use crate::segment::{Coverage, Part, Size, Undeclared};
 /// The width of tables where nothing says how wide the terminal is.
 const WIDTH: usize = 80;
 /// How wide a bar is.
-const BAR: usize = 12;
+const BAR: usize = 8;
 /// The most rows of a table whose first rows say most.
 const MAX_ROWS: usize = 5;
+/// The most splits of a group that are shown.
+const MAX_SPLITS: usize = 3;
 /// The most undeclared attributes that are shown.
 const MAX_UNDECLARED: usize = 12;
 
@@ -55,15 +57,21 @@ pub(super) fn write(whole: &Whole, shell: &Shell) -> Result<(), Failure> {
         let ids: Vec<&str> = report.reads_product.iter().map(|id| id.as_str()).collect();
         writer.line(&format!("\nThere is no product here, and {} reads one.", ids.join(", ")))?;
     }
-    let how = match whole.faults.len() {
-        0 => shell.out.paint(Paint::Good, "counted:"),
-        _ => shell.out.paint(Paint::Bad, "counted in part:"),
+    let (paint, how) = match whole.faults.len() {
+        0 => (Paint::Good, "counted:"),
+        _ => (Paint::Bad, "counted in part:"),
     };
     let left_out = match whole.faults.len() {
         0 => String::new(),
         faults => format!(", {} left out", counted(faults as u64, "faulty line")),
     };
-    shell.out.line(&format!("\n{how} {}{left_out}; next: {}", users(report.users), safe(&whole.next())))?;
+    let last = format!("{how} {}{left_out}; next: {}", users(report.users), safe(&whole.next()));
+    shell.out.line("")?;
+    for (index, line) in folded(&last, writer.width).iter().enumerate() {
+        let rest = line.strip_prefix(how).filter(|_| index == 0);
+        let painted = rest.map(|rest| format!("{}{rest}", shell.out.paint(paint, how)));
+        shell.out.line(painted.as_deref().unwrap_or(line))?;
+    }
     Ok(())
 }
 
@@ -72,7 +80,6 @@ impl Writer<'_> {
         self.heading("Segments: who gets which, the first that matches")?;
         let row = |size: &Size| {
             let missing = size.missing.first().filter(|_| size.unknown.users > 0);
-            let missing = missing.map_or_else(String::new, |missing| format!("for want of {}", missing.path));
             vec![
                 size.segment.to_string(),
                 bar(size.chosen.share),
@@ -80,7 +87,7 @@ impl Writer<'_> {
                 percent(size.chosen.share),
                 thousands(size.matches.users),
                 percent(size.unknown.share),
-                missing,
+                missing.map(|missing| missing.path.clone()).unwrap_or_default(),
             ]
         };
         let head = [
@@ -90,7 +97,7 @@ impl Writer<'_> {
             ("share", Right),
             ("match", Right),
             ("unknown", Right),
-            ("", Left),
+            ("for want of", Left),
         ];
         self.table(&head, &sizes.iter().map(row).collect::<Vec<_>>())
     }
@@ -168,7 +175,7 @@ impl Writer<'_> {
                 percent(tiers.prewritten.share),
                 thousands(demand.combinations),
                 thousands(demand.keys),
-                demand.users_per_key.map_or_else(|| "-".into(), |users| format!("{users:.1}")),
+                demand.users_per_key.map_or_else(|| "-".into(), few),
             ]
         };
         let head = [
@@ -214,30 +221,34 @@ impl Writer<'_> {
 
     fn splits(&self, whole: &Whole) -> Result<(), Failure> {
         let report = &whole.report;
-        if report.splits.is_empty() {
+        if report.splits.is_empty() && report.metric.is_none() {
             return Ok(());
         }
         self.heading("Splits worth trying")?;
+        if let Some(metric) = report.metric.as_ref().filter(|_| report.splits.is_empty()) {
+            return self.line(&format!("None: no attribute explains 1% of the variance of {}.", metric.path));
+        }
         self.faint(&match &report.metric {
             Some(metric) => format!("By the share of the variance of {} that each explains.", metric.path),
             None => "By how many users have the attribute and how evenly it parts them.".to_owned(),
         })?;
         for group in &report.splits {
             self.line(&format!("{}, {}", group.segment, users(group.users)))?;
-            let rows = group.splits.iter().map(|split| {
+            for split in group.splits.iter().take(MAX_SPLITS) {
                 let mean =
-                    |mean: Option<f64>| mean.map_or_else(String::new, |mean| format!(" (mean {mean:.2})"));
-                let declare = if split.declared { "" } else { "; declare it first" };
+                    |mean: Option<f64>| mean.map_or_else(String::new, |mean| format!(", mean {mean:.2}"));
+                let when = format!("  {:>6}  {}", percent(split.score), split.when);
                 let sides = format!(
-                    "{}{} against {}{}{declare}",
-                    thousands(split.matches.users),
+                    "          {}{}; {}{}{}",
+                    users(split.matches.users),
                     mean(split.mean_of_matches),
-                    thousands(split.rest.users),
-                    mean(split.mean_of_rest)
+                    counted_in_thousands(split.rest.users, "other"),
+                    mean(split.mean_of_rest),
+                    if split.declared { "" } else { "; not declared yet" }
                 );
-                vec![format!("  {}", split.when), percent(split.score), sides]
-            });
-            self.table(&[("  when", Left), ("score", Right), ("users", Left)], &rows.collect::<Vec<_>>())?;
+                self.line(&cut(&when, self.width))?;
+                self.faint(&sides)?;
+            }
         }
         Ok(())
     }
@@ -296,7 +307,9 @@ impl Writer<'_> {
     }
 
     fn faint(&self, text: &str) -> Result<(), Failure> {
-        for line in folded(text, self.width) {
+        let indent = text.len() - text.trim_start().len();
+        for line in folded(&safe(text), self.width.saturating_sub(indent)) {
+            let line = format!("{}{line}", " ".repeat(indent));
             self.shell.out.line(&self.shell.out.paint(Paint::Faint, &line))?;
         }
         Ok(())
@@ -341,7 +354,8 @@ fn length(text: &str) -> usize {
     text.chars().count()
 }
 
-fn cut(text: &str, width: usize) -> String {
+/// A text of at most so many characters.
+pub(super) fn cut(text: &str, width: usize) -> String {
     if length(text) <= width {
         return text.to_owned();
     }
