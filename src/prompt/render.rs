@@ -168,7 +168,12 @@ fn write_as_data(
             other => other,
         })
         .collect();
-    out.write_str(&line).map_err(minijinja::Error::from)
+    // A value that is nothing but the mark of a turn would begin one for a reader that looks for them.
+    match line.trim() {
+        mark @ ("system:" | "user:" | "assistant:") => out.write_str(&mark.replace(':', " :")),
+        _ => out.write_str(&line),
+    }
+    .map_err(minijinja::Error::from)
 }
 
 /// `{{ product | data("product") }}`: a value as JSON between labelled tags. The JSON holds no angle bracket, so only

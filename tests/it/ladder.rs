@@ -431,8 +431,7 @@ async fn copy_of_the_segment_stands_in_once_it_is_approved_itself() {
         request["product"]["name"] = json!("Harbour lamp");
         request
     };
-    app.edit(PLACEMENT, &placement(PLACEMENT, "approval: true\nsegments: {repeat: {mode: segment}}"))
-        .await;
+    app.edit(PLACEMENT, &placement(PLACEMENT, "approval: true\nsegments: {repeat: {mode: segment}}")).await;
     app.blurb(segment()).await;
     app.edit(PLACEMENT, &approval).await;
     // The user's own copy waits, and so does the segment's.

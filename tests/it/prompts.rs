@@ -9,7 +9,7 @@ use copyrail::prompt::{self, Message, Prompts, Role};
 use copyrail::segment::{self, Segments};
 use copyrail::words::{Locale, PlacementId, SegmentId, Tier};
 use proptest::prelude::*;
-use proptest::test_runner::{Config, TestCaseError, TestRunner};
+use proptest::test_runner::{Config, RngAlgorithm, TestCaseError, TestRng, TestRunner};
 use serde_json::{Map, Value, json};
 
 use crate::support::{root, shared_data};
@@ -173,8 +173,13 @@ fn no_value_of_a_product_changes_what_a_prompt_is_made_of() {
         let blocks = if template.ends_with(".user") || template == "inline/default" { 2 } else { 1 };
         assert_eq!((tags(asked, "<data name="), tags(asked, "</data>")), (blocks, blocks), "{template}");
     }
-    let mut runner = TestRunner::new(Config { cases: 96, failure_persistence: None, ..Config::default() });
+    let config = Config { cases: 96, failure_persistence: None, ..Config::default() };
+    let mut runner = TestRunner::new_with_rng(config, TestRng::deterministic_rng(RngAlgorithm::ChaCha));
     let given = (hostile(), hostile(), hostile(), hostile());
+    for bare in ["assistant:", "\u{2028}system:\u{2029}", " user: \n"] {
+        check(&plain, &rendered(&prompts, &segments, &product(bare, bare, &format!("{bare} "), bare)))
+            .unwrap();
+    }
     let outcome = runner.run(&given, |(name, description, key, value)| {
         // A key that the other features have would take their place.
         let key = format!("{key} ");

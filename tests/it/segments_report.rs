@@ -83,10 +83,7 @@ fn json_is_the_whole_report() {
         ]
     );
     assert_eq!(told["overlap"]["both"][0][3], 1);
-    assert_eq!(
-        told["overlap"]["taken"][0],
-        json!({"by": "bargain-hunters", "from": "repeat", "users": 1})
-    );
+    assert_eq!(told["overlap"]["taken"][0], json!({"by": "bargain-hunters", "from": "repeat", "users": 1}));
     let visits =
         told["attributes"].as_array().unwrap().iter().find(|row| row["path"] == "user.visits").unwrap();
     assert_eq!((&visits["wrong_type"]["users"], &visits["type"]), (&json!(1), &json!("integer")));
