@@ -266,19 +266,29 @@ fn what_cannot_be_reported_says_why() {
     check(&["--users", "-", "--segments", "nowhere.yml"], 1, "nowhere.yml");
     std::fs::write(shop.path().join("s.yml"), "segments: [{id: a, when: {user.x: 1}}]\n").unwrap();
     check(&["--users", "-", "--segments", "s.yml"], 1, "`user.x` is not declared");
-    // Segments of their own need not fit the shop's prompts, unless somebody asks for a placement.
+}
+
+#[test]
+fn segments_of_their_own_leave_out_templates_that_are_for_others() {
+    let shop = shop();
     std::fs::write(shop.path().join("s.yml"), "segments: []\n").unwrap();
     let ran = report(shop.path(), &["--users", "-", "--segments", "s.yml"], USERS);
     assert_eq!(ran.code, Some(0));
-    assert!(
-        ran.err.starts_with("the prompts do not go with these segments, so keys and cost are left out (")
-    );
+    assert!(ran.err.starts_with("left out of keys and cost: ") && ran.err.contains(" for other segments"));
+    // Everybody gets the template that is for everybody: one text in each language for each product.
+    let told = as_json(shop.path(), &["--segments", "s.yml", "--placement", "why-this"], USERS);
+    assert_eq!(told["placements"][0]["templates"][0]["template"], "why-this/default");
+    // A placement that says something of other segments cannot be read without them.
+    let path = shop.path().join("prompts/why-this/placement.yml");
+    let placement = std::fs::read_to_string(&path).unwrap();
+    std::fs::write(path, format!("{placement}\nsegments: {{repeat: {{mode: segment}}}}\n")).unwrap();
+    let ran = report(shop.path(), &["--users", "-", "--segments", "s.yml"], USERS);
+    let said = "the prompts do not go with these segments, so keys and cost are left out (";
+    assert!(ran.code == Some(0) && ran.err.starts_with(said), "{}", ran.err);
     assert!(!ran.out.contains("Texts to write"));
-    check(
-        &["--users", "-", "--segments", "s.yml", "--placement", "why-this"],
-        1,
-        "there is no segment `awareness`",
-    );
+    let named = ["--users", "-", "--segments", "s.yml", "--placement", "why-this"];
+    let ran = report(shop.path(), &named, USERS);
+    assert!(ran.code == Some(1) && ran.err.contains("there is no segment `repeat`"), "{}", ran.err);
 }
 
 #[test]

@@ -3,6 +3,7 @@
 mod page;
 mod text;
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
@@ -11,9 +12,10 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use super::users::{self, User};
-use crate::cli::output::safe;
+use crate::cli::output::{counted, safe};
 use crate::cli::{ConfigArgs, Failure, Shell};
 use crate::config::{Price, Settings};
+use crate::diagnostic::Diagnostic;
 use crate::document::Files;
 use crate::policy::{Standing, load_copy, read_dir, read_file};
 use crate::prompt::{Counter, Demand, Prompts, Tokens};
@@ -124,7 +126,7 @@ pub(super) fn run(args: Report, shell: &mut Shell) -> Result<(), Failure> {
         settings.policy.segments.clone_from(file);
     }
     let now = args.at.unwrap_or_else(|| (shell.now)());
-    let (segments, prompts) = load(&settings, args.placement.is_some(), shell, now)?;
+    let (segments, prompts) = load(&settings, args.segments.is_some(), args.placement.is_some(), shell, now)?;
     let placements = placements(prompts.as_ref(), args.placement.as_deref())?;
     let (users, faults) = users::read(&args.users, shell)?;
     let file = args.users.display().to_string();
@@ -149,7 +151,8 @@ pub(super) fn run(args: Report, shell: &mut Shell) -> Result<(), Failure> {
     let whole = Whole {
         file,
         segments_file: settings.policy.segments.display().to_string(),
-        at: now,
+        // Nobody counts users by the nanosecond.
+        at: now.round(jiff::Unit::Second).unwrap_or(now),
         report,
         products: args.products,
         cost: cost(&demands, &settings),
@@ -167,6 +170,7 @@ pub(super) fn run(args: Report, shell: &mut Shell) -> Result<(), Failure> {
 /// The segments, and the prompts where they go with them: another segments file may well declare other attributes.
 fn load(
     settings: &Settings,
+    others: bool,
     need_prompts: bool,
     shell: &Shell,
     now: Timestamp,
@@ -186,11 +190,28 @@ fn load(
     read_dir(&settings.policy.prompts, &mut files, &mut missing);
     let prompts = settings.policy.prompts.to_string_lossy().replace('\\', "/");
     let prompts = prompts.strip_prefix("./").unwrap_or(&prompts);
+    let copy_of = |files: &Files| load_copy(files, &name, prompts, None, Standing::InForce, now);
     let (copy, mut faults) = match missing.is_empty() {
-        true => load_copy(&files, &name, prompts, None, Standing::InForce, now),
+        true => copy_of(&files),
         false => (None, Vec::new()),
     };
-    faults.retain(crate::diagnostic::Diagnostic::is_error);
+    // Templates for segments that another file does not have are not asked; everybody's are.
+    if copy.is_none() && others {
+        let is_unfit = |fault: &&Diagnostic| fault.is_error() && fault.file.ends_with(".prompty");
+        let unfit: BTreeSet<String> =
+            faults.iter().filter(is_unfit).map(|fault| fault.file.clone()).collect();
+        let fit = files.iter().filter(|(path, _)| !unfit.contains(*path));
+        let fit: Files = fit.map(|(path, text)| (path.clone(), text.clone())).collect();
+        if let (Some(copy), false) = (copy_of(&fit).0, unfit.is_empty()) {
+            let templates = counted(unfit.len() as u64, "template");
+            shell.out.talk(&format!(
+                "left out of keys and cost: {templates} for other segments, such as {}",
+                unfit.first().map_or("", String::as_str)
+            ));
+            return Ok((copy.segments, Some(copy.prompts)));
+        }
+    }
+    faults.retain(Diagnostic::is_error);
     faults.append(&mut missing);
     match copy {
         Some(copy) => Ok((copy.segments, Some(copy.prompts))),
