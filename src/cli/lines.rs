@@ -1,11 +1,12 @@
-//! JSON Lines in: one object a line, bounded, with a progress bar where somebody watches.
+//! JSON Lines: one object a line, bounded, with a progress bar where somebody watches.
 
 use std::fs::File;
-use std::io::{BufRead, BufReader, Read};
+use std::io::{BufRead, BufReader, BufWriter, Read, Write};
 use std::path::Path;
 
 use indicatif::ProgressBar;
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 
 use super::{Failure, Shell};
 
@@ -88,10 +89,38 @@ impl Lines {
         }
     }
 
-    /// Whether nothing more has arrived: a program at the other end of a pipe may wait for an answer before it goes on.
-    pub(super) fn is_drained(&self) -> bool {
+    /// Whether nothing more has arrived.
+    fn is_drained(&self) -> bool {
         self.reader.buffer().is_empty()
     }
+}
+
+/// Answers a file line by line: one object in, one object out, in order, as soon as a program at the other end of a pipe
+/// may wait for it. `Err` holds what is answered to a faulty line; the others are answered all the same.
+///
+/// # Errors
+/// [`Failure::NotInOrder`] at the end, when a line was faulty.
+pub(super) fn answer(
+    path: &Path,
+    shell: &Shell,
+    answered: impl Fn(&Line<'_>) -> Result<Value, Value>,
+) -> Result<(), Failure> {
+    let mut lines = Lines::open(path, shell)?;
+    let mut out = BufWriter::new(std::io::stdout().lock());
+    let mut faulty = false;
+    while let Some(line) = lines.next()? {
+        let answer = answered(&line).unwrap_or_else(|fault| {
+            faulty = true;
+            fault
+        });
+        serde_json::to_writer(&mut out, &answer).map_err(std::io::Error::from)?;
+        out.write_all(b"\n")?;
+        if lines.is_drained() {
+            out.flush()?;
+        }
+    }
+    out.flush()?;
+    if faulty { Err(Failure::NotInOrder) } else { Ok(()) }
 }
 
 impl Drop for Lines {

@@ -1,6 +1,5 @@
 //! `copyrail scan`.
 
-use std::io::{BufWriter, Write};
 use std::path::PathBuf;
 
 use clap::Args;
@@ -9,8 +8,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use super::check::as_of;
-use super::lines::Lines;
-use super::{ConfigArgs, Failure, Shell};
+use super::{ConfigArgs, Failure, Shell, lines};
 use crate::guardrail::{self, Guardrails, Subject};
 use crate::policy::read_dir;
 use crate::words::Locale;
@@ -72,27 +70,15 @@ pub(super) fn run(args: Scan, shell: &mut Shell) -> Result<(), Failure> {
         })?;
     }
     let now = as_of(args.as_of, &settings.policy.timezone, (shell.now)())?;
-    let mut lines = Lines::open(&args.file, shell)?;
-    let mut out = BufWriter::new(std::io::stdout().lock());
-    let mut faulty = false;
-    while let Some(line) = lines.next()? {
+    lines::answer(&args.file, shell, |line| {
         let text = line.read::<Text>("an object of `id` and `text`");
         let text = text.and_then(|text| match text.id.is_null() {
             true => Err("`id` is null; give each text an id".into()),
             false => Ok(text),
         });
-        let answer = text.map(|text| judged(&guardrails, &text, now)).unwrap_or_else(|error| {
-            faulty = true;
-            json!({"id": null, "error": error, "line": line.number})
-        });
-        serde_json::to_writer(&mut out, &answer).map_err(std::io::Error::from)?;
-        out.write_all(b"\n")?;
-        if lines.is_drained() {
-            out.flush()?;
-        }
-    }
-    out.flush()?;
-    if faulty { Err(Failure::NotInOrder) } else { Ok(()) }
+        text.map(|text| judged(&guardrails, &text, now))
+            .map_err(|error| json!({"id": null, "error": error, "line": line.number}))
+    })
 }
 
 fn judged(guardrails: &Guardrails, line: &Text, now: Timestamp) -> Value {

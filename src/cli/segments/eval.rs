@@ -1,6 +1,5 @@
 //! `copyrail segments eval`.
 
-use std::io::{BufWriter, Write};
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
@@ -8,9 +7,8 @@ use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
-use super::super::lines::Lines;
-use super::super::{Failure, Shell};
-use crate::condition::{self, Groups, Scope, Semantics, Truth};
+use super::super::{Failure, Shell, lines};
+use crate::condition::{self, Date, Groups, Scope, Semantics, Truth};
 use crate::segment;
 
 #[derive(Debug, Args)]
@@ -90,32 +88,22 @@ pub(super) fn run(args: Eval, shell: &mut Shell) -> Result<(), Failure> {
         Reading::Growthbook => Semantics::GrowthBook,
     };
     let now = (shell.now)();
-    let mut lines = Lines::open(&args.file, shell)?;
-    let mut out = BufWriter::new(std::io::stdout().lock());
-    let mut faulty = false;
-    while let Some(line) = lines.next()? {
+    lines::answer(&args.file, shell, |line| {
         let question = line.read::<Question>("an object of `condition` and `attributes`");
         let (id, answer) = match question {
             Ok(question) => (question.id.clone(), answered(question, semantics, now)),
             Err(error) => (None, Err((error, Map::new()))),
         };
-        let mut answer = answer.unwrap_or_else(|(error, mut answer)| {
-            faulty = true;
+        let named = |mut answer: Map<String, Value>| {
+            answer.extend(id.clone().map(|id| ("id".to_owned(), id)));
+            Value::Object(answer)
+        };
+        answer.map(named).map_err(|(error, mut answer)| {
             answer.insert("error".into(), error.into());
             answer.insert("line".into(), line.number.into());
-            Value::Object(answer)
-        });
-        if let (Some(id), Value::Object(answer)) = (id, &mut answer) {
-            answer.insert("id".into(), id);
-        }
-        serde_json::to_writer(&mut out, &answer).map_err(std::io::Error::from)?;
-        out.write_all(b"\n")?;
-        if lines.is_drained() {
-            out.flush()?;
-        }
-    }
-    out.flush()?;
-    if faulty { Err(Failure::NotInOrder) } else { Ok(()) }
+            named(answer)
+        })
+    })
 }
 
 /// The answer, or what is wrong with the question and what can be said all the same.
@@ -123,7 +111,8 @@ fn answered(
     question: Question,
     semantics: Semantics,
     now: Timestamp,
-) -> Result<Value, (String, Map<String, Value>)> {
+) -> Result<Map<String, Value>, (String, Map<String, Value>)> {
+    let say = |name: &str, value: Value| Map::from_iter([(name.to_owned(), value)]);
     let fault = |error: &str| Err((error.to_owned(), Map::new()));
     match question {
         Question { condition: Some(condition), attributes, groups, at, .. } => {
@@ -138,36 +127,53 @@ fn answered(
                     _ => None,
                 })
                 .collect();
-            let condition = condition::compile(&condition, semantics, &groups).map_err(|said| {
+            let told = |matches: bool, unknown: &[&str]| {
+                let mut answer = say("match", matches.into());
+                answer.insert("unknown".into(), unknown.into());
+                answer
+            };
+            let condition = condition::compile(&condition, semantics, &groups)
                 // What cannot be read matches nobody.
-                let unread = json!({"match": false, "unknown": []});
-                (said.join("; "), unread.as_object().cloned().unwrap_or_default())
-            })?;
-            let attributes = attributes.unwrap_or_default();
-            let scope = Scope::plain(&attributes, at.unwrap_or(now));
+                .map_err(|said| (said.join("; "), told(false, &[])))?;
+            let mut attributes = attributes.unwrap_or_default();
+            let dates = if semantics == Semantics::Strict { dates(&mut attributes) } else { Vec::new() };
+            let scope = Scope::plain(&attributes, at.unwrap_or(now)).dated(&dates);
             let (outcome, unknown) = condition.unknown(&scope);
-            Ok(json!({"match": outcome == Truth::True, "unknown": unknown}))
+            Ok(told(outcome == Truth::True, &unknown))
         }
         Question { hash: Some(Hash { seed, value, version }), .. } => {
             let version = version.as_u64().and_then(|version| u32::try_from(version).ok());
             let place = version.and_then(|version| segment::hash(&plain(&seed), &plain(&value), version));
-            match (place, semantics) {
-                (None, Semantics::Strict) => {
-                    let unknown = json!({"bucket": null}).as_object().cloned().unwrap_or_default();
-                    Err(("there is no such version of the hash; write 1 or 2".to_owned(), unknown))
-                }
-                (place, _) => Ok(json!({ "bucket": place })),
+            let answer = say("bucket", place.map_or(Value::Null, Value::from));
+            if place.is_none() && semantics == Semantics::Strict {
+                return Err(("there is no such version of the hash; write 1 or 2".to_owned(), answer));
             }
+            Ok(answer)
         }
         Question { ranges: Some(Ranges { variations, coverage, weights }), .. } => {
-            Ok(json!({"ranges": segment::ranges(variations, coverage.unwrap_or(1.0), weights.as_deref())}))
+            let ranges = segment::ranges(variations, coverage.unwrap_or(1.0), weights.as_deref());
+            Ok(say("ranges", json!(ranges)))
         }
         Question { choose: Some(Choose { bucket, ranges }), .. } => {
             let variation = segment::choose(bucket, &ranges).and_then(|index| i64::try_from(index).ok());
-            Ok(json!({"variation": variation.unwrap_or(-1)}))
+            Ok(say("variation", variation.unwrap_or(-1).into()))
         }
         _ => fault("the line asks nothing; give it a `condition`, a `hash`, `ranges` or `choose`"),
     }
+}
+
+/// Takes the date off every attribute that is given as `{"value": …, "at": …}`.
+fn dates(attributes: &mut Value) -> Vec<Date> {
+    let mut dates = Vec::new();
+    for (name, value) in attributes.as_object_mut().into_iter().flatten() {
+        let Value::Object(dated) = value else { continue };
+        let at = dated.get("at").and_then(|at| at.as_str()?.parse().ok());
+        if let (Some(at), Some(measured), 2) = (at, dated.get("value").cloned(), dated.len()) {
+            dates.push((name.clone(), at));
+            *value = measured;
+        }
+    }
+    dates
 }
 
 /// A seed or value as text: a text as it is, anything else as JSON.
