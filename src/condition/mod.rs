@@ -408,7 +408,7 @@ impl<'a> Asked<'a> {
     }
 
     /// Asks every part, also once the outcome is certain: a trace shows them all.
-    fn walk<'c>(&self, clause: &'c Clause, tell: &mut dyn FnMut(Traced<'c>)) -> Truth {
+    fn walk<'c>(&self, clause: &'c Clause, tell: &mut impl FnMut(Traced<'c>)) -> Truth {
         match clause {
             Clause::All(clauses) => {
                 clauses.iter().fold(Truth::True, |so_far, clause| so_far.and(self.walk(clause, tell)))

@@ -59,6 +59,10 @@ pub(super) fn identical(a: &Value, b: &Value) -> bool {
 /// What `<`, `<=`, `>` and `>=` go by, ECMAScript's IsLessThan: two texts (lists and objects are texts here) by their
 /// UTF-16 code units, anything else as numbers. `None` when one of those is not a number: then none of the four holds.
 pub(super) fn compare(a: &Value, b: &Value) -> Option<Ordering> {
+    // What is compared most needs no conversion.
+    if let (Value::Number(a), Value::Number(b)) = (a, b) {
+        return double(a).partial_cmp(&double(b));
+    }
     match (primitive_text(a), primitive_text(b)) {
         (Some(a), Some(b)) => Some(compare_texts(&a, &b)),
         _ => number_of(a).partial_cmp(&number_of(b)),
