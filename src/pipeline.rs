@@ -24,9 +24,7 @@ use crate::audit::{Decision, Recorder, Rejected, Reviews, UserKey};
 use crate::cache::{Flights, Kept, Key, Keys, Memory};
 use crate::catalogue::Catalogue;
 use crate::config::Limits;
-use crate::fallback;
 use crate::generate::{Gate, Generator};
-use crate::guardrail::Draft;
 use crate::policy::Policy;
 use crate::prompt::Chosen;
 use crate::store::StoreError;
@@ -249,20 +247,14 @@ fn segment_level(parts: &Parts, case: &Case<'_>, better: Chosen<'_>, approval: b
 
 /// The first rung of pre-written copy that passes, or the empty text.
 fn prewritten(case: &Case<'_>, chosen: Option<Chosen<'_>>) -> Served {
-    let chosen = chosen.or_else(|| case.choose(Tier::Segment));
-    let facts = case.product.as_ref().ok().and_then(|product| product.facts.as_object());
-    fallback::ladder(&case.policy.copy.prompts, chosen, case.placement, &case.locale, facts)
-        .find_map(|rung| {
-            let locale = crate::words::Locale::parse(&rung.locale)?;
-            let text = case.approve(&Draft::new(rung.text), &locale)?;
-            Some(Served {
-                text: Some(text),
-                source: Source::Prewritten,
-                tier: Tier::Prewritten,
-                locale: rung.locale,
-                template: rung.template,
-                ..Served::nothing(&case.locale)
-            })
+    case.standing_in(chosen)
+        .map(|(text, rung)| Served {
+            text: Some(text),
+            source: Source::Prewritten,
+            tier: Tier::Prewritten,
+            locale: rung.locale,
+            template: rung.template,
+            ..Served::nothing(&case.locale)
         })
         .unwrap_or_else(|| Served::nothing(&case.locale))
 }

@@ -31,6 +31,7 @@ pub use operator::Operator;
 pub use points::{Known, Sort};
 pub(crate) use read::MAX_GROUP;
 pub use read::{CheckPath, Groups, Reader, Unlinked, compile, read};
+pub(crate) use scope::is_within;
 pub use scope::{Date, Scope, look_up};
 pub use space::{Example, Found, Given, Goal, Space, Who};
 
@@ -201,6 +202,11 @@ impl Condition {
         self.0.ask(scope).unknown(0)
     }
 
+    /// What it asks for, test by test.
+    pub fn asks(&self) -> Vec<Asks<'_>> {
+        self.0.asks(0)
+    }
+
     /// The paths that it reads, each once.
     pub fn paths(&self) -> impl Iterator<Item = &str> {
         self.0.paths.iter().map(Path::text)
@@ -317,6 +323,8 @@ impl Rules {
     }
 }
 
+/// By how much a sum of points may miss what it must come to: less than anybody's points.
+pub(crate) const SLACK: f64 = 1e-9;
 /// The path that a step about a sum is named by.
 const SCORE: &str = "score";
 /// The path that a step about another segment is named by.
@@ -575,14 +583,19 @@ impl Score {
             Truth::False => (least, most),
             Truth::Unknown => (least + add.min(0.0), most + add.max(0.0)),
         });
-        let outcome = if least >= self.at_least {
-            Truth::True
-        } else if most < self.at_least {
-            Truth::False
-        } else {
-            Truth::Unknown
+        let outcome = match (self.is_enough(least), self.is_enough(most)) {
+            (true, _) => Truth::True,
+            (false, false) => Truth::False,
+            (false, true) => Truth::Unknown,
         };
-        ((least, most), outcome)
+        // 0.7 and 0.1 are 0.8 to whoever wrote them.
+        let shown = |sum: f64| (sum * 1e9).round() / 1e9;
+        ((shown(least), shown(most)), outcome)
+    }
+
+    /// Whether a sum of points is enough, however floating point rounded it.
+    fn is_enough(&self, sum: f64) -> bool {
+        sum >= self.at_least - SLACK
     }
 }
 

@@ -192,6 +192,8 @@ pub(super) enum Ask {
     Among { members: Arc<Members>, negated: bool },
     /// `$all`: each of these is asked of every item until one will do.
     All(Vec<Asks>),
+    /// `$all` of plain texts, in order: every one of them is some item's text.
+    AllTexts { texts: Vec<String>, insensitive: bool },
     /// `$size`: asked of the length.
     Size(Asks),
     /// `$elemMatch` with operators: asked of the items.
@@ -302,6 +304,25 @@ impl Ask {
             Self::All(wanted) => {
                 let Value::Array(items) = value else { return Truth::False };
                 return wanted.iter().fold(Truth::True, |so_far, asks| so_far.and(any(items, asks, moment)));
+            }
+            Self::AllTexts { texts, insensitive } => {
+                let Value::Array(items) = value else { return Truth::False };
+                let mut missing = texts.len();
+                let mut found = vec![false; texts.len()];
+                for item in items {
+                    let text = script::text_of(item);
+                    let text = if *insensitive { script::lower(&text).into_owned().into() } else { text };
+                    let place = texts.binary_search_by(|wanted| wanted.as_str().cmp(&text)).ok();
+                    if let Some(found) = place.and_then(|place| found.get_mut(place)).filter(|found| !**found)
+                    {
+                        *found = true;
+                        missing -= 1;
+                    }
+                    if missing == 0 {
+                        break;
+                    }
+                }
+                missing == 0
             }
             Self::Size(asks) => {
                 let Value::Array(items) = value else { return Truth::False };

@@ -70,7 +70,11 @@ pub fn compile(condition: &Value, semantics: Semantics, groups: &Groups) -> Resu
     reader.semantics.set(semantics);
     let clause = reader.all(&Node::from_json(condition));
     let rules = reader.rules(vec![Arc::new(clause)]);
-    let said: Vec<String> = faults.into_diagnostics().into_iter().map(|fault| fault.message).collect();
+    let said = |fault: crate::diagnostic::Diagnostic| match fault.help {
+        Some(help) => format!("{}: {help}", fault.message),
+        None => fault.message,
+    };
+    let said: Vec<String> = faults.into_diagnostics().into_iter().map(said).collect();
     if said.is_empty() { Ok(Condition(rules)) } else { Err(said) }
 }
 
@@ -163,6 +167,11 @@ impl<'r> Reader<'r> {
         self.allowed != Allowed::Lines && self.semantics.get() == Semantics::Strict
     }
 
+    /// Whether a line of somebody else's program is read, by our own semantics.
+    fn is_strict_line(&self) -> bool {
+        self.allowed == Allowed::Lines && self.semantics.get() == Semantics::Strict
+    }
+
     /// A map of conditions that must all hold.
     fn all(&self, node: &Node) -> Clause {
         if self.allowed == Allowed::Lines && !matches!(node.kind, Kind::Map(_)) {
@@ -177,8 +186,14 @@ impl<'r> Reader<'r> {
                 "$nor" => Clause::Not(Box::new(self.any(value))),
                 "$not" => Clause::Not(Box::new(self.all(value))),
                 "$segment" if self.allowed == Allowed::Everything => self.segment(value),
+                "$segment" if self.is_strict_line() => {
+                    let help = "ask for the attributes themselves";
+                    self.faults.error_with_help(key.span, "there are no segments here to ask for", help);
+                    Clause::All(Vec::new())
+                }
                 unknown if unknown.starts_with('$') && self.allowed != Allowed::Lines => {
-                    let joins = ["$and", "$or", "$nor", "$not", "$segment"].into_iter();
+                    let all = ["$and", "$or", "$nor", "$not", "$segment"];
+                    let joins = all.into_iter().take(if self.allowed == Allowed::Everything { 5 } else { 4 });
                     let help = did_you_mean(unknown, joins);
                     self.faults.error_with_help(key.span, format!("`{unknown}` joins no conditions"), help);
                     Clause::All(Vec::new())
@@ -195,7 +210,8 @@ impl<'r> Reader<'r> {
     }
 
     fn each(&self, node: &Node) -> Vec<Clause> {
-        if self.allowed == Allowed::Lines && !matches!(node.kind, Kind::List(_)) {
+        let is_line = self.allowed == Allowed::Lines;
+        if is_line && self.semantics.get() == Semantics::GrowthBook && !matches!(node.kind, Kind::List(_)) {
             return Vec::new();
         }
         let items = list(node, self.faults);
@@ -324,11 +340,11 @@ impl<'r> Reader<'r> {
         let Some((_, operator)) = found else {
             if self.allowed != Allowed::Lines || self.semantics.get() == Semantics::Strict {
                 let known = OPERATORS.iter().chain(ours).map(|(known, _)| *known).chain(["$not"]);
-                self.faults.error_with_help(
-                    span,
-                    format!("`{name}` is no operator"),
-                    did_you_mean(name, known),
-                );
+                let help = match OURS.iter().any(|(ours, _)| *ours == name) {
+                    true => "GrowthBook has none such: write `semantics: strict`".to_owned(),
+                    false => did_you_mean(name, known),
+                };
+                self.faults.error_with_help(span, format!("`{name}` is no operator"), help);
             }
             return (Operator::Unheard, Ask::Never);
         };
@@ -443,7 +459,28 @@ impl<'r> Reader<'r> {
 
     fn every(&self, node: &Node, insensitive: bool) -> Ask {
         match &node.kind {
-            Kind::List(items) => Ask::All(items.iter().map(|item| self.asks(item, insensitive)).collect()),
+            Kind::List(items) => {
+                if items.len() > MAX_LIST && self.allowed != Allowed::Lines {
+                    self.faults.error_with_help(
+                        node.span,
+                        "this list is too long",
+                        "list at most 1,000 values",
+                    );
+                }
+                let texts = items.iter().map(|item| match item.to_json() {
+                    Value::String(text) if insensitive => Some(script::lower(&text).into_owned()),
+                    Value::String(text) => Some(text),
+                    _ => None,
+                });
+                match texts.collect::<Option<Vec<String>>>() {
+                    Some(mut texts) => {
+                        texts.sort_unstable();
+                        texts.dedup();
+                        Ask::AllTexts { texts, insensitive }
+                    }
+                    None => Ask::All(items.iter().map(|item| self.asks(item, insensitive)).collect()),
+                }
+            }
             _ => self.never(node, "a list is needed here", "write `[one, another]`"),
         }
     }

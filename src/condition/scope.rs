@@ -12,6 +12,7 @@ pub struct Scope<'a> {
     source: Source<'a>,
     at: Timestamp,
     dates: &'a [Date],
+    withheld: &'a [String],
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -89,17 +90,22 @@ impl<'a> Scope<'a> {
         product: &'a Map<String, Value>,
         at: Timestamp,
     ) -> Self {
-        Self { source: Source::Rooted { user, context, product }, at, dates: &[] }
+        Self { source: Source::Rooted { user, context, product }, at, dates: &[], withheld: &[] }
     }
 
     /// One object whose own keys paths begin with, as GrowthBook's attributes are.
     pub fn plain(attributes: &'a Value, at: Timestamp) -> Self {
-        Self { source: Source::Plain(attributes), at, dates: &[] }
+        Self { source: Source::Plain(attributes), at, dates: &[], withheld: &[] }
     }
 
     /// The same, knowing when some of the values were measured.
     pub fn dated(self, dates: &'a [Date]) -> Self {
         Self { dates, ..self }
+    }
+
+    /// The same, with these paths being such as may not be read.
+    pub fn withholding(self, withheld: &'a [String]) -> Self {
+        Self { withheld, ..self }
     }
 
     /// The moment that durations count from.
@@ -119,6 +125,7 @@ impl<'a> Scope<'a> {
         }
         match self.find(path.root, &path.text) {
             Some(value) => Slot::There(value, self.date_of(path)),
+            None if self.withheld.iter().any(|withheld| is_within(&path.text, withheld)) => Slot::Withheld,
             None => self.length(path).map_or(Slot::Missing, Slot::Length),
         }
     }
@@ -149,6 +156,11 @@ impl<'a> Scope<'a> {
     fn date_of(&self, path: &Path) -> Option<Timestamp> {
         self.dates.iter().find(|(dated, _)| *dated == path.text).map(|(_, at)| *at)
     }
+}
+
+/// Whether a path is another one, or leads on from it.
+pub(crate) fn is_within(path: &str, other: &str) -> bool {
+    path.strip_prefix(other).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
 }
 
 /// One part of a path: a key of an object, a place in a list.

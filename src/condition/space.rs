@@ -89,9 +89,9 @@ impl Logic for Outcomes {
             least = (least.0 + lowest(|end| end.1), least.1 + highest(|end| end.1));
             most = (most.0 + lowest(|end| end.2), most.1 + highest(|end| end.2));
         }
-        Self::when(least.1 >= score.at_least, Truth::True)
-            .with(Self::when(most.0 < score.at_least, Truth::False))
-            .with(Self::when(least.0 < score.at_least && most.1 >= score.at_least, Truth::Unknown))
+        Self::when(score.is_enough(least.1), Truth::True)
+            .with(Self::when(!score.is_enough(most.0), Truth::False))
+            .with(Self::when(!score.is_enough(least.0) && score.is_enough(most.1), Truth::Unknown))
     }
 }
 

@@ -64,6 +64,8 @@ struct Open {
 
 struct Builder<'a> {
     lines: Vec<&'a str>,
+    /// The line, the character in it and its byte that were found last: values come in the order of the text.
+    found: (u32, u32, usize),
     faults: &'a Faults,
     open: Vec<Open>,
     anchors: BTreeMap<usize, (Node, usize)>,
@@ -77,6 +79,7 @@ impl<'a> Builder<'a> {
     fn new(text: &'a str, faults: &'a Faults) -> Self {
         Self {
             lines: text.split('\n').collect(),
+            found: (0, 0, 0),
             faults,
             open: Vec::new(),
             anchors: BTreeMap::new(),
@@ -169,14 +172,14 @@ impl<'a> Builder<'a> {
 
     fn map(&self, items: Vec<Node>) -> Kind {
         let mut entries: Vec<(Key, Node)> = Vec::with_capacity(items.len() / 2);
+        let mut lines: BTreeMap<String, u32> = BTreeMap::new();
         let mut items = items.into_iter();
         while let (Some(key), Some(value)) = (items.next(), items.next()) {
             let Kind::Scalar { text, .. } = key.kind else {
                 self.faults.error_with_help(key.span, "a key must be a text", "put this value under a name");
                 continue;
             };
-            if let Some((first, _)) = entries.iter().find(|(k, _)| k.text == text) {
-                let line = first.span.start.line;
+            if let Some(line) = lines.get(&text) {
                 self.faults.error_with_help(
                     key.span,
                     format!("`{text}` stands here a second time"),
@@ -184,16 +187,30 @@ impl<'a> Builder<'a> {
                 );
                 continue;
             }
+            lines.insert(text.clone(), key.span.start.line);
             entries.push((Key { text, span: key.span }, value));
         }
         Kind::Map(entries)
     }
 
+    /// What follows a position in its line.
+    fn rest_of_line(&mut self, at: Position) -> Option<&'a str> {
+        let line = self.lines.get(at.line.saturating_sub(1) as usize).copied()?;
+        let (mut column, mut byte) = match self.found {
+            (found, column, byte) if found == at.line && column <= at.column => (column, byte),
+            _ => (1, 0),
+        };
+        for c in line.get(byte..)?.chars().take(at.column.saturating_sub(column) as usize) {
+            column += 1;
+            byte += c.len_utf8();
+        }
+        self.found = (at.line, column, byte);
+        line.get(byte..)
+    }
+
     /// `Report #14` without quotes is `Report` to YAML. A comment has a space after its `#`; this has none.
-    fn warn_of_cut_text(&self, text: &str, span: Span) {
-        let Some(line) = self.lines.get(span.end.line.saturating_sub(1) as usize) else { return };
-        let rest: String = line.chars().skip(span.end.column.saturating_sub(1) as usize).collect();
-        let comment = rest.trim_start();
+    fn warn_of_cut_text(&mut self, text: &str, span: Span) {
+        let Some(comment) = self.rest_of_line(span.end).map(str::trim_start) else { return };
         let cut = comment.strip_prefix('#').is_some_and(|c| c.starts_with(|c: char| c.is_alphanumeric()));
         if cut && !text.is_empty() {
             let whole = format!("{text} {}", comment.trim_end());

@@ -32,7 +32,8 @@ use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use crate::condition::{Scope, Truth};
+use crate::condition::{Asks, Condition, Scope, Truth};
+use crate::diagnostic::Span;
 use crate::words::{Locale, Revision};
 
 pub use approve::{Approved, Draft, Stamp, approve, facts_hash, ground_hash};
@@ -127,6 +128,21 @@ impl Ceiling {
 struct Bound {
     applies: rule::Applies,
     ceiling: Ceiling,
+    file: String,
+    span: Span,
+}
+
+/// Where a ceiling stands and what it goes by: what others may hold against what there is.
+#[derive(Clone, Debug)]
+pub struct CeilingSite<'g> {
+    /// Its file.
+    pub file: &'g str,
+    /// Where it stands there.
+    pub span: Span,
+    /// The placements that it names; none means all.
+    pub placements: &'g [String],
+    /// What its condition asks for.
+    pub asks: Vec<Asks<'g>>,
 }
 
 /// The rules in force, compiled: one set, made of all files or not at all.
@@ -182,6 +198,16 @@ impl Guardrails {
             named && when.as_ref().is_none_or(|when| when.evaluate(&scope) != Truth::False)
         };
         self.ceilings.iter().filter(applies).map(|bound| bound.ceiling).reduce(Ceiling::and)
+    }
+
+    /// Every ceiling, with what it goes by.
+    pub fn ceilings(&self) -> impl Iterator<Item = CeilingSite<'_>> {
+        self.ceilings.iter().map(|bound| CeilingSite {
+            file: &bound.file,
+            span: bound.span,
+            placements: &bound.applies.placements,
+            asks: bound.applies.when.as_ref().map(Condition::asks).unwrap_or_default(),
+        })
     }
 
     /// These rules alone, by their names.

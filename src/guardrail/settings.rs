@@ -81,7 +81,8 @@ fn ceiling(node: &Node, faults: &Faults) -> Option<Bound> {
     }
     fields.finish(faults);
     let ceiling = Ceiling { mode, approval: required == Some(true) };
-    Some(Bound { applies: Applies { locales: Vec::new(), placements, when }, ceiling })
+    let applies = Applies { locales: Vec::new(), placements, when };
+    Some(Bound { applies, ceiling, file: faults.file().to_owned(), span: head(node.span) })
 }
 
 fn retired(node: &Node, faults: &Faults) -> Option<(String, Span)> {

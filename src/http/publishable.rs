@@ -195,7 +195,7 @@ async fn answer(
 ) -> Result<Response, Problem> {
     let asked = Asked::read(parameters, &policy.copy.segments.attributes)?;
     // Global Privacy Control, which the browser speaks for its user, outweighs what the page says.
-    let personalisation = asked.consent && headers.get(SEC_GPC).is_none_or(|said| said != "1");
+    let personalisation = asked.consent && headers.get_all(SEC_GPC).iter().all(|said| said == "0");
     let reads_user = personalisation && !asked.user.is_empty();
     let request = Request {
         placement: PlacementId::new(placement.as_str()),

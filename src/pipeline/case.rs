@@ -10,6 +10,7 @@ use super::{Parts, Priority, Request};
 use crate::cache::{self, Key};
 use crate::catalogue::Product;
 use crate::condition::Scope;
+use crate::fallback::{self, Rung};
 use crate::guardrail::{Approved, Ceiling, Draft, Ground, approve, facts_hash, ground_hash};
 use crate::policy::Policy;
 use crate::prompt::{Chosen, ExplainedLadder, Placement, Standing, told};
@@ -122,8 +123,10 @@ impl<'a> Case<'a> {
             best: request.best,
         };
         case.trusted = segments.attributes.trusted(case.facts()).map(Arc::new);
-        if let Some(id) = case.user_id.filter(|_| case.consent) {
-            segments.attributes.identify(&mut case.attributes, id);
+        match case.user_id.filter(|_| case.consent) {
+            Some(id) => segments.attributes.identify(&mut case.attributes, id),
+            None if !case.consent => segments.attributes.withhold(&mut case.attributes),
+            None => {}
         }
         case.decision = segments.decide(&case.scope());
         case.segment = segments.chosen(&case.decision);
@@ -133,7 +136,9 @@ impl<'a> Case<'a> {
     /// What conditions are asked about.
     pub fn scope(&self) -> Scope<'_> {
         let user = self.consent.then_some(&self.attributes.user);
-        Scope::new(user, &self.attributes.context, self.facts(), self.now).dated(&self.attributes.dates)
+        Scope::new(user, &self.attributes.context, self.facts(), self.now)
+            .dated(&self.attributes.dates)
+            .withholding(&self.attributes.withheld)
     }
 
     /// The product's facts; none of an unknown product.
@@ -167,6 +172,17 @@ impl<'a> Case<'a> {
     pub fn approve(&self, draft: &Draft, locale: &Locale) -> Option<Approved> {
         let approved = approve(&self.policy.guardrails, draft, &self.ground(locale)).ok()?;
         self.placement.over_limit(approved.text()).is_none().then_some(approved)
+    }
+
+    /// The first rung of pre-written copy that passes; `None` leaves the empty text.
+    pub(super) fn standing_in(&self, chosen: Option<Chosen<'_>>) -> Option<(Approved, Rung)> {
+        let chosen = chosen.or_else(|| self.choose(Tier::Segment));
+        let facts = self.product.as_ref().ok().and_then(|product| product.facts.as_object());
+        let prompts = &self.policy.copy.prompts;
+        fallback::ladder(prompts, chosen, self.placement, &self.locale, facts).find_map(|rung| {
+            let text = self.approve(&Draft::new(rung.text.as_str()), &Locale::parse(&rung.locale)?)?;
+            Some((text, rung))
+        })
     }
 
     /// The template for the best tier allowed.
@@ -242,13 +258,16 @@ impl<'a> Case<'a> {
             (None, Some(chosen)) => chosen.template.tier().min(tier),
             _ => Tier::Prewritten,
         };
+        let stands_in = tier > Tier::Prewritten || self.standing_in(chosen).is_some();
+        let tier = if stands_in { tier } else { Tier::None };
         let no_language = chosen.is_none().then_some(Reason::Mode);
         Explanation {
             consent: self.consent,
             placement: self.placement.id.to_string(),
             segment: self.segment.clone(),
             segments: self.policy.copy.segments.explain(&self.scope()),
-            template: chosen.map(|chosen| chosen.template.id.to_string()),
+            // Of a product that is not known nothing can be told, by no template.
+            template: chosen.filter(|_| missing.is_none()).map(|chosen| chosen.template.id.to_string()),
             locale: chosen.map_or_else(|| self.locale.to_string(), |chosen| chosen.locale.to_string()),
             tier,
             reason: missing.or(reason).or(no_language),

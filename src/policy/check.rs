@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use super::files::shown;
-use super::{Standing, load_copy, read_dir, read_file};
+use super::{MISSING, Standing, load_copy, read_dir, read_file};
 use crate::config::PolicySettings;
 use crate::diagnostic::{Diagnostic, Span, any_error};
 use crate::document::Files;
@@ -65,8 +65,10 @@ pub fn check(settings: &PolicySettings, now: Timestamp) -> (Report, Files) {
             read_file(&settings.segments, &mut copy_files, &mut diagnostics);
         }
         let (segments, prompts) = (shown(&settings.segments), shown(&settings.prompts));
-        diagnostics
-            .extend(load_copy(&copy_files, &segments, &prompts, guardrails.as_ref(), Standing::New, now).1);
+        let found = load_copy(&copy_files, &segments, &prompts, guardrails.as_ref(), Standing::New, now).1;
+        // A file that is there and cannot be read is not missing as well.
+        let said = diagnostics.iter().any(|fault| fault.file == segments);
+        diagnostics.extend(found.into_iter().filter(|fault| !(said && fault.message == MISSING)));
     }
     let files = rule_files.len() + copy_files.len();
     (

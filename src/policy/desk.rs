@@ -8,7 +8,7 @@ use jiff::tz::TimeZone;
 use serde::Serialize;
 
 use super::files::shown;
-use super::{Policy, Sources, Standing, load_copy, withdrawn};
+use super::{Policy, Sources, Standing, ceilings_amiss, load_copy, withdrawn};
 use crate::config::PolicySettings;
 use crate::diagnostic::{Diagnostic, Span, any_error};
 use crate::document::Files;
@@ -206,6 +206,7 @@ impl Desk {
                 let (guardrails, mut found) = guardrails_after(before, files, &self.settings.timezone);
                 if let Some(guardrails) = &guardrails {
                     found.extend(withdrawn(&current.copy.prompts, guardrails, Standing::InForce, now));
+                    found.extend(ceilings_amiss(guardrails, &current.copy.prompts, &current.copy.segments));
                 }
                 (guardrails.map(|g| (Arc::new(g), Arc::clone(&current.copy))), found)
             }

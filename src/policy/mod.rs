@@ -17,11 +17,14 @@ pub use desk::{Desk, Edit, Refusal, Set};
 pub use files::{Read, Sources, read_dir, read_file};
 
 use crate::diagnostic::{Diagnostic, Severity};
-use crate::document::Files;
+use crate::document::{Files, did_you_mean};
 use crate::guardrail::{self, Finding, Guardrails, Judgement, Subject, Verdict};
 use crate::prompt::{self, Placement, Prompts, SampleCopy};
 use crate::segment::{self, Segments};
 use crate::words::{Locale, Revision};
+
+/// What is said of a segments file that is not there.
+const MISSING: &str = "this file is not there";
 
 /// What is in force: guardrails, and the copy that they judge.
 #[derive(Debug)]
@@ -67,10 +70,9 @@ pub fn load_copy(
 ) -> (Option<Copy>, Vec<Diagnostic>) {
     let revision = Revision::of(files.iter().map(|(path, text)| (path.as_str(), text.as_str())));
     let Some(text) = files.get(segments) else {
-        let missing = Diagnostic::error(segments, crate::diagnostic::Span::START, "this file is not there")
-            .with_help(
-                "write one that begins with `segments: []`, or set `[policy] segments` to where it is",
-            );
+        let missing = Diagnostic::error(segments, crate::diagnostic::Span::START, MISSING).with_help(
+            "write one that begins with `segments: []`, or set `[policy] segments` to where it is",
+        );
         return (None, vec![missing]);
     };
     let (cohorts, mut found) = segment::load(segments, text);
@@ -89,6 +91,9 @@ pub fn load_copy(
     found.extend(faults.into_iter().filter(|d| !follows(d)));
     if let Some(guardrails) = guardrails {
         found.extend(withdrawn(&prompts, guardrails, standing, now));
+        if let Some(segments) = &cohorts {
+            found.extend(ceilings_amiss(guardrails, &prompts, segments));
+        }
     }
     let Some(segments) = cohorts else { return (None, found) };
     let sound = !crate::diagnostic::any_error(&found);
@@ -102,6 +107,44 @@ pub enum Standing {
     New,
     /// They were in force before the rule was: such copy is withdrawn and reported, and refuses nothing.
     InForce,
+}
+
+/// Ceilings that hold over something else than their writers hoped. They stay in force: a warning never loosens one.
+pub fn ceilings_amiss(guardrails: &Guardrails, prompts: &Prompts, segments: &Segments) -> Vec<Diagnostic> {
+    let mut found = Vec::new();
+    for ceiling in guardrails.ceilings() {
+        let mut warn = |message: String, help: String| {
+            found.push(Diagnostic::warning(ceiling.file, ceiling.span, message).with_help(help));
+        };
+        for id in ceiling.placements.iter().filter(|id| prompts.placement(id).is_none()) {
+            let known = prompts.placements().map(|placement| placement.id.as_str()).collect::<Vec<_>>();
+            let help = did_you_mean(id, known.iter().copied());
+            warn(format!("there is no placement `{id}`, so this ceiling holds nothing there"), help);
+        }
+        for ask in &ceiling.asks {
+            match segments.attributes.find(ask.path).filter(|declared| declared.path == ask.path) {
+                Some(declared) => {
+                    if let Some((message, help)) = declared.fault_of(ask.operator, ask.expected) {
+                        warn(
+                            format!(
+                                "{message}: this ceiling holds for all of whom that is not known, and nobody else"
+                            ),
+                            help,
+                        );
+                    }
+                }
+                None if ask.path.starts_with("context.") && ask.path != "context.locale" => warn(
+                    format!(
+                        "`{}` is not declared, so this ceiling holds for every request that does not give it",
+                        ask.path
+                    ),
+                    "declare it in the segments file, for those who send requests to know of it".into(),
+                ),
+                None => {}
+            }
+        }
+    }
+    found
 }
 
 /// What people wrote that the rules do not let pass.

@@ -4,7 +4,7 @@ use serde_json::{Map, Value};
 
 use crate::condition::Scope;
 use crate::document::{self, Faults, Fields, Node, list};
-use crate::segment::Attributes;
+use crate::segment::{Attributes, Type};
 
 /// The longest text that enters a prompt unless the template says less, in characters.
 const MAX_TEXT: usize = 2_000;
@@ -137,11 +137,37 @@ pub(super) fn read(node: &Node, attributes: &Attributes, faults: &Faults) -> Vec
         let labels = fields.texts("labels", faults);
         let max = fields.take("max").and_then(|node| document::count(node, faults));
         let pick = fields.texts("pick", faults);
+        let kind = attributes.find(&key.text).filter(|declared| declared.path == key.text).map(|d| d.kind);
+        unfit(kind, bounds, fields_of("pick", node), fields_of("max", node), faults);
         let bands = bounds.and_then(|node| bands(node, labels, faults));
         fields.finish(faults);
         inputs.push(Input { path: key.text.clone(), bands, max, pick });
     }
     inputs
+}
+
+fn fields_of<'n>(key: &str, node: &'n Node) -> Option<&'n Node> {
+    node.get(key).filter(|node| !node.is_null())
+}
+
+/// What can shape nothing: bands of what is no number, keys of what is no map, a maximum of nothing.
+fn unfit(kind: Option<Type>, bands: Option<&Node>, pick: Option<&Node>, max: Option<&Node>, faults: &Faults) {
+    let number = matches!(kind, None | Some(Type::Integer | Type::Number));
+    if let Some(node) = bands.filter(|_| !number) {
+        let help = "take `bands` out, or declare the attribute as a number";
+        faults.error_with_help(node.span, "bands are for numbers, and this input is none", help);
+    }
+    if let Some(node) = pick.filter(|_| !matches!(kind, None | Some(Type::Map))) {
+        let help = "take `pick` out, or declare the attribute as a map";
+        faults.error_with_help(node.span, "`pick` is for maps, and this input is none", help);
+    }
+    if let Some(node) = max.filter(|node| document::count(node, &Faults::of("")) == Some(0)) {
+        faults.error_with_help(
+            node.span,
+            "nothing would be left of this input",
+            "write at least 1, or take it out",
+        );
+    }
 }
 
 fn bands(node: &Node, labels: Vec<String>, faults: &Faults) -> Option<Bands> {

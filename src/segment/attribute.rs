@@ -5,10 +5,12 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Map, Value};
 
-use crate::condition::{Date, Operator};
+use crate::condition::{Date, Operator, is_within};
 
 /// The most undeclared attributes that are named of one request.
 const MAX_IGNORED: usize = 20;
+/// The longest list that an attribute may hold.
+const MAX_ITEMS: usize = 1_000;
 /// How far ahead of ours the clock of whoever dated a value may be.
 const SKEW: SignedDuration = SignedDuration::from_mins(5);
 /// The request's own user reference, where a file declares it as an attribute.
@@ -78,6 +80,8 @@ pub struct Shaped {
     pub context: Map<String, Value>,
     /// When those that came with a date were measured.
     pub dates: Vec<Date>,
+    /// The paths of the moment that may not be read, since nobody agreed to it.
+    pub withheld: Vec<String>,
     /// What was given and left out, and why, in sentences without values.
     pub ignored: Vec<String>,
 }
@@ -150,6 +154,20 @@ impl Attributes {
         shaped
     }
 
+    /// Takes away what says of the moment who somebody is, or is of a special class: without consent nothing personal is
+    /// read, wherever it came from.
+    pub fn withhold(&self, shaped: &mut Shaped) {
+        let personal = |declared: &&Declared| matches!(declared.class, Class::Personal | Class::Special);
+        for declared in self.0.iter().filter(personal) {
+            let Some(name) = declared.path.strip_prefix("context.") else { continue };
+            if crate::condition::look_up(&shaped.context, name).is_some() {
+                take(&mut shaped.context, name);
+                shaped.ignored.push(format!("{}: not read without consent", declared.path));
+            }
+            shaped.withheld.push(declared.path.clone());
+        }
+    }
+
     /// Puts the request's own user reference where the file declares `user.id` and the request gives no other.
     pub fn identify(&self, shaped: &mut Shaped, user_id: &str) {
         if self.0.iter().any(|declared| declared.path == USER_ID) && !shaped.user.contains_key("id") {
@@ -167,11 +185,6 @@ impl Attributes {
             name.is_some_and(|name| is_within(name, key) || is_within(key, name))
         })
     }
-}
-
-/// Whether a dotted path is another one, or leads on from it.
-fn is_within(path: &str, other: &str) -> bool {
-    path.strip_prefix(other).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
 }
 
 /// Puts a value at a dotted path, making the maps on the way.
@@ -233,6 +246,9 @@ impl Declared {
         if !self.kind.holds(value) {
             return Err(format!("not {}", self.kind.noun()));
         }
+        if value.as_array().is_some_and(|items| items.len() > MAX_ITEMS) {
+            return Err(format!("longer than {MAX_ITEMS} items"));
+        }
         // The file's values are texts; a number is the same however it is written.
         let is = |known: &String| match value {
             Value::String(text) => known == text,
@@ -270,7 +286,7 @@ impl Declared {
 impl Declared {
     /// What is wrong with asking this of the attribute, and what to write instead: such a test could never come out in
     /// two ways. Lists and maps are asked in too many ways to tell.
-    pub(super) fn fault_of(&self, operator: Operator, expected: &Value) -> Option<(String, String)> {
+    pub fn fault_of(&self, operator: Operator, expected: &Value) -> Option<(String, String)> {
         let of_its_type = "compare it with a value of its type, or mend its declaration";
         match operator {
             Operator::Fresh if self.max_age.is_none() && expected == &Value::Bool(true) => {
@@ -302,6 +318,8 @@ impl Declared {
             (Operator::Gt | Operator::Gte | Operator::Lt | Operator::Lte, value) => vec![value],
             _ => return None,
         };
+        // What null means is the semantics' affair.
+        let values: Vec<&Value> = values.into_iter().filter(|value| !value.is_null()).collect();
         let foreign = values.iter().find(|value| !self.kind.holds(value) && !self.converts(operator, value));
         if let Some(value) = foreign {
             let message = format!("`{}` is {}, and {value} is not", self.path, self.kind.noun());

@@ -1,7 +1,7 @@
 //! Sticky shares of users, by GrowthBook's hashes, so that other tools put the same people into the same share.
 
 /// More variations than any experiment has.
-const MAX_VARIATIONS: usize = 1_000;
+pub const MAX_VARIATIONS: usize = 1_000;
 
 /// The place of `value` between 0 (included) and 1 (excluded) for this `seed`, by GrowthBook's hash of that version.
 ///

@@ -8,7 +8,9 @@ use serde_json::{Map, Value, json};
 use super::attribute::{Attributes, Class, Declared, Type, USER_ID};
 use super::coverage::{self, Place};
 use super::{Segment, SegmentKind, Segments};
-use crate::condition::{Groups, MAX_GROUP, Reader, Rules, SEMANTICS, Scope, Semantics, Truth, Unlinked};
+use crate::condition::{
+    self, Groups, MAX_GROUP, Reader, Rules, SEMANTICS, SLACK, Scope, Semantics, Truth, Unlinked,
+};
 use crate::diagnostic::{Diagnostic, Span};
 use crate::document::{self, Faults, Fields, Kind, Node, did_you_mean, entries, list, one_of};
 use crate::words::{DEFAULT_SEGMENT, SegmentId};
@@ -162,7 +164,15 @@ fn declared(path: String, node: &Node, faults: &Faults) -> Option<Declared> {
         fields.require("type", "write `type: string`, or integer, number, boolean, list, map, date", faults);
     // A faulty type is said once; what is compared with a list is not held against it.
     let kind = kind.and_then(|node| one_of(node, TYPES, faults)).unwrap_or(Type::List);
-    let class = fields.take("class").and_then(|node| one_of(node, CLASSES, faults)).unwrap_or(Class::Plain);
+    let class_node = fields.take("class");
+    let class = class_node.and_then(|node| one_of(node, CLASSES, faults)).unwrap_or(Class::Plain);
+    if let Some(node) = class_node.filter(|_| path.starts_with("product.") && class != Class::Plain) {
+        faults.error_with_help(
+            node.span,
+            format!("`{path}` is what is true of a product, and classes are for what is known of people"),
+            "take `class` out; what nobody may read does not belong among the facts that a request sends",
+        );
+    }
     let values = fields.texts("values", faults);
     let max_age = fields.take("max_age").and_then(|node| document::duration(node, faults));
     let trust =
@@ -295,10 +305,10 @@ fn point(node: &Node, semantics: Semantics, reader: &Reader<'_>, faults: &Faults
 fn reachable(parts: &[(Unlinked, f64)], (at_least, span): (f64, Span), faults: &Faults) {
     let most: f64 = parts.iter().map(|(_, add)| add.max(0.0)).sum();
     let least: f64 = parts.iter().map(|(_, add)| add.min(0.0)).sum();
-    if most < at_least {
+    if most < at_least - SLACK {
         let message = format!("all parts together come to {most}, so {at_least} points are never reached");
         faults.error_with_help(span, message, "ask for less, or add points");
-    } else if least >= at_least {
+    } else if least >= at_least - SLACK {
         let message =
             format!("without any part it comes to {least} already, so everybody has {at_least} points");
         faults.error_with_help(span, message, "ask for more");
@@ -425,6 +435,18 @@ fn check_path(path: &str, attributes: &Attributes) -> Result<(), (String, String
     }
 }
 
+/// Whether any of these attributes is a date, or was measured at one.
+fn has_dates(user: &Map<String, Value>, context: &Map<String, Value>, attributes: &Attributes) -> bool {
+    attributes.iter().any(|declared| {
+        let given = match declared.path.split_once('.') {
+            Some(("user", name)) => condition::look_up(user, name),
+            Some(("context", name)) => condition::look_up(context, name),
+            _ => None,
+        };
+        given.is_some_and(|given| declared.kind == Type::Date || given.get("at").is_some())
+    })
+}
+
 fn try_example(
     node: &Node,
     rules: &Rules,
@@ -457,15 +479,24 @@ fn try_example(
     let expect = expect.and_then(|node| one_of(node, OUTCOMES, faults));
     fields.finish(faults);
     let (Some(expect), Some(expect_node)) = (expect, expect_node) else { return };
+    let says_when = now.is_some();
     let now = now.unwrap_or(Timestamp::UNIX_EPOCH);
-    let shaped = attributes.shape(&user, &context, now);
+    let mut shaped = attributes.shape(&user, &context, now);
+    if !says_when && has_dates(&user, &context, attributes) {
+        let help = "add the moment that its dates count from, such as `at: 2026-11-20T10:00:00Z`";
+        return faults.error_with_help(node.span, "this example has a date and says no `at`", help);
+    }
+    if !consent {
+        attributes.withhold(&mut shaped);
+    }
     if let Some(path) = shaped.ignored.iter().find_map(|why| why.strip_suffix(": not declared")) {
         let known: Vec<&str> = attributes.iter().map(|declared| declared.path.as_str()).collect();
         let message = format!("this example gives `{path}`, which is not declared");
         faults.error_with_help(node.span, message, did_you_mean(path, known.iter().copied()));
     }
     let user = consent.then_some(&shaped.user);
-    let scope = Scope::new(user, &shaped.context, &product, now).dated(&shaped.dates);
+    let scope =
+        Scope::new(user, &shaped.context, &product, now).dated(&shaped.dates).withholding(&shaped.withheld);
     let (outcome, steps) = rules.ask(&scope).explain(index);
     if outcome != expect {
         let word = |truth: Truth| OUTCOMES.iter().find(|(_, t)| *t == truth).map_or("", |(word, _)| word);
@@ -578,6 +609,11 @@ mod tests {
         };
         let parts = "score: [{when: {user.a: true}, add: 2}, {when: {user.b: true}, add: -1}]";
         check_score(&format!("{parts}, at_least: 1"), &[]);
+        // As people add, not as floating point does.
+        check_score(
+            "score: [{when: {user.a: true}, add: 0.7}, {when: {user.b: true}, add: 0.1}], at_least: 0.8",
+            &[],
+        );
         check_score(parts, &[("s.yml:3:20", "a score needs `at_least`")]);
         check_score(
             &format!("{parts}, at_least: 3"),
@@ -613,6 +649,36 @@ mod tests {
              \x20     - {user: {aeg: 70}, expect: unknown}\n      - {user: {age: sixty}, expect: unknown}\n\
              \x20     - {user: {age: 70}, consent: false, expect: unknown}\n",
             &[("s.yml:6:9", "this example gives `user.aeg`, which is not declared")],
+        );
+    }
+
+    #[test]
+    fn facts_of_products_have_no_class() {
+        check(
+            "attributes:\n  product.note: {type: string, class: personal}\n  product.reviews: {type: list, trust: public}\nsegments: []\n",
+            &[(
+                "s.yml:2:39",
+                "`product.note` is what is true of a product, and classes are for what is known of people",
+            )],
+        );
+    }
+
+    #[test]
+    fn what_is_personal_of_the_moment_needs_consent() {
+        check(
+            "attributes: {context.ip: {type: string, class: personal}}\nsegments:\n  - id: office\n    when: {context.ip: {$exists: true}}\n    examples:\n\
+             \x20     - {context: {ip: 10.0.0.1}, expect: match}\n      - {context: {ip: 10.0.0.1}, consent: false, expect: unknown}\n\
+             \x20     - {consent: false, expect: unknown}\n      - {expect: no-match}\n",
+            &[],
+        );
+    }
+
+    #[test]
+    fn an_example_with_a_date_says_when_it_is() {
+        check(
+            "attributes: {user.d: {type: date}, user.n: {type: integer}}\nsegments:\n  - id: late\n    when: {user.d: {$within: 1d}}\n    examples:\n\
+             \x20     - {user: {d: 2026-11-20}, expect: match}\n      - {user: {n: 1}, expect: unknown}\n",
+            &[("s.yml:6:9", "this example has a date and says no `at`")],
         );
     }
 

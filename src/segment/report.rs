@@ -244,8 +244,10 @@ impl<'s> Tally<'s> {
         self.users += 1;
         self.without_consent += u64::from(!sampled.consent);
         let mut shaped = self.segments.attributes.shape(sampled.user, sampled.context, sampled.at);
-        if let Some(id) = sampled.id {
-            self.segments.attributes.identify(&mut shaped, id);
+        match sampled.id.filter(|_| sampled.consent) {
+            Some(id) => self.segments.attributes.identify(&mut shaped, id),
+            None if !sampled.consent => self.segments.attributes.withhold(&mut shaped),
+            None => {}
         }
         self.cover(sampled, &shaped);
         let chosen = self.ask(sampled, &shaped);

@@ -345,3 +345,30 @@ fn a_faulty_policy_does_not_start_a_service() {
     );
     assert!(ran.err.contains(" --> guardrails/brand.yml:5:5\n"), "{}", ran.err);
 }
+
+#[test]
+fn a_ceiling_that_holds_over_nothing_is_said() {
+    let folder = shop();
+    let path = folder.path().join("guardrails/guardrails.yml");
+    let shipped = std::fs::read_to_string(&path).unwrap();
+    let at = shipped.find("\nceilings:").unwrap_or(shipped.len());
+    let ceilings = "\nceilings:\n  - {placement: [why-thiss], mode: prewritten}\n  \
+                    - {when: {context.device: mobil}, mode: segment}\n  \
+                    - {when: {context.nope: DE}, mode: segment}\n  \
+                    - {when: {context.country: DE, product.category: shoes}, placement: why-this, mode: segment}\n";
+    std::fs::write(&path, format!("{}{ceilings}", &shipped[..at])).unwrap();
+    let ran = copyrail(folder.path(), &["check", "--format", "json"], &[], "");
+    let report: Value = serde_json::from_str(&ran.out).unwrap();
+    let said: Vec<&str> =
+        report["diagnostics"].as_array().unwrap().iter().map(|d| d["message"].as_str().unwrap()).collect();
+    assert_eq!((ran.code, &report["ok"]), (Some(0), &Value::Bool(true)), "{said:?}");
+    assert_eq!(
+        said,
+        [
+            "there is no placement `why-thiss`, so this ceiling holds nothing there",
+            "`context.device` is never `mobil`: this ceiling holds for all of whom that is not known, and nobody else",
+            "`context.nope` is not declared, so this ceiling holds for every request that does not give it",
+        ]
+    );
+    assert!(report["diagnostics"].as_array().unwrap().iter().all(|d| d["help"].is_string()));
+}

@@ -83,6 +83,10 @@ fn faulty_lines_hold_up_no_other() {
         "{\"condition\": 5}\n",
         "{\"id\": 4}\n",
         "{\"condition\": {\"a\": {\"$regx\": 1}}, \"attributes\": {}}\n",
+        "{\"condition\": {\"$and\": {\"a\": 1}}, \"attributes\": {}}\n",
+        "{\"condition\": {\"$segment\": \"loyal\"}, \"attributes\": {}}\n",
+        "{\"condition\": {\"a\": {\"$within\": \"1w\"}}, \"attributes\": {}}\n",
+        "{\"ranges\": {\"variations\": 1000000000}}\n",
         "{\"condition\": {\"a\": {\"$fresh\": \"1d\", \"$gte\": 5}}, \"attributes\": {\"a\": {\"value\": 7, \"at\": \"2026-11-18T10:00:00Z\"}}, \"at\": \"2026-11-20T10:00:00Z\"}\n",
         "{\"condition\": {\"a\": {\"$within\": \"1d\"}}, \"attributes\": {\"a\": \"2026-11-20\"}, \"at\": \"2026-11-20T10:00:00Z\"}\n",
     );

@@ -326,3 +326,35 @@ async fn a_declared_reference_may_decide_a_segment_with_consent_alone() {
     assert_eq!(app.blurb(request).await["segment"], "default");
     assert!(!format!("{:?}", upstream.requests()).contains("u-17"), "it leaves for nowhere");
 }
+
+#[tokio::test]
+async fn explain_says_the_tier_that_is_served() {
+    let upstream = Upstream::saying(COPY).await;
+    let app = TestApp::start(&upstream).await;
+    for (locale, product) in [
+        ("en", json!({"name": "Lumo lamp"})),
+        ("fr", json!({"name": "Lumo lamp"})),
+        ("en", json!({"id": "unheard-of"})),
+        ("fr", json!({"id": "unheard-of"})),
+    ] {
+        let mut request = asked(json!({}), json!({"locale": locale}));
+        request["product"] = product;
+        let explained = app.post("/v1/explain", request.clone()).await.body;
+        let answer = app.blurb(request.clone()).await;
+        for key in ["tier", "reason", "template", "locale", "segment"] {
+            assert_eq!(explained[key], answer[key], "{key} of {request}: {explained} {answer}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_long_list_is_left_out_and_said() {
+    let upstream = Upstream::saying(COPY).await;
+    let shipped = std::fs::read_to_string(crate::support::root().join("config/segments.yml")).unwrap();
+    let with_list = shipped.replacen("\nattributes:\n", "\nattributes:\n  user.seen: {type: list}\n", 1);
+    let app = TestApp::start_with(&upstream, &[("config/segments.yml", with_list.as_str())], &[]).await;
+    for (items, ignored) in [(1_000, json!([])), (1_001, json!(["user.seen: longer than 1000 items"]))] {
+        let request = asked(json!({"seen": vec!["x"; items]}), json!({}));
+        assert_eq!(app.post("/v1/explain", request).await.body["ignored"], ignored);
+    }
+}

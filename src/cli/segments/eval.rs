@@ -151,6 +151,9 @@ fn answered(
             Ok(answer)
         }
         Question { ranges: Some(Ranges { variations, coverage, weights }), .. } => {
+            if variations > segment::MAX_VARIATIONS {
+                return fault(&format!("too many variations; write at most {}", segment::MAX_VARIATIONS));
+            }
             let ranges = segment::ranges(variations, coverage.unwrap_or(1.0), weights.as_deref());
             Ok(say("ranges", json!(ranges)))
         }
