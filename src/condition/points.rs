@@ -98,8 +98,11 @@ impl Point {
 pub(super) fn plan(tests: &[&Test], known: &Known, now: Timestamp) -> Plan {
     let sort = known.sort.or_else(|| inferred(tests));
     let timed = tests.iter().any(|test| matches!(test.ask, Ask::Within(_) | Ask::OlderThan(_)));
-    let mut opaque: Vec<bool> =
-        tests.iter().map(|test| is_opaque(&test.ask, sort, known.sort.is_some(), timed)).collect();
+    // Where there are only so many values, each of them decides whatever is asked.
+    let single = matches!(known.sort, Some(Sort::Text | Sort::Number | Sort::Whole | Sort::Truth));
+    let closed = single && !known.only.is_empty();
+    let is_open = |test: &&Test| !closed && is_opaque(&test.ask, sort, known.sort.is_some(), timed);
+    let mut opaque: Vec<bool> = tests.iter().map(is_open).collect();
     let clear: Vec<&Ask> =
         tests.iter().zip(&opaque).filter(|(_, opaque)| !**opaque).map(|(test, _)| &test.ask).collect();
     let mut points = match sort {
