@@ -32,15 +32,19 @@ pub fn load(file: &str, text: &str) -> (Option<Segments>, Vec<Diagnostic>) {
 struct Drafted<'n> {
     segment: Segment,
     rule: Unlinked,
+    /// All that is said of it.
+    node: &'n Node,
     /// Where its condition stands.
     when: &'n Node,
     examples: &'n [Node],
+    /// Whether nothing in it is faulty.
+    sound: bool,
 }
 
 impl Drafted<'_> {
-    fn place(&self, segment: &Node) -> Place {
+    fn place(&self) -> Place {
         let refers = self.rule.refers().into_iter().map(str::to_owned).collect();
-        Place { id: self.segment.id.clone(), line: segment.span.start.line, when: self.when.span, refers }
+        Place { id: self.segment.id.clone(), line: self.node.span.start.line, when: self.when.span, refers }
     }
 }
 
@@ -49,6 +53,7 @@ fn read(root: &Node, faults: &Faults) -> Option<Segments> {
     let semantics = fields.take("semantics").and_then(|node| one_of(node, SEMANTICS, faults));
     let attributes = fields.take("attributes").map(|node| attributes(node, faults)).unwrap_or_default();
     let groups = fields.take("groups").map(|node| groups(node, faults)).unwrap_or_default();
+    let declared = faults.errors() == 0;
     let check_path = |path: &str| check_path(path, &attributes);
     let reader = Reader::new(&check_path, &groups, faults);
     let nodes = fields.take("segments").map(|node| list(node, faults)).unwrap_or_default();
@@ -59,7 +64,9 @@ fn read(root: &Node, faults: &Faults) -> Option<Segments> {
     let mut drafted: Vec<Drafted<'_>> = Vec::new();
     let mut lines: BTreeMap<String, Span> = BTreeMap::new();
     for node in nodes.iter().take(MAX_SEGMENTS) {
-        let Some(draft) = segment(node, semantics.unwrap_or_default(), &reader, faults) else { continue };
+        let before = faults.errors();
+        let Some(mut draft) = segment(node, semantics.unwrap_or_default(), &reader, faults) else { continue };
+        draft.sound = faults.errors() == before;
         if let Some(first) = lines.insert(draft.segment.id.to_string(), node.span) {
             faults.error_with_help(
                 node.span,
@@ -72,13 +79,15 @@ fn read(root: &Node, faults: &Faults) -> Option<Segments> {
     let set_nodes = fields.take("sets").map(|node| list(node, faults)).unwrap_or_default();
     fields.finish(faults);
     let whole = drafted.len() == nodes.len();
-    let places: Vec<Place> = drafted.iter().zip(nodes).map(|(draft, node)| draft.place(node)).collect();
+    let places: Vec<Place> = drafted.iter().map(Drafted::place).collect();
     let sets = coverage::sets(set_nodes, &places, whole, faults);
     references(&drafted, whole, faults);
     let named = |draft: &Drafted<'_>| (draft.segment.id.to_string(), draft.rule.clone());
     let rules = reader.link(drafted.iter().map(named).collect());
-    for (index, draft) in drafted.iter().enumerate() {
+    for (index, draft) in drafted.iter_mut().enumerate() {
+        let before = faults.errors();
         asked_of_types(&rules, index, draft, &attributes, faults);
+        draft.sound &= faults.errors() == before;
     }
     for (size, place) in rules.sizes().into_iter().zip(&places) {
         if size > MAX_TESTS {
@@ -88,13 +97,16 @@ fn read(root: &Node, faults: &Faults) -> Option<Segments> {
             faults.error_with_help(place.when, message, help);
         }
     }
-    // An example of a faulty declaration would fail for a reason that is already said.
-    if faults.errors() == 0 {
-        for (index, draft) in drafted.iter().enumerate() {
-            for example in draft.examples {
-                try_example(example, &rules, index, draft, &attributes, faults);
-            }
+    // An example of what is faulty would fail for a reason that is already said; one of a segment that asks for others is
+    // tried when all are sound.
+    let all_sound = faults.errors() == 0;
+    for (index, draft) in drafted.iter().enumerate() {
+        let stands_alone = declared && draft.sound && draft.rule.refers().is_empty();
+        for example in draft.examples.iter().filter(|_| all_sound || stands_alone) {
+            try_example(example, &rules, index, draft, &attributes, faults);
         }
+    }
+    if all_sound {
         coverage::check(&rules, &attributes, &places, &sets, faults);
     }
     let sets = sets.into_iter().map(|(set, _)| set).collect();
@@ -288,7 +300,7 @@ fn segment<'n>(
     let hash = blake3::hash(content.to_string().as_bytes()).to_hex();
     let version = format!("b3:{}", hash.get(..12).unwrap_or_default());
     let segment = Segment { id: SegmentId::new(id), name, kind, version };
-    Some(Drafted { segment, rule, when: when.or(score)?, examples })
+    Some(Drafted { segment, rule, node, when: when.or(score)?, examples, sound: true })
 }
 
 /// One part of a score: the points that it adds where its condition holds.
@@ -679,6 +691,20 @@ mod tests {
             "attributes: {user.d: {type: date}, user.n: {type: integer}}\nsegments:\n  - id: late\n    when: {user.d: {$within: 1d}}\n    examples:\n\
              \x20     - {user: {d: 2026-11-20}, expect: match}\n      - {user: {n: 1}, expect: unknown}\n",
             &[("s.yml:6:9", "this example has a date and says no `at`")],
+        );
+    }
+
+    #[test]
+    fn one_segment_s_fault_hides_no_other_s_example() {
+        check(
+            "attributes: {user.n: {type: integer}}\nsegments:\n  - name: No id\n    when: {user.n: 1}\n  - just a text\n\
+             \x20 - {id: a, when: {user.m: 1}}\n  - {id: b, when: {user.n: 2}, examples: [{user: {n: 1}, expect: match}]}\n",
+            &[
+                ("s.yml:3:5", "a segment needs `id`"),
+                ("s.yml:5:5", "a segment must be a map, and this is a text"),
+                ("s.yml:6:20", "`user.m` is not declared"),
+                ("s.yml:7:66", "this example of `b` came out as no-match, not match"),
+            ],
         );
     }
 
