@@ -41,6 +41,11 @@ impl<'n> Fields<'n> {
         self.entries.iter().find(|(k, _)| k.text == key).map(|(_, node)| node).filter(|node| !node.is_null())
     }
 
+    /// A key that is there and holds nothing.
+    pub fn empty(&self, key: &str) -> Option<&'n Node> {
+        self.entries.iter().find(|(k, _)| k.text == key).map(|(_, node)| node).filter(|node| node.is_null())
+    }
+
     /// Takes a key's value; a fault when it is not there, with `help` for what to write.
     pub fn require(&mut self, key: &'static str, help: &str, faults: &Faults) -> Option<&'n Node> {
         let found = self.take(key);

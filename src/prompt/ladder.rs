@@ -182,6 +182,16 @@ impl Ladder {
         attributes: &Attributes,
         faults: &Faults,
     ) -> Self {
+        // A key that somebody forgot the value of would switch off what they meant to switch on.
+        for (key, help) in [
+            ("approval", "write `true` or `false`"),
+            ("rollout", "write a percentage, such as `10%`"),
+            ("holdout", "write a percentage, such as `5%`"),
+        ] {
+            if let Some(node) = fields.empty(key) {
+                faults.error_with_help(node.span, format!("`{key}` stands here without a value"), help);
+            }
+        }
         let approval = fields.boolean("approval", self.approval, faults);
         let mut changed = |key, share: Share| match fields.take(key) {
             Some(node) => share.changed_by(node, attributes, faults),

@@ -185,6 +185,15 @@ fn try_sample(template: &Template, prompts: &Prompts, segments: &Segments, found
     let (Some((sample, span)), Some(inputs)) = (&template.sample, sample_inputs(template, segments)) else {
         return;
     };
+    for input in template.inputs.iter().filter(|input| input.bands.is_some()) {
+        let name = input.path.strip_prefix("product.");
+        let given = name.and_then(|name| crate::condition::look_up(&sample.product, name));
+        if given.is_some_and(|value| !value.is_number()) {
+            let message = format!("the bands of `{}` are for numbers, and the sample's is none", input.path);
+            let help = "take `bands` out; nothing of such a value would reach the prompt";
+            found.push(Diagnostic::error(&template.file, *span, message).with_help(help));
+        }
+    }
     for locale in template.languages() {
         let chosen = Chosen { template, locale };
         let body = ("body", prompts.render(chosen, &inputs).err());

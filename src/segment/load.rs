@@ -189,7 +189,7 @@ fn declared(path: String, node: &Node, faults: &Faults) -> Option<Declared> {
     let max_age = fields.take("max_age").and_then(|node| document::duration(node, faults));
     let trust =
         fields.take("trust").and_then(|node| one_of(node, &[("public", true), ("shop", false)], faults));
-    let reason = fields.text("reason", faults);
+    let reason = fields.text("reason", faults).filter(|reason| !reason.trim().is_empty());
     let _ = fields.text("description", faults);
     if class == Class::Public && values.is_empty() && kind != Type::Boolean {
         faults.error_with_help(
@@ -705,6 +705,15 @@ mod tests {
                 ("s.yml:6:20", "`user.m` is not declared"),
                 ("s.yml:7:66", "this example of `b` came out as no-match, not match"),
             ],
+        );
+    }
+
+    #[test]
+    fn a_blank_reason_is_none() {
+        check(
+            "attributes:\n  user.diet: {type: string, class: special, reason: \"  \"}\n  \
+             user.faith: {type: string, class: special, reason: Consent of 2026}\nsegments: []\n",
+            &[("s.yml:2:14", "`user.diet` is of a special class and says no reason")],
         );
     }
 

@@ -188,7 +188,11 @@ fn placed(explanation: &Explanation, shell: &Shell) -> String {
     let tier = word(&json!(explanation.tier));
     let reason = explanation.reason.map(|reason| format!(", because of `{}`", word(&json!(reason))));
     let ladder = &explanation.ladder;
-    let approval = if ladder.approval { "each text approved by a person" } else { "no approval" };
+    let approval = match (ladder.approval, ladder.ceiling.is_some_and(|ceiling| ceiling.approval)) {
+        (true, _) => "each text approved by a person",
+        (false, true) => "each text approved by a person, by the ceiling",
+        (false, false) => "no approval",
+    };
     let ceiling = ladder.ceiling.map_or_else(
         || "no ceiling".to_owned(),
         |ceiling| {

@@ -257,3 +257,16 @@ fn an_explained_ladder_says_the_places_and_no_value() {
     let lot = ladder.explain(None, |path| (path == "user.id").then(|| held.clone())).holdout;
     assert!(lot.inside && lot.by == "user.id", "{lot:?}");
 }
+
+#[test]
+fn a_key_without_a_value_is_no_way_to_switch_it_off() {
+    let (_, faults) = read("mode: live\napproval:\nholdout: null\nsegments:\n  hunters: {rollout: }");
+    assert_eq!(
+        faults,
+        [
+            "p.yml:2:9 `approval` stands here without a value [write `true` or `false`]",
+            "p.yml:3:10 `holdout` stands here without a value [write a percentage, such as `5%`]",
+            "p.yml:5:20 `rollout` stands here without a value [write a percentage, such as `10%`]",
+        ]
+    );
+}
