@@ -55,12 +55,6 @@ pub fn choose(place: f64, ranges: &[(f64, f64)]) -> Option<usize> {
     ranges.iter().position(|(start, end)| *start <= place && place < *end)
 }
 
-/// Whether `value` has its place in this part of a namespace: `from` included, `to` excluded, both 0 to 1.
-pub fn in_namespace(value: &str, namespace: &str, from: f64, to: f64) -> bool {
-    let place = first(value.encode_utf16().chain("__".encode_utf16()).chain(namespace.encode_utf16()));
-    from <= place && place < to
-}
-
 fn first(units: impl Iterator<Item = u16>) -> f64 {
     f64::from(fnv1a(units) % 1_000) / 1_000.0
 }
@@ -144,13 +138,6 @@ mod tests {
         assert_eq!(choose(0.4, &ranges), None);
         assert_eq!(choose(0.5, &ranges), Some(1));
         assert_eq!(choose(1.0, &ranges), None);
-    }
-
-    #[test]
-    fn namespaces() {
-        let place = hash("__checkout", "u-1", 1).unwrap();
-        assert!(in_namespace("u-1", "checkout", place, place + 0.001));
-        assert!(!in_namespace("u-1", "checkout", 0.0, place));
     }
 
     /// How far counts are from what they should be: χ².

@@ -11,7 +11,7 @@ use serde::Serialize;
 
 pub(crate) use attribute::put;
 pub use attribute::{Attributes, Class, Declared, Shaped, Type};
-pub use bucket::{MAX_VARIATIONS, bucket, choose, hash, in_namespace, ranges};
+pub use bucket::{MAX_VARIATIONS, bucket, choose, hash, ranges};
 pub use load::load;
 pub use report::{
     Coverage, Metric, Missing, Overlap, Part, Report, Sampled, Size, Split, Splits, Taken, Tally, Undeclared,

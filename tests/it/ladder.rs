@@ -448,8 +448,8 @@ async fn copy_of_the_segment_stands_in_once_it_is_approved_itself() {
     assert_eq!(answer["tier"], "user");
 }
 
-#[tokio::test]
-async fn an_approved_text_is_not_refreshed_and_goes_at_its_end() {
+/// A service whose placement asks for approval, with writers, by a clock that the test moves.
+async fn under_a_clock() -> (Arc<AtomicI64>, Upstream, TestApp) {
     let seconds = Arc::new(AtomicI64::new(1_795_000_000));
     let clock: Clock = {
         let seconds = Arc::clone(&seconds);
@@ -459,7 +459,13 @@ async fn an_approved_text_is_not_refreshed_and_goes_at_its_end() {
     let base = upstream.base_url();
     let approval = placement(PLACEMENT, "approval: true");
     let variables = [("OPENAI_BASE_URL", base.as_str()), ("OPENAI_MODEL", "scripted")];
-    let mut app = TestApp::try_start(&[(PLACEMENT, &approval)], &variables, clock).await.unwrap();
+    let app = TestApp::try_start(&[(PLACEMENT, &approval)], &variables, clock).await.unwrap();
+    (seconds, upstream, app)
+}
+
+#[tokio::test]
+async fn an_approved_text_is_not_refreshed_and_goes_at_its_end() {
+    let (seconds, upstream, mut app) = under_a_clock().await;
     check_awaiting(&app.blurb(ask("Lumo lamp")).await);
     decide(&app, &standing(&app, "awaiting").await[0], "approve").await;
     // The shipped placement refreshes after a day and ends after a week.
@@ -485,16 +491,7 @@ async fn an_approved_text_is_not_refreshed_and_goes_at_its_end() {
 
 #[tokio::test]
 async fn a_text_is_not_taken_from_the_log_when_it_is_too_old_erased_or_changed() {
-    let seconds = Arc::new(AtomicI64::new(1_795_000_000));
-    let clock: Clock = {
-        let seconds = Arc::clone(&seconds);
-        Arc::new(move || jiff::Timestamp::from_second(seconds.load(Ordering::SeqCst)).unwrap())
-    };
-    let upstream = writers().await;
-    let base = upstream.base_url();
-    let approval = placement(PLACEMENT, "approval: true");
-    let variables = [("OPENAI_BASE_URL", base.as_str()), ("OPENAI_MODEL", "scripted")];
-    let mut app = TestApp::try_start(&[(PLACEMENT, &approval)], &variables, clock).await.unwrap();
+    let (seconds, upstream, mut app) = under_a_clock().await;
     check_awaiting(&app.blurb(ask("Lumo lamp")).await);
     let mut calls = 1;
     for (later, sql) in [
