@@ -173,7 +173,7 @@ fn finding(rule: &Rule, settings: Settings, text: &Text<'_>, hit: Hit) -> Findin
         kind: rule.kind(),
         level: settings.level,
         action: settings.action,
-        family: None,
+        family: hit.family.map(|family| family.as_ref().to_owned()),
         start: text.characters_before(hit.range.start),
         end: text.characters_before(hit.range.end),
         matched: matched.to_owned(),

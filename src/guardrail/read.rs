@@ -221,6 +221,7 @@ fn check(kind: Kind, fields: &mut Fields<'_>, style: Style, faults: &Faults) -> 
         Kind::Limit => limit(fields, faults).map(Check::Limit),
         Kind::Markup => Some(Check::Markup),
         Kind::Grounded => Some(Check::Grounded),
+        _ => Check::read(kind, fields, style, faults),
     }
 }
 

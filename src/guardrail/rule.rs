@@ -1,6 +1,7 @@
 //! One rule: what it is called, when it applies, what it looks for, and what follows from a finding.
 
 use std::ops::Range;
+use std::sync::Arc;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -225,11 +226,13 @@ pub(super) struct Hit {
     /// What to write instead, where the rule knows.
     pub(super) replacement: Option<String>,
     pub(super) evidence: Option<Evidence>,
+    /// The family of claims that it belongs to.
+    pub(super) family: Option<Arc<str>>,
 }
 
 impl Hit {
     pub(super) fn at(range: Range<usize>) -> Self {
-        Self { range, says: Vec::new(), replacement: None, evidence: None }
+        Self { range, says: Vec::new(), replacement: None, evidence: None, family: None }
     }
 }
 

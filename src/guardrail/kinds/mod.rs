@@ -1,18 +1,48 @@
 //! The kinds of rules, and what each finds in a text. A kind knows nothing of levels, dates or what follows.
 
+mod capitalization;
+mod claim;
+mod competitor;
+mod conditional;
+mod consistency;
+mod echo;
+mod language;
 mod limit;
 mod markup;
+mod metric;
+mod personal;
 mod phrases;
+mod pii;
+mod repetition;
+mod require;
+mod second;
+mod url;
 
 use serde::{Deserialize, Serialize};
 
+use capitalization::Capitalization;
+use claim::Claim;
+use competitor::Competitor;
+use conditional::Conditional;
+use consistency::Consistency;
+use echo::Echo;
+use language::Language;
 pub(super) use limit::{Bounds, Limit, Occurrence};
+use metric::{Metric, Readability};
+use personal::Personal;
 pub(super) use phrases::{Phrases, Replacement, Swaps};
+use pii::Pii;
+use repetition::Repetition;
+use require::Require;
+use second::{Judge, Moderation};
+use url::Url;
 
 use super::Ground;
 use super::grounded;
+use super::patterns::Style;
 use super::rule::Hit;
 use super::text::{Reach, Text};
+use crate::document::{Faults, Fields};
 
 /// What a rule looks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -30,6 +60,38 @@ pub enum Kind {
     Markup,
     /// Figures that the product's facts do not support.
     Grounded,
+    /// The same word twice in a row.
+    Repetition,
+    /// Two ways to write the same, both used.
+    Consistency,
+    /// Words that need others to be there, such as an abbreviation its definition.
+    Conditional,
+    /// Capitals where they do not belong, or none where they do.
+    Capitalization,
+    /// A formula over counts of the text that comes out too high or too low.
+    Metric,
+    /// A text harder to read than a grade allows.
+    Readability,
+    /// A statement without the disclosure that it needs.
+    Require,
+    /// A claim without evidence in force.
+    Claim,
+    /// Statements about the reader that nothing given supports, or that should not be said though true.
+    Personal,
+    /// Personal data: addresses, phone numbers, cards, ids.
+    Pii,
+    /// What was given to the model and is not for the page.
+    Echo,
+    /// Links to elsewhere than allowed.
+    Url,
+    /// Another language than the one asked for.
+    Language,
+    /// Names of competitors.
+    Competitor,
+    /// What a rubric says, decided by a second model.
+    Judge,
+    /// What a moderation service says.
+    Moderation,
 }
 
 /// The kinds that this version runs.
@@ -40,6 +102,22 @@ pub(super) const KINDS: &[(&str, Kind)] = &[
     ("limit", Kind::Limit),
     ("markup", Kind::Markup),
     ("grounded", Kind::Grounded),
+    ("repetition", Kind::Repetition),
+    ("consistency", Kind::Consistency),
+    ("conditional", Kind::Conditional),
+    ("capitalization", Kind::Capitalization),
+    ("metric", Kind::Metric),
+    ("readability", Kind::Readability),
+    ("require", Kind::Require),
+    ("claim", Kind::Claim),
+    ("personal", Kind::Personal),
+    ("pii", Kind::Pii),
+    ("echo", Kind::Echo),
+    ("url", Kind::Url),
+    ("language", Kind::Language),
+    ("competitor", Kind::Competitor),
+    ("judge", Kind::Judge),
+    ("moderation", Kind::Moderation),
 ];
 
 /// The kinds that rule files may name and that this version does not run.
@@ -74,9 +152,53 @@ pub(super) enum Check {
     Limit(Limit),
     Markup,
     Grounded,
+    Repetition(Repetition),
+    Consistency(Consistency),
+    Conditional(Conditional),
+    Capitalization(Capitalization),
+    Metric(Metric),
+    Readability(Readability),
+    Require(Require),
+    Claim(Claim),
+    Personal(Personal),
+    Pii(Pii),
+    Echo(Echo),
+    Url(Url),
+    Language(Language),
+    Competitor(Competitor),
+    Judge(Judge),
+    Moderation(Moderation),
 }
 
 impl Check {
+    /// Reads what is a kind's own of a rule.
+    pub(super) fn read(kind: Kind, fields: &mut Fields<'_>, style: Style, faults: &Faults) -> Option<Self> {
+        match kind {
+            Kind::Repetition => Repetition::read(fields, style, faults).map(Self::Repetition),
+            Kind::Consistency => Consistency::read(fields, style, faults).map(Self::Consistency),
+            Kind::Conditional => Conditional::read(fields, style, faults).map(Self::Conditional),
+            Kind::Capitalization => Capitalization::read(fields, style, faults).map(Self::Capitalization),
+            Kind::Metric => Metric::read(fields, style, faults).map(Self::Metric),
+            Kind::Readability => Readability::read(fields, style, faults).map(Self::Readability),
+            Kind::Require => Require::read(fields, style, faults).map(Self::Require),
+            Kind::Claim => Claim::read(fields, style, faults).map(Self::Claim),
+            Kind::Personal => Personal::read(fields, style, faults).map(Self::Personal),
+            Kind::Pii => Pii::read(fields, style, faults).map(Self::Pii),
+            Kind::Echo => Echo::read(fields, style, faults).map(Self::Echo),
+            Kind::Url => Url::read(fields, style, faults).map(Self::Url),
+            Kind::Language => Language::read(fields, style, faults).map(Self::Language),
+            Kind::Competitor => Competitor::read(fields, style, faults).map(Self::Competitor),
+            Kind::Judge => Judge::read(fields, style, faults).map(Self::Judge),
+            Kind::Moderation => Moderation::read(fields, style, faults).map(Self::Moderation),
+            Kind::Existence
+            | Kind::Substitution
+            | Kind::Occurrence
+            | Kind::Limit
+            | Kind::Markup
+            | Kind::Grounded => None,
+        }
+    }
+
     pub(super) fn kind(&self) -> Kind {
         match self {
             Self::Existence(_) => Kind::Existence,
@@ -85,6 +207,22 @@ impl Check {
             Self::Limit(_) => Kind::Limit,
             Self::Markup => Kind::Markup,
             Self::Grounded => Kind::Grounded,
+            Self::Repetition(_) => Kind::Repetition,
+            Self::Consistency(_) => Kind::Consistency,
+            Self::Conditional(_) => Kind::Conditional,
+            Self::Capitalization(_) => Kind::Capitalization,
+            Self::Metric(_) => Kind::Metric,
+            Self::Readability(_) => Kind::Readability,
+            Self::Require(_) => Kind::Require,
+            Self::Claim(_) => Kind::Claim,
+            Self::Personal(_) => Kind::Personal,
+            Self::Pii(_) => Kind::Pii,
+            Self::Echo(_) => Kind::Echo,
+            Self::Url(_) => Kind::Url,
+            Self::Language(_) => Kind::Language,
+            Self::Competitor(_) => Kind::Competitor,
+            Self::Judge(_) => Kind::Judge,
+            Self::Moderation(_) => Kind::Moderation,
         }
     }
 
@@ -97,6 +235,22 @@ impl Check {
             Self::Limit(limit) => limit.find(text.given()),
             Self::Markup => markup::find(text.given()),
             Self::Grounded => grounded::find(text, ground),
+            Self::Repetition(check) => check.find(text, ground),
+            Self::Consistency(check) => check.find(text, ground),
+            Self::Conditional(check) => check.find(text, ground),
+            Self::Capitalization(check) => check.find(text, ground),
+            Self::Metric(check) => check.find(text, ground),
+            Self::Readability(check) => check.find(text, ground),
+            Self::Require(check) => check.find(text, ground),
+            Self::Claim(check) => check.find(text, ground),
+            Self::Personal(check) => check.find(text, ground),
+            Self::Pii(check) => check.find(text, ground),
+            Self::Echo(check) => check.find(text, ground),
+            Self::Url(check) => check.find(text, ground),
+            Self::Language(check) => check.find(text, ground),
+            Self::Competitor(check) => check.find(text, ground),
+            Self::Judge(check) => check.find(text, ground),
+            Self::Moderation(check) => check.find(text, ground),
         }
     }
 
