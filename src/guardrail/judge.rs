@@ -3,7 +3,6 @@
 use std::ops::Range;
 
 use jiff::Timestamp;
-use regex::{RegexSet, RegexSetBuilder};
 use serde::{Deserialize, Serialize};
 
 use super::rule::{Action, Enforcement, Evidence, Hit, Level, Rule, Settings};
@@ -110,12 +109,11 @@ pub(super) fn judge_at(
     at: Option<Timestamp>,
 ) -> Judgement {
     let text = Text::new(text);
-    let candidates = guardrails.prefilter.candidates(&text);
     let mut findings = Vec::new();
     let mut fixes = Vec::new();
     let mut verdict = Verdict::Pass;
-    for (index, rule) in guardrails.rules.iter().enumerate() {
-        if !candidates.includes(index) || !rule.effective.holds(at) {
+    for rule in guardrails.prefilter.candidates(&text).filter_map(|rule| guardrails.rules.get(rule)) {
+        if !rule.effective.holds(at) {
             continue;
         }
         let settings = rule.settings(at);
@@ -214,55 +212,4 @@ fn apply(text: &str, mut fixes: Vec<(Range<usize>, String)>) -> String {
     }
     out.push_str(slice(text, done..text.len()));
     if out.starts_with(' ') { out.trim_start().to_owned() } else { out }
-}
-
-/// One pass over a text that says which rules can have matched, so that most are never run.
-///
-/// It asks for each rule's pattern without word boundaries: Unicode's boundaries make the regex engine leave its fast
-/// path as soon as a text holds one `£`.
-#[derive(Debug, Default)]
-pub(super) struct Prefilter {
-    set: Option<RegexSet>,
-    /// The place of each rule in the set; `None` for rules that must always be run.
-    places: Vec<Option<usize>>,
-}
-
-/// What the set may take, in bytes: once compiled, and while it runs.
-const MAX_SET: usize = 64 * 1024 * 1024;
-
-impl Prefilter {
-    pub(super) fn of(rules: &[Rule]) -> Self {
-        let mut patterns = Vec::new();
-        let places = rules.iter().map(|rule| {
-            // A boundary within a pattern would slow the whole set down.
-            let loose =
-                rule.check.loose().filter(|loose| !loose.contains(r"\b") && !loose.contains(r"\B"))?;
-            patterns.push(loose);
-            Some(patterns.len() - 1)
-        });
-        let places = places.collect();
-        // A set too large to compile only costs speed: every rule is run then.
-        let set = RegexSetBuilder::new(&patterns).size_limit(MAX_SET).dfa_size_limit(MAX_SET).build().ok();
-        Self { set, places }
-    }
-
-    fn candidates(&self, text: &Text<'_>) -> Candidates<'_> {
-        let matches = |set: &RegexSet| text.readings().map(|reading| set.matches(reading.text())).collect();
-        Candidates { places: &self.places, matched: self.set.as_ref().map(matches) }
-    }
-}
-
-struct Candidates<'p> {
-    places: &'p [Option<usize>],
-    /// What matched in each reading of the text.
-    matched: Option<Vec<regex::SetMatches>>,
-}
-
-impl Candidates<'_> {
-    fn includes(&self, rule: usize) -> bool {
-        match (self.places.get(rule).copied().flatten(), &self.matched) {
-            (Some(place), Some(matched)) => matched.iter().any(|reading| reading.matched(place)),
-            _ => true,
-        }
-    }
 }

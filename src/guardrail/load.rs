@@ -6,7 +6,7 @@ use std::sync::Arc;
 use jiff::tz::TimeZone;
 
 use super::examples::head;
-use super::judge::Prefilter;
+use super::prefilter::Prefilter;
 use super::rule::{Applies, Rule};
 use super::settings;
 use super::{Guardrails, cases, examples, read};

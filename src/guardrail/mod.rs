@@ -17,8 +17,11 @@ mod fold;
 mod grounded;
 mod judge;
 mod kinds;
+mod literals;
 mod load;
 mod patterns;
+mod plain;
+mod prefilter;
 mod read;
 mod rule;
 mod settings;
@@ -157,7 +160,7 @@ pub struct Guardrails {
     context_paths: BTreeSet<String>,
     /// The instants at which a rule or an override begins or ends, in order.
     changes: Vec<Timestamp>,
-    prefilter: judge::Prefilter,
+    prefilter: prefilter::Prefilter,
     timezone: TimeZone,
 }
 
@@ -220,7 +223,7 @@ impl Guardrails {
             return Err(unknown.clone());
         }
         self.rules.retain(|rule| names.contains(&rule.id));
-        self.prefilter = judge::Prefilter::of(&self.rules);
+        self.prefilter = prefilter::Prefilter::of(&self.rules);
         Ok(self)
     }
 

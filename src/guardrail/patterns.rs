@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use super::Ground;
 use super::fold::{Space, fold_pattern, fold_text};
+use super::plain::{Plain, is_boundary};
 use super::text::{Reading, Text, slice};
 use crate::condition::Scope;
 use crate::diagnostic::Span;
@@ -23,6 +24,9 @@ const MAX_TOKEN: usize = 2_000;
 /// `£\d+`, it holds always: there is no word there to cut.
 const BOUNDARY: &str = r"(?:\b{start-half}|\b{end-half})";
 
+/// The same of words of ASCII letters: it holds wherever the other does.
+const ASCII_BOUNDARY: &str = r"(?-u:\b{start-half}|\b{end-half})";
+
 /// What patterns of a rule have in common.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Style {
@@ -36,6 +40,52 @@ pub(super) struct Style {
 pub(super) struct Pattern {
     pub(super) full: Regex,
     pub(super) loose: String,
+    quick: Quick,
+}
+
+/// A way to find what the full pattern finds, at a speed that does not depend on what letters the text holds.
+#[derive(Debug)]
+enum Quick {
+    /// Its phrases, without a regex engine.
+    Plain(Plain),
+    /// The full pattern with boundaries of ASCII words: what it finds between boundaries of words is what the full one
+    /// finds. Unicode's boundaries make the engine leave its fast path as soon as a text holds one `£`.
+    Ascii(Regex),
+    /// There is none, nor need of it.
+    Full,
+}
+
+impl Pattern {
+    /// Where it matches, in the order of the text, nothing empty.
+    pub(super) fn find(&self, text: &str) -> Vec<Range<usize>> {
+        let full = || self.full.find_iter(text).map(|found| found.range()).filter(|range| !range.is_empty());
+        match &self.quick {
+            Quick::Plain(plain) => match plain.find(text) {
+                Some(found) => found.into_iter().map(|(range, _)| range).collect(),
+                None => full().collect(),
+            },
+            Quick::Ascii(ascii) if !text.is_ascii() => self.find_quickly(ascii, text),
+            _ => full().collect(),
+        }
+    }
+
+    fn find_quickly(&self, ascii: &Regex, text: &str) -> Vec<Range<usize>> {
+        let mut all = Vec::new();
+        let mut at = 0;
+        while let Some(found) = ascii.find_at(text, at) {
+            // Where it would cut a word of other letters in two, the full pattern may match otherwise or further on.
+            let holds = is_boundary(text, found.start()) && is_boundary(text, found.end());
+            let found = if holds { Some(found) } else { self.full.find_at(text, found.start()) };
+            let Some(range) = found.map(|found| found.range()) else { break };
+            at = range.end;
+            if range.is_empty() {
+                at += slice(text, at..text.len()).chars().next().map_or(1, char::len_utf8);
+            } else {
+                all.push(range);
+            }
+        }
+        all
+    }
 }
 
 /// Reads a list of tokens, each a regular expression: its text as folded, and where it stands. Each that is faulty is a
@@ -114,7 +164,19 @@ pub(super) fn compile(expression: &str, style: Style, span: Span, faults: &Fault
     let full =
         if style.nonword { loose.clone() } else { format!("{flags}{BOUNDARY}(?:{expression}){BOUNDARY}") };
     match RegexBuilder::new(&full).size_limit(MAX_COMPILED).build() {
-        Ok(full) => Some(Pattern { full, loose }),
+        Ok(full) => {
+            let quick = match Plain::of(&[expression], style.ignore_case, !style.nonword) {
+                Some(plain) => Quick::Plain(plain),
+                None if style.nonword => Quick::Full,
+                None => {
+                    RegexBuilder::new(&format!("{flags}{ASCII_BOUNDARY}(?:{expression}){ASCII_BOUNDARY}"))
+                        .size_limit(MAX_COMPILED)
+                        .build()
+                        .map_or(Quick::Full, Quick::Ascii)
+                }
+            };
+            Some(Pattern { full, loose, quick })
+        }
         Err(error) => {
             pattern_fault(&error, span, faults);
             None
@@ -133,7 +195,7 @@ pub(super) struct Exception {
 #[derive(Debug)]
 enum Excepted {
     /// A phrase that covers the match.
-    Phrase(Regex),
+    Phrase(Pattern),
     /// A fact whose value, standing in the text, covers the match.
     Fact(String),
 }
@@ -151,7 +213,7 @@ fn exception(node: &Node, style: Style, faults: &Faults) -> Option<Exception> {
         Excepted::Fact(given.clone())
     } else {
         let (token, span) = token(node, faults)?;
-        Excepted::Phrase(compile(&token, style, span, faults)?.full)
+        Excepted::Phrase(compile(&token, style, span, faults)?)
     };
     Some(Exception { span: node.span, given, what })
 }
@@ -166,7 +228,7 @@ impl Exception {
         match &self.what {
             Excepted::Phrase(pattern) => text
                 .readings()
-                .any(|reading| pattern.find_iter(reading.text()).any(|found| covers(reading, found.range()))),
+                .any(|reading| pattern.find(reading.text()).into_iter().any(|found| covers(reading, found))),
             Excepted::Fact(path) => {
                 let scope = Scope::new(None, ground.context, ground.facts, ground.at);
                 let values = match scope.look_up(path) {

@@ -7,7 +7,7 @@ use super::examples::{self, head, start_of_day};
 use super::kinds::{
     Bounds, Check, KINDS, KINDS_TO_COME, Kind, Limit, Occurrence, Phrases, Replacement, Swaps,
 };
-use super::patterns::{Pattern, Style, check_token, compile, exceptions, token, tokens};
+use super::patterns::{Style, check_token, compile, exceptions, token, tokens};
 use super::rule::{Action, Applies, Enforcement, Level, Override, Period, Rule};
 use super::text::Reach;
 use crate::condition::{self, Condition};
@@ -343,8 +343,8 @@ fn occurrence(fields: &mut Fields<'_>, style: Style, faults: &Faults) -> Option<
     let (expression, span) = token(node?, faults)?;
     // Vale counts the token as it stands, without word boundaries of its own.
     let style = Style { nonword: true, ..style };
-    let Pattern { full, loose } = compile(&expression, style, span, faults)?;
-    Some(Occurrence { pattern: Pattern { full, loose }, reach, bounds })
+    let pattern = compile(&expression, style, span, faults)?;
+    Some(Occurrence { pattern, reach, bounds })
 }
 
 fn bounds(fields: &mut Fields<'_>, faults: &Faults) -> Bounds {

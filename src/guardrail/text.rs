@@ -97,6 +97,11 @@ impl<'a> Text<'a> {
         self.given
     }
 
+    /// Whether one of its readings is the text as given.
+    pub(super) fn reads_as_given(&self) -> bool {
+        self.readings().any(|reading| matches!(reading.text, Cow::Borrowed(_)))
+    }
+
     /// The text as it reads, with every run of whitespace as one space.
     pub(super) fn spaced(&self) -> &Reading<'a> {
         &self.spaced

@@ -22,6 +22,10 @@ impl Bounds {
     fn missed_by(self, count: usize) -> bool {
         self.min.is_some_and(|min| count < min)
     }
+    /// Whether there being none is too few.
+    pub(in crate::guardrail) fn misses_none(self) -> bool {
+        self.missed_by(0)
+    }
 }
 
 /// A pattern too often or too seldom in a piece of text.
@@ -35,7 +39,7 @@ pub(in crate::guardrail) struct Occurrence {
 impl Occurrence {
     pub(super) fn find(&self, text: &Text<'_>) -> Vec<Hit> {
         let mut hits = Vec::new();
-        let find = |piece: &str| self.pattern.full.find_iter(piece).map(|m| (m.range(), ())).collect();
+        let find = |piece: &str| self.pattern.find(piece).into_iter().map(|range| (range, ())).collect();
         for piece in text.pieces(self.reach) {
             let found = text.find_in(&piece, find);
             if let Some((first, ())) = self.bounds.exceeded_by(found.len()).and_then(|max| found.get(max)) {

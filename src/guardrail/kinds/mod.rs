@@ -40,6 +40,7 @@ use url::Url;
 use super::Ground;
 use super::grounded;
 use super::patterns::Style;
+use super::prefilter::{Loose, Reads};
 use super::rule::Hit;
 use super::text::{Reach, Text};
 use crate::document::{Faults, Fields};
@@ -254,15 +255,17 @@ impl Check {
         }
     }
 
-    /// A pattern without which nothing is found in a text; `None` when the rule must always look. A rule that looks at
-    /// sentences must: its `^` matches where the text's does not.
-    pub(super) fn loose(&self) -> Option<&str> {
+    /// A pattern without which nothing is found in a text; `None` when the rule must always look.
+    pub(super) fn loose(&self) -> Option<Loose<'_>> {
         let (pattern, reach) = match self {
             Self::Existence(phrases) => (&phrases.pattern, phrases.reach),
             Self::Substitution(swaps) => (&swaps.pattern, swaps.reach),
+            Self::Occurrence(occurrence) if !occurrence.bounds.misses_none() => {
+                (&occurrence.pattern, occurrence.reach)
+            }
             _ => return None,
         };
-        (reach == Reach::Text).then_some(pattern.loose.as_str())
+        Some(Loose { pattern: &pattern.loose, reads: Reads::Folded, whole: reach == Reach::Text })
     }
 
     /// Whether its hits say what to write instead.

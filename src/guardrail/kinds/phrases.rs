@@ -18,10 +18,7 @@ pub(in crate::guardrail) struct Phrases {
 impl Phrases {
     pub(super) fn find(&self, text: &Text<'_>) -> Vec<Hit> {
         let mut hits = Vec::new();
-        let find = |piece: &str| {
-            let found = self.pattern.full.find_iter(piece).filter(|found| !found.is_empty());
-            found.map(|found| (found.range(), ())).collect()
-        };
+        let find = |piece: &str| self.pattern.find(piece).into_iter().map(|range| (range, ())).collect();
         for piece in text.pieces(self.reach) {
             for (range, ()) in text.find_in(&piece, find) {
                 let mut hit = Hit::at(range);
@@ -111,9 +108,9 @@ impl Swaps {
     pub(super) fn find(&self, text: &Text<'_>) -> Vec<Hit> {
         let mut hits = Vec::new();
         let find = |piece: &str| {
-            let captures = self.pattern.full.captures_iter(piece);
-            let found = captures.filter_map(|found| {
-                let whole = found.get(0).filter(|whole| !whole.is_empty())?;
+            let found = self.pattern.find(piece).into_iter().filter_map(|range| {
+                let found = self.pattern.full.captures_at(piece, range.start)?;
+                let whole = found.get(0)?;
                 let replacement = self.replacement(&found)?;
                 Some((whole.range(), (whole.as_str().to_owned(), replacement.fill(&found))))
             });
