@@ -117,9 +117,9 @@ fn phrases(count: usize) -> Vec<String> {
         format!("{} {}{}", FIRST[first], SECOND[rest % SECOND.len()], THIRD[rest / SECOND.len()])
     };
     let mut phrases: Vec<String> = ["effortless comfort", "timeless style"].map(str::to_owned).into();
-    phrases.extend(
-        (0..all).map(phrase).filter(|p| p != "effortless comfort" && p != "timeless style").take(count - 2),
-    );
+    let blurb = BLURB.to_lowercase();
+    phrases.extend((0..all).map(phrase).filter(|phrase| !blurb.contains(phrase)).take(count - 2));
+    assert_eq!(phrases.len(), count);
     phrases
 }
 

@@ -24,17 +24,123 @@ pub(super) enum Space {
     Written,
 }
 
+/// How much of a text there is to fold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Survey {
+    /// Nothing: it reads as it is written.
+    AsWritten,
+    /// Nothing but quotes, dashes and spaces, each of which reads as one sign.
+    Signs,
+    /// Perhaps more.
+    Odd,
+}
+
+/// Looks over a text once, so that common ones need nothing else. Says [`Survey::Odd`] rather than look closely.
+pub(super) fn survey(given: &str) -> Survey {
+    let mut survey = Survey::AsWritten;
+    // How many words of one character stand in a row, how long the word here is, and what stands between.
+    let (mut singles, mut word, mut between) = (0, 0, 0);
+    let (mut marked, mut before, mut digits) = (0, ' ', false);
+    for given in given.chars() {
+        let mut c = given;
+        if !c.is_ascii() {
+            if let Some(sign) = sign(c) {
+                survey = Survey::Signs;
+                c = sign;
+            } else if !is_plain(c) {
+                return Survey::Odd;
+            }
+        }
+        if c.is_ascii_control() || c == '_' || (c == ' ' && before == ' ') {
+            return Survey::Odd;
+        }
+        if c.is_ascii_alphabetic() || (!c.is_ascii() && c.is_alphanumeric()) {
+            marked += u8::from(!c.is_ascii());
+            // `gu4ranteed`, `gu@ranteed`
+            if digits || matches!(before, '@' | '$') || marked > 1 {
+                return Survey::Odd;
+            }
+            word += 1;
+            between = 0;
+        } else if c.is_ascii_digit() {
+            digits |= before.is_alphabetic() || matches!(before, '@' | '$');
+            word += 1;
+            between = 0;
+        } else {
+            between += 1;
+            if word > 1 || between > 3 {
+                singles = 0;
+            }
+            singles += u8::from(word == 1);
+            if singles > 3 {
+                return Survey::Odd;
+            }
+            (word, marked, digits) = (0, 0, false);
+        }
+        before = c;
+    }
+    if singles > 2 && word == 1 { Survey::Odd } else { survey }
+}
+
+/// Whether folding leaves this character alone: letters with marks of the languages of Europe, and signs of prices.
+fn is_plain(c: char) -> bool {
+    matches!(c,
+        'À'..='ı' | 'Ĵ'..='ľ' | 'Ł'..='ň' | 'Ŋ'..='ž' | '¡'..='§' | '©' | '¬' | '®' | '°'..='³' | '¶' | '·'
+        | '¹' | '¼'..='¿' | '€' | '™' | '•')
+}
+
 /// The folded characters of a text; `None` when it reads as it is written.
 pub(super) fn fold(given: &str, space: Space) -> Option<Vec<Folded>> {
-    let mut folded = characters(given);
-    disguised_letters(&mut folded);
+    if survey(given) == Survey::AsWritten {
+        return None;
+    }
+    let folded = finish(characters(given), space);
+    (!reads_as(&folded, given)).then_some(folded)
+}
+
+/// Whether these characters are those of the text as given.
+pub(super) fn reads_as(folded: &[Folded], given: &str) -> bool {
+    folded.iter().map(|f| f.is).eq(given.chars())
+}
+
+/// Joins and spaces words: the second half of folding, for which `characters` is the first.
+pub(super) fn finish(mut folded: Vec<Folded>, space: Space) -> Vec<Folded> {
+    if space == Space::One
+        && let Some(joined) = join_split_words(&folded, true)
+    {
+        folded = joined;
+    }
     // Letters are joined first, so that `b e s t   p r i c e` keeps its two words.
-    let mut folded = join_spaced_letters(folded);
+    folded = join_spaced_letters(folded);
     if space != Space::Written {
         folded = fold_whitespace(folded, space);
         folded = join_spaced_letters(folded);
     }
-    (!folded.iter().map(|f| f.is).eq(given.chars())).then_some(folded)
+    folded
+}
+
+/// Joins what a hyphen at the end of a line splits, with that hyphen or without; `None` when there is no such word.
+pub(super) fn join_split_words(folded: &[Folded], keep_hyphen: bool) -> Option<Vec<Folded>> {
+    let is_letter = |f: Option<&Folded>| f.is_some_and(|f| f.is.is_alphabetic());
+    let mut out: Option<Vec<Folded>> = None;
+    let mut at = 0;
+    while let Some(current) = folded.get(at) {
+        let after = folded.get(at + 1..).unwrap_or_default();
+        let space = after.iter().take_while(|f| matches!(f.is, ' ' | '\n')).count();
+        let splits = current.is == '-'
+            && is_letter(at.checked_sub(1).and_then(|before| folded.get(before)))
+            && after.iter().take(space).any(|f| f.is == '\n')
+            && is_letter(after.get(space));
+        if splits {
+            let out = out.get_or_insert_with(|| folded.iter().take(at).copied().collect());
+            out.extend(keep_hyphen.then_some(*current));
+            at += space;
+        } else if let Some(out) = &mut out {
+            out.push(*current);
+        }
+        at += 1;
+    }
+    out
 }
 
 /// Whether the whitespace of a text may read otherwise than it is written.
@@ -72,7 +178,7 @@ pub(super) fn fold_text(given: &str, space: Space) -> String {
 /// folded: a pattern has no words yet.
 pub(super) fn fold_pattern(pattern: &str) -> String {
     let mut out = String::with_capacity(pattern.len());
-    for folded in characters(pattern) {
+    for folded in single_characters(pattern) {
         // A dash or full-width sign that only folding made special to patterns stays a character.
         let given = pattern.get(folded.start..folded.end).unwrap_or_default();
         let plain = folded.is.is_alphanumeric() || matches!(folded.is, ' ' | '\'' | '"');
@@ -84,7 +190,14 @@ pub(super) fn fold_pattern(pattern: &str) -> String {
     out
 }
 
-fn characters(given: &str) -> Vec<Folded> {
+/// What the characters of a text read as, one by one and word by word: the first half of folding.
+pub(super) fn characters(given: &str) -> Vec<Folded> {
+    let mut folded = single_characters(given);
+    disguised_letters(&mut folded);
+    folded
+}
+
+fn single_characters(given: &str) -> Vec<Folded> {
     let mut out = Vec::with_capacity(given.len());
     let mut chars = given.char_indices().peekable();
     while let Some((start, first)) = chars.next() {
@@ -101,7 +214,7 @@ fn characters(given: &str) -> Vec<Folded> {
             end = at + mark.len_utf8();
         }
         let cluster = given.get(start..end).unwrap_or_default();
-        if let Some(is) = sign(first) {
+        if let Some(is) = sign(first).or_else(|| enclosed(first)) {
             out.push(Folded { is, start, end });
         } else if is_invisible(first) {
             continue;
@@ -133,7 +246,7 @@ fn ascii(c: char) -> Option<char> {
 }
 
 /// Quotes, dashes and spaces, each in the form that a keyboard has.
-fn sign(c: char) -> Option<char> {
+pub(super) fn sign(c: char) -> Option<char> {
     match c {
         '‘' | '’' | '‚' | '‛' | 'ʼ' | '′' | '＇' | '‹' | '›' => Some('\''),
         '“' | '”' | '„' | '‟' | '″' | '＂' | '«' | '»' => Some('"'),
@@ -142,6 +255,16 @@ fn sign(c: char) -> Option<char> {
         _ if c.is_whitespace() && !c.is_ascii() => Some(' '),
         _ => None,
     }
+}
+
+/// The letter of a white one on black, for which Unicode knows no other form.
+fn enclosed(c: char) -> Option<char> {
+    let place = match c {
+        '\u{1f150}'..='\u{1f169}' => u32::from(c) - 0x1f150,
+        '\u{1f170}'..='\u{1f189}' => u32::from(c) - 0x1f170,
+        _ => return None,
+    };
+    char::from_u32(u32::from('A') + place)
 }
 
 /// Signs whose compatible form would run into the word or number before them: `Acme™`, `guaranteed¹`, `5½`.
@@ -157,7 +280,7 @@ pub(super) fn is_invisible(c: char) -> bool {
         | '\u{3164}' | '\u{fe00}'..='\u{fe0f}' | '\u{feff}' | '\u{ffa0}' | '\u{e0000}'..='\u{e0fff}')
 }
 
-fn is_latin(c: char) -> bool {
+pub(super) fn is_latin(c: char) -> bool {
     c.is_ascii_alphabetic() || matches!(c, '\u{c0}'..='\u{24f}' | '\u{1e00}'..='\u{1eff}')
 }
 
@@ -166,7 +289,8 @@ pub(super) fn latin_look_alike(c: char) -> Option<char> {
     const TABLE: &[(&str, &str)] = &[
         ("аАеЕоОрРсСхХуУіІјЈѕЅһԁԛԜԝВвЕКкМмНТтгпѵ", "aAeEoOpPcCxXyYiIjJsShdqWwBvEKkMmHTtrnv"),
         ("αΑβΒεΕζΖηΗιΙκΚΜΝνοΟρΡτΤυΥχΧγ", "aAbBeEzZnHiIkKMNvoOpPtTuYxXy"),
-        ("ɡɑɩʏ", "gaiy"),
+        ("ɡɑɩ", "gai"),
+        ("ᴀʙᴄᴅᴇꜰɢʜɪᴊᴋʟᴍɴᴏᴘʀꜱᴛᴜᴠᴡʏᴢ", "abcdefghijklmnoprstuvwyz"),
     ];
     let listed = TABLE.iter().find_map(|(from, to)| {
         from.chars().zip(to.chars()).find(|(look_alike, _)| *look_alike == c).map(|(_, latin)| latin)

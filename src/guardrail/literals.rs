@@ -227,7 +227,7 @@ mod tests {
         check(r"\d+ ?%", None, Some(&[" %", "%"]));
         check(r"\d+", None, None);
         check(r"\bnever\b", None, Some(&["never"]));
-        check(r"up to \d+ times", None, Some(&[" times"]));
+        check(r"up \d+ times", None, Some(&[" times"]));
         check(r"(?:very )+good", None, Some(&["very "]));
         check(r"(?i)Good", None, Some(&["good"]));
         check("best.*ever", None, Some(&["best"]));

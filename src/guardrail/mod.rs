@@ -26,6 +26,7 @@ mod read;
 mod rule;
 mod settings;
 mod text;
+mod unmask;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;

@@ -7,7 +7,8 @@ use std::ops::Range;
 
 use unicode_segmentation::UnicodeSegmentation;
 
-use super::fold::{Folded, Space, fold, has_space_to_fold};
+use super::fold::{Folded, Space, Survey, characters, finish, has_space_to_fold, reads_as, sign, survey};
+use super::unmask::unmask;
 
 /// One text, ready for every rule. Ranges count bytes of the text as given, or of one reading of it, as each method says.
 #[derive(Debug)]
@@ -17,6 +18,8 @@ pub(super) struct Text<'a> {
     spaced: Reading<'a>,
     /// With its whitespace as written, where that differs: some patterns ask for line ends or for two spaces.
     written: Option<Reading<'a>>,
+    /// As it reads to somebody who looks past disguises, where it may have any.
+    unmasked: Option<Reading<'a>>,
     /// With its lines, where it has some.
     lined: OnceCell<Option<Reading<'a>>>,
     /// Where each character of the given text begins.
@@ -27,10 +30,21 @@ pub(super) struct Text<'a> {
 #[derive(Debug)]
 pub(super) struct Reading<'a> {
     text: Cow<'a, str>,
-    /// Where each folded character begins, and what it came from; empty when the text reads as it is written.
-    origins: Vec<(usize, Range<usize>)>,
+    /// What it is made of, in order; empty when the text reads as it is written.
+    parts: Vec<Part>,
     /// The length of the text as given.
     length: usize,
+}
+
+/// A stretch of a reading.
+#[derive(Debug)]
+struct Part {
+    /// Where it begins in the reading.
+    at: usize,
+    /// The bytes of the text as given that it came from.
+    given: Range<usize>,
+    /// Whether it is those bytes as they are; otherwise it is one character.
+    verbatim: bool,
 }
 
 /// How much of a text a rule looks at in one piece.
@@ -42,18 +56,44 @@ pub(super) enum Reach {
 }
 
 impl<'a> Reading<'a> {
-    fn of(given: &'a str, space: Space) -> Self {
-        let length = given.len();
-        let Some(characters) = fold(given, space) else {
-            return Self { text: given.into(), origins: Vec::new(), length };
-        };
+    fn as_written(given: &'a str) -> Self {
+        Self { text: given.into(), parts: Vec::new(), length: given.len() }
+    }
+
+    fn of(given: &'a str, folded: impl IntoIterator<Item = Folded>) -> Self {
         let mut text = String::with_capacity(given.len());
-        let mut origins = Vec::with_capacity(characters.len());
-        for Folded { is, start, end } in characters {
-            origins.push((text.len(), start..end));
+        let mut parts: Vec<Part> = Vec::new();
+        for Folded { is, start, end } in folded {
+            let verbatim = given.get(start..end).is_some_and(|given| given.chars().eq([is]));
+            match parts.last_mut() {
+                Some(last) if verbatim && last.verbatim && last.given.end == start => last.given.end = end,
+                _ => parts.push(Part { at: text.len(), given: start..end, verbatim }),
+            }
             text.push(is);
         }
-        Self { text: text.into(), origins, length }
+        Self { text: text.into(), parts, length: given.len() }
+    }
+
+    /// A text of which nothing but signs is to be folded.
+    fn of_signs(given: &'a str) -> Self {
+        let mut text = String::with_capacity(given.len());
+        let mut parts = Vec::new();
+        let mut done = 0;
+        let signs = given.char_indices().filter(|(_, c)| !c.is_ascii());
+        for (start, end, is) in signs.filter_map(|(at, c)| Some((at, at + c.len_utf8(), sign(c)?))) {
+            if done < start {
+                parts.push(Part { at: text.len(), given: done..start, verbatim: true });
+                text.push_str(slice(given, done..start));
+            }
+            parts.push(Part { at: text.len(), given: start..end, verbatim: false });
+            text.push(is);
+            done = end;
+        }
+        if done < given.len() {
+            parts.push(Part { at: text.len(), given: done..given.len(), verbatim: true });
+            text.push_str(slice(given, done..given.len()));
+        }
+        Self { text: text.into(), parts, length: given.len() }
     }
 
     /// The text as it reads.
@@ -64,10 +104,17 @@ impl<'a> Reading<'a> {
     /// The bytes as given of a range of this reading that is not empty.
     pub(super) fn origin(&self, folded: Range<usize>) -> Range<usize> {
         let Cow::Owned(_) = self.text else { return folded };
-        let first = self.origins.partition_point(|(at, _)| *at < folded.start);
-        let last = self.origins.partition_point(|(at, _)| *at < folded.end).saturating_sub(1);
-        match (self.origins.get(first), self.origins.get(last)) {
-            (Some((_, first)), Some((_, last))) if first.start < last.end => first.start..last.end,
+        let part = |places: usize| places.checked_sub(1).and_then(|place| self.parts.get(place));
+        let first = part(self.parts.partition_point(|part| part.at <= folded.start));
+        let last = part(self.parts.partition_point(|part| part.at < folded.end));
+        let start =
+            first.map(|part| part.given.start + usize::from(part.verbatim) * (folded.start - part.at));
+        let end = last.map(|part| match part.verbatim {
+            true => part.given.start + (folded.end - part.at),
+            false => part.given.end,
+        });
+        match (start, end) {
+            (Some(start), Some(end)) if start < end && folded.start < self.text.len() => start..end,
             _ => self.length..self.length,
         }
     }
@@ -76,8 +123,12 @@ impl<'a> Reading<'a> {
     fn within(&self, given: &Range<usize>) -> Range<usize> {
         let Cow::Owned(_) = self.text else { return given.clone() };
         let place = |byte: usize| {
-            let index = self.origins.partition_point(|(_, origin)| origin.start < byte);
-            self.origins.get(index).map_or(self.text.len(), |(at, _)| *at)
+            let next = self.parts.partition_point(|part| part.given.start < byte);
+            let before = next.checked_sub(1).and_then(|place| self.parts.get(place));
+            match before {
+                Some(part) if part.verbatim && byte < part.given.end => part.at + (byte - part.given.start),
+                _ => self.parts.get(next).map_or(self.text.len(), |part| part.at),
+            }
         };
         place(given.start)..place(given.end)
     }
@@ -85,11 +136,28 @@ impl<'a> Reading<'a> {
 
 impl<'a> Text<'a> {
     pub(super) fn new(given: &'a str) -> Self {
-        let spaced = Reading::of(given, Space::One);
-        let written = has_space_to_fold(given)
-            .then(|| Reading::of(given, Space::Written))
-            .filter(|written| written.text != spaced.text);
-        Self { given, spaced, written, lined: OnceCell::new(), starts: OnceCell::new() }
+        let (lined, starts) = (OnceCell::new(), OnceCell::new());
+        let spaced = match survey(given) {
+            Survey::AsWritten => Reading::as_written(given),
+            Survey::Signs => Reading::of_signs(given),
+            Survey::Odd => return Self::odd(given),
+        };
+        Self { given, spaced, written: None, unmasked: None, lined, starts }
+    }
+
+    fn odd(given: &'a str) -> Self {
+        let (lined, starts) = (OnceCell::new(), OnceCell::new());
+        let folded = characters(given);
+        let unmasked = unmask(&folded).map(|unmasked| Reading::of(given, unmasked));
+        let read = |folded: Vec<Folded>| match reads_as(&folded, given) {
+            true => Reading::as_written(given),
+            false => Reading::of(given, folded),
+        };
+        let written = has_space_to_fold(given).then(|| read(finish(folded.clone(), Space::Written)));
+        let spaced = read(finish(folded, Space::One));
+        let written = written.filter(|written| written.text != spaced.text);
+        let unmasked = unmasked.filter(|unmasked| unmasked.text != spaced.text);
+        Self { given, spaced, written, unmasked, lined, starts }
     }
 
     /// The text as given.
@@ -108,14 +176,20 @@ impl<'a> Text<'a> {
     }
 
     /// Every reading of the text that patterns are held against: with one space for each run of whitespace first, then
-    /// with the whitespace as written where that differs.
+    /// with the whitespace as written where that differs, then unmasked where it may be disguised.
     pub(super) fn readings(&self) -> impl Iterator<Item = &Reading<'a>> {
-        std::iter::once(&self.spaced).chain(&self.written)
+        std::iter::once(&self.spaced).chain(&self.written).chain(&self.unmasked)
     }
 
     /// The text as it reads line by line, with one space for each run of whitespace within a line.
     pub(super) fn lined(&self) -> &Reading<'a> {
-        let lined = || self.written.is_some().then(|| Reading::of(self.given, Space::Lines));
+        let lined = || {
+            let folded = self.written.is_some().then(|| finish(characters(self.given), Space::Lines))?;
+            Some(match reads_as(&folded, self.given) {
+                true => Reading::as_written(self.given),
+                false => Reading::of(self.given, folded),
+            })
+        };
         self.lined.get_or_init(lined).as_ref().unwrap_or(&self.spaced)
     }
 
@@ -236,6 +310,29 @@ mod tests {
         check_origin("one\n\ntwo", "\n\n", "\n\n");
         check_origin("snake_case", "_", "_");
         check_origin("_half__price_", "half price", "half__price");
+    }
+
+    proptest::proptest! {
+        #![proptest_config(proptest::prelude::ProptestConfig::with_cases(5_000))]
+
+        /// What need not be looked at closely reads as it would if it were.
+        #[test]
+        fn the_quick_look_is_right(given in "[a-zA-C '’–“£éèü°²14@$.\u{a0}]{0,24}|[a-c ’.é4@-]{0,12}") {
+            let folded = finish(characters(&given), Space::One);
+            let text = Text::new(&given);
+            let slow: String = folded.iter().map(|f| f.is).collect();
+            proptest::prop_assert_eq!(text.spaced.text(), &slow);
+            let unmasked = unmask(&characters(&given)).map(|unmasked| unmasked.iter().map(|f| f.is).collect::<String>());
+            let unmasked = unmasked.filter(|unmasked| *unmasked != slow);
+            proptest::prop_assert_eq!(text.unmasked.as_ref().map(Reading::text), unmasked.as_deref());
+            let by_parts = Reading::of(&given, folded.iter().copied());
+            for (at, f) in slow.char_indices().map(|(at, _)| at).zip(&folded) {
+                let to = at + f.is.len_utf8();
+                proptest::prop_assert_eq!(text.spaced.origin(at..to), f.start..f.end);
+                proptest::prop_assert_eq!(by_parts.origin(at..to), f.start..f.end);
+                proptest::prop_assert_eq!(text.spaced.within(&(f.start..f.end)).start, at);
+            }
+        }
     }
 
     #[track_caller]

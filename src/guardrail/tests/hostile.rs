@@ -40,7 +40,7 @@ proptest! {
     }
 }
 
-fn every_kind_once() -> std::sync::Arc<Guardrails> {
+pub(super) fn every_kind_once() -> std::sync::Arc<Guardrails> {
     static ONCE: std::sync::LazyLock<std::sync::Arc<Guardrails>> =
         std::sync::LazyLock::new(|| std::sync::Arc::new(every_kind()));
     std::sync::Arc::clone(&ONCE)

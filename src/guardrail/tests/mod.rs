@@ -4,6 +4,7 @@ mod approving;
 pub(super) mod hostile;
 mod judging;
 mod loading;
+mod matching;
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
