@@ -123,32 +123,36 @@ fn phrases(count: usize) -> Vec<String> {
     phrases
 }
 
-fn load(rules: &str) -> Guardrails {
-    let files = Files::from([("guardrails/bench.yml".to_owned(), rules.to_owned())]);
+fn load(files: &[String]) -> Guardrails {
+    let named = |(n, rules): (usize, &String)| (format!("guardrails/bench-{n}.yml"), rules.clone());
+    let files: Files = files.iter().enumerate().map(named).collect();
     let (guardrails, faults) = guardrail::load(&files, &TimeZone::UTC);
     guardrails.unwrap_or_else(|| panic!("{:?}", faults.first()))
 }
 
 /// A rule for each phrase.
 fn a_rule_each(phrases: &[String]) -> Guardrails {
-    let mut file = "rules:\n".to_owned();
-    for (n, phrase) in phrases.iter().enumerate() {
-        file.push_str(&format!(
-            "  - {{id: r{n}, extends: existence, message: \"'%s'\", level: warning, ignorecase: true, tokens: [\"{phrase}\"], \
-             examples: {{fail: [\"{phrase}\"], pass: [x]}}}}\n"
-        ));
-    }
-    load(&file)
+    let file = |phrases: &[String]| {
+        let mut file = "rules:\n".to_owned();
+        for (n, phrase) in phrases.iter().enumerate() {
+            file.push_str(&format!(
+                "  - {{id: r{n}, extends: existence, message: \"'%s'\", level: warning, ignorecase: true, \
+                 tokens: [\"{phrase}\"], examples: {{fail: [\"{phrase}\"], pass: [x]}}}}\n"
+            ));
+        }
+        file
+    };
+    load(&phrases.chunks(1_000).map(file).collect::<Vec<_>>())
 }
 
 /// One rule of all phrases.
 fn one_rule(phrases: &[String]) -> Guardrails {
-    load(&format!(
+    load(&[format!(
         "rules:\n  - {{id: r, extends: existence, message: \"'%s'\", level: warning, ignorecase: true, tokens: {}, \
          examples: {{fail: [\"{}\"], pass: [x]}}}}\n",
         json!(phrases),
         phrases[0]
-    ))
+    )])
 }
 
 /// A sheet of 40 attributes that supports every figure of the blurb.
@@ -223,9 +227,9 @@ fn bench(criterion: &mut Criterion) {
     let rules = a_rule_each(&thousand);
     let each = [100, 10_000].map(|count| a_rule_each(&phrases(count)));
     let one = [100, 10_000].map(|count| one_rule(&phrases(count)));
-    let figures = load(
-        "rules: [{id: r, extends: grounded, message: m, level: error, examples: {fail: [A 12 MP camera.], pass: [A camera.]}}]",
-    );
+    let figures = load(&[
+        "rules: [{id: r, extends: grounded, message: m, level: error, examples: {fail: [A 12 MP camera.], pass: [A camera.]}}]".to_owned(),
+    ]);
     let facts = sheet();
     let grounded =
         BLURB.replace("deep pockets", "pockets 11 cm deep").replace("brushed cotton", "90% cotton");

@@ -1,6 +1,8 @@
 //! `copyrail scan`: texts in bulk, one answer a line, in order.
 
+use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
+use std::process::Stdio;
 
 use serde_json::{Value, json};
 
@@ -298,4 +300,56 @@ fn the_naughty_strings_are_judged_one_and_all() {
     let ran = scan(folder().path(), &[], &input);
     assert_eq!((ran.code, lines(&ran).len()), (Some(0), count));
     assert!(lines(&ran).iter().all(|line| line["verdict"].is_string() && line.get("error").is_none()));
+}
+
+#[test]
+fn thousands_of_lines_are_answered_in_their_order() {
+    let folder = folder();
+    let padding = "Made of steel. ".repeat(20);
+    let line = |n: usize| match n % 50 {
+        7 => "{\n".to_owned(),
+        9 => " \n".to_owned(),
+        11 => format!("{}\n", "x".repeat(1024 * 1024 + 5)),
+        _ => format!("{}\n", json!({"id": n, "text": format!("{padding}Guaranteed {n}!")})),
+    };
+    let input: String = (0..400).map(line).collect();
+    let ran = scan(folder.path(), &["--only", "house.no-promises"], &input);
+    assert_eq!(ran.code, Some(1));
+    let expected: Vec<(Value, usize)> = (0..400)
+        .filter(|n| n % 50 != 9)
+        .map(|n| if matches!(n % 50, 7 | 11) { (Value::Null, 0) } else { (json!(n), 1) })
+        .collect();
+    let found: Vec<(Value, usize)> = lines(&ran)
+        .into_iter()
+        .map(|answer| (answer["id"].clone(), answer["findings"].as_array().map_or(0, Vec::len)))
+        .collect();
+    assert_eq!(found, expected);
+    let faulty = lines(&ran).into_iter().filter_map(|answer| answer["line"].as_u64()).collect::<Vec<_>>();
+    assert_eq!(faulty, (0..400).filter(|n| matches!(n % 50, 7 | 11)).map(|n| n + 1).collect::<Vec<_>>());
+}
+
+#[test]
+fn a_line_is_answered_before_the_next_is_written() {
+    let folder = folder();
+    let mut child = std::process::Command::new(env!("CARGO_BIN_EXE_copyrail"))
+        .current_dir(folder.path())
+        .env_clear()
+        .arg("scan")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut input = child.stdin.take().unwrap();
+    let mut answers = BufReader::new(child.stdout.take().unwrap()).lines();
+    for id in 0..3 {
+        // The beginning of the line after it does not hold the answer back.
+        let text = json!({"id": id, "text": "Guaranteed."});
+        write!(input, "{text}\n  ").unwrap();
+        input.flush().unwrap();
+        let answer: Value = serde_json::from_str(&answers.next().unwrap().unwrap()).unwrap();
+        assert_eq!((&answer["id"], &answer["verdict"]), (&json!(id), &json!("block")));
+    }
+    drop(input);
+    assert!(answers.next().is_none());
+    assert!(child.wait().unwrap().success());
 }
