@@ -75,7 +75,7 @@ pub struct GenerationRecord {
     pub attempts: Value,
     /// An array: each finding's rule, level and action, without what it matched.
     pub findings: Value,
-    /// The facts and claims it relied on, by name.
+    /// An array: the ids of the evidence on which its claims were allowed.
     pub evidence: Value,
     /// What all attempts cost.
     pub cost: Micros,

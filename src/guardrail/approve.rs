@@ -35,7 +35,8 @@ impl Stamp {
     pub fn ground(&self) -> &[u8; 32] {
         &self.ground
     }
-    /// The instant from which it holds no more; `None` when no rule is going to change by itself.
+    /// The instant from which it holds no more: when a rule, evidence or the product's offer begins or ends. `None` when
+    /// nothing is going to change by itself.
     pub fn valid_until(&self) -> Option<Timestamp> {
         self.valid_until
     }
@@ -63,6 +64,7 @@ pub struct Approved {
     text: Arc<str>,
     stamp: Stamp,
     findings: Vec<Finding>,
+    evidence: Vec<String>,
 }
 
 impl Approved {
@@ -77,6 +79,10 @@ impl Approved {
     /// Notes, and findings of rules in shadow, from when it was judged; empty when only stamps were compared.
     pub fn findings(&self) -> &[Finding] {
         &self.findings
+    }
+    /// The ids of the evidence that it relied on, from when it was judged; empty when only stamps were compared.
+    pub fn evidence(&self) -> &[String] {
+        &self.evidence
     }
     /// The text with its stamp, to be kept and approved again later. Copies no text.
     pub fn to_draft(&self) -> Draft {
@@ -99,28 +105,30 @@ pub fn approve(guardrails: &Guardrails, draft: &Draft, ground: &Ground<'_>) -> R
         && stamp.valid_until.is_none_or(|until| ground.at < until)
         && stamp.text == text_hash(&draft.text)
     {
-        return Ok(Approved { text: Arc::clone(&draft.text), stamp: stamp.clone(), findings: Vec::new() });
+        return Ok(Approved {
+            text: Arc::clone(&draft.text),
+            stamp: stamp.clone(),
+            findings: Vec::new(),
+            evidence: Vec::new(),
+        });
     }
-    let approved = |text: Arc<str>, findings: Vec<Finding>| {
+    let approved = |text: Arc<str>, judgement: Judgement| {
+        let Judgement { findings, evidence, valid_until, .. } = judgement;
         let stamp = Stamp {
             guardrails: Arc::clone(&guardrails.hash),
             ground: hash,
             text: text_hash(&text),
-            valid_until: guardrails.next_change(ground.at),
+            valid_until,
         };
-        Approved { text, stamp, findings }
+        Approved { text, stamp, findings, evidence }
     };
     match judge_and_correct(guardrails, &draft.text, ground) {
         Corrected { first, .. } if first.verdict == Verdict::Pass => {
-            Ok(approved(Arc::clone(&draft.text), first.findings))
+            Ok(approved(Arc::clone(&draft.text), first))
         }
         Corrected { again: Some((fixed, again)), .. } => match again.verdict {
-            Verdict::Pass => Ok(approved(fixed.into(), again.findings)),
-            verdict => Err(Judgement {
-                verdict: verdict.max(Verdict::Repair),
-                findings: again.findings,
-                fixed: Some(fixed),
-            }),
+            Verdict::Pass => Ok(approved(fixed.into(), again)),
+            verdict => Err(Judgement { verdict: verdict.max(Verdict::Repair), fixed: Some(fixed), ..again }),
         },
         Corrected { first, .. } => Err(first),
     }

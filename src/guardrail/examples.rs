@@ -4,10 +4,10 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use serde_json::{Map, Value};
 
-use super::Ground;
 use super::judge::hits;
 use super::rule::Rule;
 use super::text::{Text, slice};
+use super::{Ground, TIMELESS, offer};
 use crate::diagnostic::{Diagnostic, Span};
 use crate::document::{Faults, Fields, Kind as NodeKind, Node, date, list, text};
 use crate::words::Locale;
@@ -35,6 +35,8 @@ impl Sample {
         let placement = fields.text("placement", faults);
         let locale = fields.take("locale").and_then(|node| locale(node, faults));
         let as_of = fields.take("as_of").and_then(|node| start_of_day(date(node, faults)?, timezone));
+        // An offer that has ended is not there for whoever judges on that day.
+        let facts = offer::in_force(&facts, timezone, as_of).into_owned();
         Some(Self { text: text?, facts, context, inputs, placement, locale, as_of })
     }
 
@@ -46,7 +48,7 @@ impl Sample {
             placement: self.placement.as_deref(),
             locale: self.locale.as_ref(),
             inputs: &self.inputs,
-            at: self.as_of.unwrap_or_default(),
+            at: self.as_of.unwrap_or(TIMELESS),
         }
     }
 }

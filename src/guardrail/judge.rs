@@ -1,13 +1,16 @@
 //! `judge`: what the rules find in one text, and what follows from it.
 
+use std::collections::BTreeSet;
 use std::ops::Range;
+use std::sync::Arc;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use super::kinds::Check;
 use super::rule::{Action, Enforcement, Evidence, Hit, Level, Rule, Settings};
 use super::text::{Text, slice};
-use super::{Ground, Guardrails, Kind, Subject};
+use super::{Ground, Guardrails, Kind, Subject, offer};
 
 /// What follows from all findings together, mildest first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -64,6 +67,12 @@ pub struct Judgement {
     /// The text as corrected, when the verdict is [`Verdict::Fix`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fixed: Option<String>,
+    /// The ids of the evidence on which claims in the text were allowed.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub evidence: Vec<String>,
+    /// The instant from which all this may be otherwise; `None` when nothing is going to change by itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub valid_until: Option<Timestamp>,
 }
 
 /// Judges a text by the rules in force at the subject's moment.
@@ -108,9 +117,15 @@ pub(super) fn judge_at(
     ground: &Ground<'_>,
     at: Option<Timestamp>,
 ) -> Judgement {
+    let facts = offer::in_force(ground.facts, &guardrails.timezone, at);
+    let valid_until = at.and_then(|at| guardrails.holds_until(ground.facts, at));
+    let ground = &Ground { facts: &facts, ..*ground };
     let text = Text::new(text);
     let mut findings = Vec::new();
     let mut fixes = Vec::new();
+    let mut evidence = BTreeSet::new();
+    // Where claims were found: their families, which come last, say nothing more of them.
+    let mut claimed: Vec<(Arc<str>, Range<usize>)> = Vec::new();
     let mut verdict = Verdict::Pass;
     for rule in guardrails.prefilter.candidates(&text).filter_map(|rule| guardrails.rules.get(rule)) {
         if !rule.effective.holds(at) {
@@ -120,19 +135,46 @@ pub(super) fn judge_at(
         if settings.mode == Enforcement::Off || !rule.applies.holds(ground) {
             continue;
         }
+        let claim = match &rule.check {
+            Check::Claim(claim) => Some(claim),
+            _ => None,
+        };
+        evidence.extend(claim.map(|claim| claim.relied_on(&text, ground)).unwrap_or_default());
         for hit in hits(rule, &text, ground).found {
+            let settings = settings.for_hit(&hit);
+            if claim.is_some_and(|claim| claim.is_whole_family() && is_said(&claimed, &hit)) {
+                continue;
+            }
             if settings.mode == Enforcement::Enforce {
                 verdict = verdict.max(Verdict::from(settings.action));
-                if let (Action::Fix, Some(replacement)) = (settings.action, &hit.replacement) {
-                    fixes.push((hit.range.clone(), replacement.clone()));
+                if settings.action == Action::Fix {
+                    fixes.extend(hit.replacement.clone().map(|replacement| (hit.range.clone(), replacement)));
+                    fixes.extend(hit.insertion.clone().map(|(at, statement)| (at..at, statement)));
                 }
+                claimed.extend(hit.family.clone().map(|family| (family, hit.range.clone())));
             }
             findings.push(finding(rule, settings, &text, hit));
         }
     }
     findings.sort_by_key(|finding| (finding.start, finding.end));
     let fixed = (verdict == Verdict::Fix).then(|| apply(text.given(), fixes));
-    Judgement { verdict, findings, fixed }
+    let evidence = evidence.into_iter().map(str::to_owned).collect();
+    Judgement { verdict, findings, fixed, evidence, valid_until }
+}
+
+/// Whether something of the hit's family was found where it is.
+fn is_said(claimed: &[(Arc<str>, Range<usize>)], hit: &Hit) -> bool {
+    let overlaps = |range: &Range<usize>| range.start < hit.range.end && hit.range.start < range.end;
+    claimed.iter().any(|(family, range)| hit.family.as_ref() == Some(family) && overlaps(range))
+}
+
+impl Settings {
+    /// What follows from one hit: what cannot be corrected is not used as it stands.
+    fn for_hit(self, hit: &Hit) -> Self {
+        let stuck = self.action == Action::Fix && !hit.is_correctable();
+        let action = if stuck { self.level.default_action().max(Action::Repair) } else { self.action };
+        Self { action, ..self }
+    }
 }
 
 impl From<Action> for Verdict {
@@ -175,9 +217,28 @@ fn finding(rule: &Rule, settings: Settings, text: &Text<'_>, hit: Hit) -> Findin
         start: text.characters_before(hit.range.start),
         end: text.characters_before(hit.range.end),
         matched: matched.to_owned(),
-        message: message(&rule.message, &hit.says, matched),
+        message: told(
+            message(&rule.message, &hit.says, matched),
+            settings.action,
+            &hit.because,
+            &hit.insertion,
+        ),
         evidence: hit.evidence,
         shadow: settings.mode == Enforcement::Shadow,
+    }
+}
+
+/// The message with what else there is to tell: to whoever puts it right, the statement that is lacking.
+fn told(
+    message: String,
+    action: Action,
+    because: &Option<String>,
+    insertion: &Option<(usize, String)>,
+) -> String {
+    match (because, insertion) {
+        (Some(because), _) => format!("{message} {because}"),
+        (None, Some((_, statement))) if action != Action::Fix => format!("{message} Add: {statement}"),
+        _ => message,
     }
 }
 
@@ -196,6 +257,9 @@ fn message(pattern: &str, says: &[String], matched: &str) -> String {
 /// Applies corrections, the leftmost first and the longest of those that begin together; what overlaps is left.
 fn apply(text: &str, mut fixes: Vec<(Range<usize>, String)>) -> String {
     fixes.sort_by_key(|(range, _)| (range.start, std::cmp::Reverse(range.end)));
+    // One statement may be lacking to several.
+    let mut put_in: Option<usize> = None;
+    let mut statements: Vec<String> = Vec::new();
     let mut out = String::with_capacity(text.len());
     let mut done = 0;
     for (range, replacement) in fixes {
@@ -203,6 +267,18 @@ fn apply(text: &str, mut fixes: Vec<(Range<usize>, String)>) -> String {
             continue;
         }
         out.push_str(slice(text, done..range.start));
+        done = range.start;
+        if range.is_empty() {
+            if put_in != Some(range.start) {
+                statements.clear();
+            }
+            put_in = Some(range.start);
+            if !statements.contains(&replacement) {
+                insert(&mut out, &replacement, slice(text, range.start..text.len()));
+                statements.push(replacement);
+            }
+            continue;
+        }
         if replacement.is_empty() && out.ends_with(' ') {
             // A word that is taken out takes the space before it along.
             out.pop();
@@ -212,4 +288,19 @@ fn apply(text: &str, mut fixes: Vec<(Range<usize>, String)>) -> String {
     }
     out.push_str(slice(text, done..text.len()));
     if out.starts_with(' ') { out.trim_start().to_owned() } else { out }
+}
+
+/// Puts a statement behind what stands there, as a sentence of its own.
+fn insert(out: &mut String, statement: &str, rest: &str) {
+    let said = out.trim_end_matches(|c: char| c.is_whitespace() || "\"'”’»)]".contains(c));
+    if said.ends_with(|c: char| !".!?…:;,–—".contains(c)) {
+        out.push('.');
+    }
+    if !out.is_empty() && !out.ends_with(char::is_whitespace) {
+        out.push(' ');
+    }
+    out.push_str(statement);
+    if rest.starts_with(|c: char| !c.is_whitespace()) {
+        out.push(' ');
+    }
 }

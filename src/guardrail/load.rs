@@ -5,11 +5,13 @@ use std::sync::Arc;
 
 use jiff::tz::TimeZone;
 
+use super::claims::{self, Register};
 use super::examples::head;
 use super::prefilter::Prefilter;
-use super::rule::{Applies, Rule};
+use super::rule::Rule;
 use super::settings;
 use super::{Guardrails, cases, examples, read};
+use crate::condition::Condition;
 use crate::diagnostic::{Diagnostic, Span, any_error};
 use crate::document::{Faults, Fields, Files, Node, list, parse};
 use crate::words::Revision;
@@ -22,6 +24,7 @@ const MAX_RULES: usize = 20_000;
 pub(super) enum Role {
     Settings,
     Rules,
+    Claims,
     Cases,
     /// Something that this version does not run; the text says what.
     ToCome(&'static str),
@@ -49,7 +52,7 @@ pub(super) fn roles(files: &Files) -> BTreeMap<&str, Role> {
             (Some("styles"), _) if yaml => Role::ToCome("public styles"),
             (Some("cases"), _) if yaml => Role::Cases,
             (None, "guardrails.yml") => Role::Settings,
-            (None, "claims.yml") => Role::ToCome("a register of claims"),
+            (None, "claims.yml" | "claims.yaml") => Role::Claims,
             (None, _) if yaml => Role::Rules,
             (Some(_), _) if yaml => Role::Misplaced,
             _ => Role::Ignored,
@@ -65,6 +68,7 @@ pub(super) fn roles(files: &Files) -> BTreeMap<&str, Role> {
 pub fn load(files: &Files, timezone: &TimeZone) -> (Option<Guardrails>, Vec<Diagnostic>) {
     let mut found = Vec::new();
     let mut lists = Lists::default();
+    let (mut claims, mut evidence) = (Vec::new(), Vec::new());
     let roles = roles(files);
     let content = |path: &str| files.get(path).map(String::as_str).unwrap_or_default();
     // These come first: they may turn off a rule that this version cannot run.
@@ -86,6 +90,15 @@ pub fn load(files: &Files, timezone: &TimeZone) -> (Option<Guardrails>, Vec<Diag
                     found.extend(lists.read(&node, path, timezone, &faults));
                 }
             }
+            Role::Claims => {
+                if let Some(node) = parse(content, &faults) {
+                    let mut known = |id: &str| lists.known.insert(id.to_owned());
+                    let read = claims::read(&node, &mut known, timezone, &faults);
+                    found.extend(read.found);
+                    claims.extend(read.rules);
+                    evidence.extend(read.evidence);
+                }
+            }
             Role::Cases => {
                 cases::read(content, timezone, &faults);
             }
@@ -104,6 +117,8 @@ pub fn load(files: &Files, timezone: &TimeZone) -> (Option<Guardrails>, Vec<Diag
         found.extend(faults.into_diagnostics());
     }
     let Lists { mut rules, known, not_run, .. } = lists;
+    // Whole families come last: they leave to their claims what these have found.
+    rules.extend(claims);
     let (ceilings, retired) = match settings {
         None => Default::default(),
         Some((settings, faults)) => {
@@ -112,22 +127,30 @@ pub fn load(files: &Files, timezone: &TimeZone) -> (Option<Guardrails>, Vec<Diag
             applied
         }
     };
+    let register = Register::put_together(evidence, &mut rules);
+    found.extend(register.lint(&rules));
     found.extend(rules.iter().flat_map(examples::run).map(|fault| owned(fault, &rules)));
     found.sort_by(|a, b| (&a.file, a.span).cmp(&(&b.file, b.span)));
     if any_error(&found) {
         return (None, found);
     }
-    let changes: BTreeSet<_> = rules.iter().flat_map(Rule::changes).collect();
+    let changes: BTreeSet<_> = rules.iter().flat_map(Rule::changes).chain(register.changes()).collect();
     let zone = timezone.iana_name().unwrap_or_default();
     let content = files.iter().map(|(path, content)| (path.as_str(), content.as_str()));
     let guardrails = Guardrails {
         hash: Arc::new(Revision::of(std::iter::once(("timezone", zone)).chain(content))),
         context_paths: context_paths(
-            rules.iter().map(|rule| &rule.applies).chain(ceilings.iter().map(|bound| &bound.applies)),
+            rules
+                .iter()
+                .map(|rule| &rule.applies)
+                .chain(ceilings.iter().map(|bound| &bound.applies))
+                .filter_map(|applies| applies.when.as_ref())
+                .chain(register.conditions()),
         ),
         prefilter: Prefilter::of(&rules),
         changes: changes.into_iter().collect(),
         timezone: timezone.clone(),
+        register,
         rules,
         ceilings,
         retired,
@@ -205,10 +228,6 @@ fn owned(fault: Diagnostic, rules: &[Rule]) -> Diagnostic {
     Diagnostic { owner: rule.and_then(|rule| rule.owner.clone()), ..fault }
 }
 
-fn context_paths<'a>(all: impl Iterator<Item = &'a Applies>) -> BTreeSet<String> {
-    all.filter_map(|applies| applies.when.as_ref())
-        .flat_map(|when| when.paths())
-        .filter(|path| path.starts_with("context."))
-        .map(str::to_owned)
-        .collect()
+fn context_paths<'a>(all: impl Iterator<Item = &'a Condition>) -> BTreeSet<String> {
+    all.flat_map(|when| when.paths()).filter(|path| path.starts_with("context.")).map(str::to_owned).collect()
 }

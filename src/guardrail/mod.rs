@@ -12,6 +12,7 @@
 
 mod approve;
 mod cases;
+mod claims;
 mod examples;
 mod fold;
 mod grounded;
@@ -19,12 +20,14 @@ mod judge;
 mod kinds;
 mod literals;
 mod load;
+mod offer;
 mod patterns;
 mod plain;
 mod prefilter;
 mod read;
 mod rule;
 mod settings;
+mod statement;
 mod text;
 mod unmask;
 
@@ -42,6 +45,7 @@ use crate::words::{Locale, Revision};
 
 pub use approve::{Approved, Draft, Stamp, approve, facts_hash, ground_hash};
 pub use cases::{RuleReport, try_cases};
+pub use claims::{RegisteredEvidence, expiring};
 pub use judge::{Finding, Judgement, Verdict, judge};
 pub use kinds::Kind;
 pub use load::load;
@@ -62,6 +66,9 @@ pub enum Mode {
 /// Every mode by its name in files.
 pub const MODES: &[(&str, Mode)] =
     &[("prewritten", Mode::Prewritten), ("segment", Mode::Segment), ("live", Mode::Live)];
+
+/// The moment of a text for which dates do not matter: whatever rules and evidence there are, they are in force.
+const TIMELESS: Timestamp = Timestamp::MIN;
 
 /// A text to be judged, and all that it is judged against.
 #[derive(Clone, Copy, Debug)]
@@ -159,9 +166,10 @@ pub struct Guardrails {
     /// Rules that stand in the files and are turned off, of kinds that this version cannot run.
     not_run: BTreeSet<String>,
     context_paths: BTreeSet<String>,
-    /// The instants at which a rule or an override begins or ends, in order.
+    /// The instants at which a rule, an override or evidence begins or ends, in order.
     changes: Vec<Timestamp>,
     prefilter: prefilter::Prefilter,
+    register: Arc<claims::Register>,
     timezone: TimeZone,
 }
 
@@ -176,12 +184,28 @@ impl Guardrails {
         &self.rules
     }
 
-    /// Every `context.*` path that a rule's `applies.when` or a ceiling reads: approvals depend on their values.
+    /// Every piece of evidence in the register of claims.
+    pub fn evidence(&self) -> &[RegisteredEvidence] {
+        self.register.all_evidence()
+    }
+
+    /// Every `context.*` path that a rule's `applies.when`, a claim or a ceiling reads: approvals depend on their values.
     pub fn context_paths(&self) -> &BTreeSet<String> {
         &self.context_paths
     }
 
-    /// The next instant after `at` at which a rule, or what `guardrails.yml` says of it, begins or ends.
+    /// The instant from which the product's offer holds no more; `None` when none is said.
+    pub fn offer_ends(&self, facts: &Map<String, Value>) -> Option<Timestamp> {
+        offer::ends(facts, &self.timezone)
+    }
+
+    /// Until when what is said of a product at an instant holds: the next change of the rules, or its offer's end.
+    fn holds_until(&self, facts: &Map<String, Value>, at: Timestamp) -> Option<Timestamp> {
+        let offer = self.offer_ends(facts).filter(|end| at < *end);
+        [self.next_change(at), offer].into_iter().flatten().min()
+    }
+
+    /// The next instant after `at` at which a rule, what `guardrails.yml` says of it, or evidence begins or ends.
     pub fn next_change(&self, at: Timestamp) -> Option<Timestamp> {
         self.changes.get(self.changes.partition_point(|change| *change <= at)).copied()
     }

@@ -13,7 +13,7 @@ use super::text::Reach;
 use crate::condition::{self, Condition};
 use crate::diagnostic::{Diagnostic, Span};
 use crate::document::{
-    Faults, Fields, Kind as NodeKind, Node, count, date, did_you_mean, entries, one_of, text, texts,
+    Faults, Fields, Key, Kind as NodeKind, Node, count, date, did_you_mean, entries, one_of, text, texts,
 };
 
 pub(super) const LEVELS: &[(&str, Level)] =
@@ -25,18 +25,56 @@ pub(super) const ENFORCEMENTS: &[(&str, Enforcement)] =
 const REACHES: &[(&str, Reach)] =
     &[("text", Reach::Text), ("sentence", Reach::Sentence), ("paragraph", Reach::Paragraph)];
 
+/// What a file that is no list of rules says of each rule in it by being what it is.
+pub(super) struct Given<'g> {
+    /// What it is called in messages, such as "a claim".
+    pub(super) what: &'static str,
+    /// Its name, where that does not stand under `id`.
+    pub(super) name: Option<&'g Key>,
+    pub(super) kind: Kind,
+    /// How much it matters when it does not say.
+    pub(super) level: Level,
+    /// Its message when it has none.
+    pub(super) message: String,
+    pub(super) needs_examples: bool,
+    /// Reads what is the kind's own of it.
+    pub(super) check: &'g dyn Fn(&mut Fields<'_>, Style, &Faults) -> Option<Check>,
+}
+
 /// Reads one rule of the list in `stem`.yml. `None`, with at least one fault, when it cannot be run.
 pub(super) fn rule(node: &Node, stem: &str, timezone: &TimeZone, faults: &Faults) -> Option<Rule> {
+    rule_of(node, stem, None, timezone, faults)
+}
+
+/// Reads one rule, of which a file may have said something by being what it is.
+pub(super) fn rule_of(
+    node: &Node,
+    stem: &str,
+    given: Option<&Given<'_>>,
+    timezone: &TimeZone,
+    faults: &Faults,
+) -> Option<Rule> {
     let before = faults.errors();
-    let mut fields = Fields::of(node, "a rule", faults)?;
-    let name = fields.require("id", "give it a short name, such as `id: no-guarantees`", faults);
-    let name = name.and_then(|node| identifier(node, faults));
-    let kind = kind(&mut fields, faults)?;
-    let message = fields.require_text("message", "say what is wrong and what to write: `message: …`", faults);
+    let mut fields = Fields::of(node, given.map_or("a rule", |given| given.what), faults)?;
+    let name = match given.and_then(|given| given.name) {
+        Some(key) => named(&key.text, key.span, faults),
+        None => {
+            let node = fields.require("id", "give it a short name, such as `id: no-guarantees`", faults);
+            node.and_then(|node| identifier(node, faults))
+        }
+    };
+    let kind = match given {
+        Some(given) => given.kind,
+        None => kind(&mut fields, faults)?,
+    };
+    let message = match given.map(|given| given.message.clone()) {
+        Some(message) => fields.text("message", faults).or(Some(message)),
+        None => fields.require_text("message", "say what is wrong and what to write: `message: …`", faults),
+    };
     let level = fields.take("level").map(|node| one_of(node, LEVELS, faults));
     let on_match = fields.take("on_match");
     let action = on_match.and_then(|node| one_of(node, ACTIONS, faults));
-    if level.is_none() && on_match.is_none() {
+    if level.is_none() && on_match.is_none() && given.is_none() {
         let help = "write `level: error`, `warning` or `suggestion`";
         let fault = Diagnostic::error(faults.file(), head(fields.span()), "a rule needs `level`");
         fields.lacks("level", fault.with_help(help), faults);
@@ -49,19 +87,29 @@ pub(super) fn rule(node: &Node, stem: &str, timezone: &TimeZone, faults: &Faults
     let applies = fields.take("applies").and_then(|node| applies(node, faults)).unwrap_or_default();
     let effective =
         fields.take("effective").and_then(|node| effective(node, timezone, faults)).unwrap_or_default();
-    let examples = examples::read(&mut fields, timezone, faults);
+    let has_examples = fields.take("examples").is_some() || given.is_none_or(|given| given.needs_examples);
+    let examples = if has_examples { examples::read(&mut fields, timezone, faults) } else { Vec::new() };
     let style = Style {
-        ignore_case: fields.boolean("ignorecase", false, faults),
+        // What asks for a disclosure, or betrays a claim, does so in capitals too.
+        ignore_case: fields.boolean("ignorecase", matches!(kind, Kind::Require | Kind::Claim), faults),
         nonword: fields.boolean("nonword", false, faults),
     };
     let exceptions =
         fields.take("exceptions").map(|node| exceptions(node, style, faults)).unwrap_or_default();
-    let check = check(kind, &mut fields, style, faults);
+    let check = match given {
+        Some(given) => (given.check)(&mut fields, style, faults),
+        None => check(kind, &mut fields, style, faults),
+    };
     if let (Some(node), Some(Action::Fix), Some(check)) = (on_match, action, &check)
         && !check.corrects()
     {
-        let help = "write `on_match: repair`, or make it a `substitution`, or an `existence` with \
-                    `action: {name: remove}`";
+        let help = match check.kind() {
+            Kind::Claim => "write `on_match: repair`, or what has to stand with the claim under `with`",
+            _ => {
+                "write `on_match: repair`, or make it a `substitution`, or an `existence` with \
+                 `action: {name: remove}`"
+            }
+        };
         faults.error_with_help(node.span, "this rule has no correction of its own to apply", help);
     }
     let span = fields.span();
@@ -72,7 +120,8 @@ pub(super) fn rule(node: &Node, stem: &str, timezone: &TimeZone, faults: &Faults
     let level = level.flatten().unwrap_or(match action {
         Some(Action::Block) => Level::Error,
         Some(Action::Note) => Level::Suggestion,
-        _ => Level::Warning,
+        None => given.map_or(Level::Warning, |given| given.level),
+        Some(Action::Repair | Action::Fix) => Level::Warning,
     });
     Some(Rule {
         id: format!("{stem}.{}", name?),
@@ -96,13 +145,16 @@ pub(super) fn rule(node: &Node, stem: &str, timezone: &TimeZone, faults: &Faults
 }
 
 fn identifier(node: &Node, faults: &Faults) -> Option<String> {
-    let given = text(node, faults)?;
+    named(&text(node, faults)?, node.span, faults)
+}
+
+fn named(given: &str, span: Span, faults: &Faults) -> Option<String> {
     let fits = !given.is_empty() && given.chars().all(|c| c.is_alphanumeric() || c == '-' || c == '_');
     if !fits {
         let help = "write letters, digits, `-` and `_` alone; the file's name goes in front by itself";
-        faults.error_with_help(node.span, format!("`{given}` is no name for a rule"), help);
+        faults.error_with_help(span, format!("`{given}` is no name for a rule"), help);
     }
-    fits.then_some(given)
+    fits.then(|| given.to_owned())
 }
 
 /// A kind that does not run here ends the reading: its other keys are not known, and would only hide this fault.

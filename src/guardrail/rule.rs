@@ -225,6 +225,10 @@ pub(super) struct Hit {
     pub(super) says: Vec<String>,
     /// What to write instead, where the rule knows.
     pub(super) replacement: Option<String>,
+    /// A statement that is lacking, and the byte of the text as given before which it may be put in.
+    pub(super) insertion: Option<(usize, String)>,
+    /// What to tell beyond the rule's message: a sentence.
+    pub(super) because: Option<String>,
     pub(super) evidence: Option<Evidence>,
     /// The family of claims that it belongs to.
     pub(super) family: Option<Arc<str>>,
@@ -232,7 +236,20 @@ pub(super) struct Hit {
 
 impl Hit {
     pub(super) fn at(range: Range<usize>) -> Self {
-        Self { range, says: Vec::new(), replacement: None, evidence: None, family: None }
+        Self {
+            range,
+            says: Vec::new(),
+            replacement: None,
+            insertion: None,
+            because: None,
+            evidence: None,
+            family: None,
+        }
+    }
+
+    /// Whether the rule knows how to put it right.
+    pub(super) fn is_correctable(&self) -> bool {
+        self.replacement.is_some() || self.insertion.is_some()
     }
 }
 

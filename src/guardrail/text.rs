@@ -9,6 +9,7 @@ use unicode_segmentation::UnicodeSegmentation;
 
 use super::fold::{Folded, Space, Survey, characters, finish, has_space_to_fold, reads_as, sign, survey};
 use super::unmask::unmask;
+use super::statement::Plain;
 
 /// One text, ready for every rule. Ranges count bytes of the text as given, or of one reading of it, as each method says.
 #[derive(Debug)]
@@ -22,6 +23,8 @@ pub(super) struct Text<'a> {
     unmasked: Option<Reading<'a>>,
     /// With its lines, where it has some.
     lined: OnceCell<Option<Reading<'a>>>,
+    /// As statements are looked for in it.
+    plain: OnceCell<Plain>,
     /// Where each character of the given text begins.
     starts: OnceCell<Vec<usize>>,
 }
@@ -136,17 +139,17 @@ impl<'a> Reading<'a> {
 
 impl<'a> Text<'a> {
     pub(super) fn new(given: &'a str) -> Self {
-        let (lined, starts) = (OnceCell::new(), OnceCell::new());
+        let (lined, plain, starts) = (OnceCell::new(), OnceCell::new(), OnceCell::new());
         let spaced = match survey(given) {
             Survey::AsWritten => Reading::as_written(given),
             Survey::Signs => Reading::of_signs(given),
             Survey::Odd => return Self::odd(given),
         };
-        Self { given, spaced, written: None, unmasked: None, lined, starts }
+        Self { given, spaced, written: None, unmasked: None, lined, plain, starts }
     }
 
     fn odd(given: &'a str) -> Self {
-        let (lined, starts) = (OnceCell::new(), OnceCell::new());
+        let (lined, plain, starts) = (OnceCell::new(), OnceCell::new(), OnceCell::new());
         let folded = characters(given);
         let unmasked = unmask(&folded).map(|unmasked| Reading::of(given, unmasked));
         let read = |folded: Vec<Folded>| match reads_as(&folded, given) {
@@ -157,7 +160,7 @@ impl<'a> Text<'a> {
         let spaced = read(finish(folded, Space::One));
         let written = written.filter(|written| written.text != spaced.text);
         let unmasked = unmasked.filter(|unmasked| unmasked.text != spaced.text);
-        Self { given, spaced, written, unmasked, lined, starts }
+        Self { given, spaced, written, unmasked, lined, plain, starts }
     }
 
     /// The text as given.
@@ -191,6 +194,11 @@ impl<'a> Text<'a> {
             })
         };
         self.lined.get_or_init(lined).as_ref().unwrap_or(&self.spaced)
+    }
+
+    /// The text as statements are looked for in it.
+    pub(super) fn plain(&self) -> &Plain {
+        self.plain.get_or_init(|| Plain::of(&self.spaced))
     }
 
     /// The bytes as given of the pieces that a rule looks at one by one. A sentence goes on in the next line when that

@@ -67,8 +67,13 @@ pub(super) async fn check(
         },
     );
     let mut answer = serde_json::json!({"verdict": judgement.verdict, "findings": judgement.findings, "revision": policy.revision});
-    if let (Some(fixed), Value::Object(answer)) = (judgement.fixed, &mut answer) {
-        answer.insert("text".into(), fixed.into());
+    if let Value::Object(answer) = &mut answer {
+        let more =
+            [("text", judgement.fixed), ("valid_until", judgement.valid_until.map(|at| at.to_string()))];
+        answer.extend(more.into_iter().filter_map(|(key, value)| Some((key.to_owned(), value?.into()))));
+        if !judgement.evidence.is_empty() {
+            answer.insert("evidence".into(), judgement.evidence.into());
+        }
     }
     Ok(Json(answer).into_response())
 }

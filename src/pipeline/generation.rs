@@ -108,7 +108,7 @@ impl Job {
             Reason::UnknownProduct
         })?;
         let reads_offer = chosen.template.inputs.iter().any(|input| input.path.starts_with("product.offer"));
-        let offer_ends = crate::condition::look_up(case.facts(), "offer.valid_until").and_then(Value::as_str);
+        let offer_ends = case.policy.guardrails.offer_ends(case.facts());
         Ok(Self {
             id: new_id(case.now),
             policy: Arc::clone(case.policy),
@@ -121,7 +121,7 @@ impl Job {
             inputs,
             prompt,
             key,
-            offer_ends: offer_ends.filter(|_| reads_offer).and_then(|at| at.parse().ok()),
+            offer_ends: offer_ends.filter(|_| reads_offer),
             trace_id: case.trace_id.map(str::to_owned),
             started: case.now,
             approval: false,
@@ -319,7 +319,13 @@ fn within_limit(placement: &Placement, approved: Approved) -> Result<Approved, J
         evidence: None,
         shadow: false,
     };
-    Err(Judgement { verdict: Verdict::Repair, findings: vec![finding], fixed: None })
+    Err(Judgement {
+        verdict: Verdict::Repair,
+        findings: vec![finding],
+        fixed: None,
+        evidence: Vec::new(),
+        valid_until: None,
+    })
 }
 
 /// The prompt again, with the text that came and what was wrong with it.
@@ -370,8 +376,7 @@ fn record(job: &Job, verdicts: &Verdicts, finished: Timestamp) -> GenerationReco
         verdicts.attempts.iter().map(|attempt| without(json!(attempt), &["text", "refusal"])).collect();
     let findings =
         verdicts.findings.iter().map(|finding| without(json!(finding), &["match", "message"])).collect();
-    let evidence =
-        verdicts.findings.iter().filter_map(|finding| finding.evidence.as_ref()).map(|e| json!(e)).collect();
+    let evidence = verdicts.result.as_ref().map(Approved::evidence).unwrap_or_default();
     GenerationRecord {
         id: job.id,
         started: job.started,
@@ -389,7 +394,7 @@ fn record(job: &Job, verdicts: &Verdicts, finished: Timestamp) -> GenerationReco
         model: verdicts.attempts.last().and_then(|attempt| attempt.model_answering.clone()),
         attempts,
         findings,
-        evidence,
+        evidence: json!(evidence),
         cost: Micros(verdicts.attempts.iter().map(|attempt| attempt.cost.0).sum()),
         trace_id: job.trace_id.clone(),
     }

@@ -54,6 +54,7 @@ pub fn check(settings: &PolicySettings, now: Timestamp) -> (Report, Files) {
             let (reports, found) = guardrail::try_cases(&loaded, &rule_files);
             rules = reports;
             diagnostics.extend(found);
+            diagnostics.extend(guardrail::expiring(&loaded, now));
             guardrails = Some(loaded);
         }
     }

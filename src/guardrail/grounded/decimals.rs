@@ -8,7 +8,7 @@ pub(super) struct Reading {
 }
 
 /// The languages in which a comma stands before decimals.
-pub(super) fn writes_decimal_comma(language: &str) -> bool {
+pub(in crate::guardrail) fn writes_decimal_comma(language: &str) -> bool {
     matches!(
         language,
         "de" | "fr"

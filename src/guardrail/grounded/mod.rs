@@ -9,7 +9,8 @@ mod facts;
 mod numbers;
 mod units;
 
-use self::decimals::{Reading, writes_decimal_comma};
+use self::decimals::Reading;
+pub(super) use self::decimals::writes_decimal_comma;
 use self::facts::{Attribute, Known, KnownFigure};
 use self::numbers::{Figure, Slack, What, figures};
 use self::units::Unit;

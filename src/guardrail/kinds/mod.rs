@@ -21,7 +21,7 @@ mod url;
 use serde::{Deserialize, Serialize};
 
 use capitalization::Capitalization;
-use claim::Claim;
+pub(super) use claim::Claim;
 use competitor::Competitor;
 use conditional::Conditional;
 use consistency::Consistency;
@@ -129,8 +129,6 @@ pub(super) const KINDS_TO_COME: &[&str] = &[
     "capitalization",
     "metric",
     "readability",
-    "require",
-    "claim",
     "personal",
     "pii",
     "echo",
@@ -263,6 +261,8 @@ impl Check {
             Self::Occurrence(occurrence) if !occurrence.bounds.misses_none() => {
                 (&occurrence.pattern, occurrence.reach)
             }
+            Self::Require(check) => return Some(Loose { pattern: check.loose(), reads: Reads::Folded, whole: true }),
+            Self::Claim(check) => return Some(Loose { pattern: check.loose(), reads: Reads::Folded, whole: true }),
             _ => return None,
         };
         Some(Loose { pattern: &pattern.loose, reads: Reads::Folded, whole: reach == Reach::Text })
@@ -272,7 +272,8 @@ impl Check {
     pub(super) fn corrects(&self) -> bool {
         match self {
             Self::Existence(phrases) => phrases.removes,
-            Self::Substitution(_) => true,
+            Self::Substitution(_) | Self::Require(_) => true,
+            Self::Claim(check) => check.corrects(),
             _ => false,
         }
     }

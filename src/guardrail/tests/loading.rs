@@ -64,8 +64,7 @@ fn the_four_faults_are_all_said_where_they_stand() {
 fn what_this_version_does_not_run_is_said() {
     check_faults(
         &[
-            ("g/a.yml", "rules:\n  - {id: c, extends: claim, anything: else}\n"),
-            ("g/claims.yml", "claims: []"),
+            ("g/a.yml", "rules:\n  - {id: c, extends: script, anything: else}\n"),
             ("g/guardrails.yml", "styles: [Microsoft]\nrules: {Microsoft.Passive: {mode: off, because: x}}"),
             ("g/old/b.yml", "rules: []"),
             ("g/styles/Microsoft/Passive.yml", "extends: existence"),
@@ -73,8 +72,7 @@ fn what_this_version_does_not_run_is_said() {
             ("g/README.md", "# Rules"),
         ],
         &[
-            "g/a.yml:2:22 this version does not run `claim` rules yet",
-            "g/claims.yml:1:1 this version does not run a register of claims yet",
+            "g/a.yml:2:22 this version does not run `script` rules yet",
             "g/guardrails.yml:1:10 this version does not run public styles yet, and `Microsoft` is one",
             "g/old/b.yml:1:1 no rules are read from this folder",
             "g/styles/Microsoft/Passive.yml:1:1 this version does not run public styles yet",
@@ -304,8 +302,8 @@ fn a_wrong_key_is_one_fault_beside_others() {
 
 #[test]
 fn a_rule_that_cannot_run_may_be_turned_off() {
-    let rules = "rules:\n  - {id: c, extends: claim, anything: else}\n";
-    let refused = "g/a.yml:2:22 this version does not run `claim` rules yet";
+    let rules = "rules:\n  - {id: c, extends: script, anything: else}\n";
+    let refused = "g/a.yml:2:22 this version does not run `script` rules yet";
     for (settings, expected) in [
         ("{mode: off, because: not yet}", &[][..]),
         ("{mode: off, because: '  '}", &["g/guardrails.yml:1:21 a rule is off only for a reason"]),

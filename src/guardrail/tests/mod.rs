@@ -1,6 +1,7 @@
 //! Tests of the room as a whole, from files to what follows. Those of one part stand beside it.
 
 mod approving;
+mod claims;
 pub(super) mod hostile;
 mod judging;
 mod loading;

@@ -1,0 +1,549 @@
+//! `require`, `claim`, the register of claims, and until when what is judged holds.
+
+use super::*;
+
+const UK_CREDIT: &str = r#"
+rules:
+  - id: uk-credit
+    extends: require
+    trigger: ["pay monthly", "on credit", "buy now,? pay later"]
+    text: "Representative {product.offer.apr}% APR. Credit subject to status. UK residents 18+."
+    within: {sentences: 1, after: true}
+    on_match: fix                                      # appends it; a missing fact is not passed
+    message: "A credit offer needs the representative statement."
+    applies: {when: {product.offer.type: credit, context.country: GB}}
+    examples:
+      fail: [{text: "Pay monthly.", facts: {offer: {type: credit, apr: 29.9}}, context: {country: GB}}]
+      pass: [{text: "Pay in full.", facts: {offer: {type: credit, apr: 29.9}}, context: {country: GB}}]
+"#;
+
+const CLAIMS: &str = r#"
+families:                                  # health, environment, price, comparison, superlative, finance, award, …
+  health: {closed: true}                   # any statement of the family that no claim's wording allows is caught
+claims:
+  - id: gb-magnesium-tiredness
+    family: health
+    wording: ["contributes to a reduction of tiredness and fatigue"]     # may be said, if …
+    triggers: ["fights tiredness", "tiredness", "fatigue"]               # … and what betrays the claim in other words
+    needs: {all: [{product.features.magnesium_nrv_percent: {$gte: 15}}, {evidence: lab-2026-022}]}
+    with: "The beneficial effect is obtained with a daily intake of {product.features.daily_dose}."
+    applies: {when: {context.country: GB}}
+    owner: legal@example.com
+    reference: GB NHC Register
+    examples:
+      fail: ["Fights tiredness fast."]
+      pass: [{text: "Magnesium contributes to a reduction of tiredness and fatigue. The beneficial effect is obtained with a daily intake of 2 tablets.", facts: {id: "0012345", features: {magnesium_nrv_percent: 100, daily_dose: 2 tablets}}, context: {country: GB}, as_of: 2026-12-01}]
+evidence:
+  - {id: lab-2026-022, covers: ["0012345"], document: "Assay 022", sha256: "9f…", accepted_by: legal@example.com, from: 2026-11-01, until: 2027-03-31}
+"#;
+
+fn credit(offer: Value) -> Scene {
+    Scene::new(json!({"offer": offer}), json!({"country": "GB"}))
+}
+
+/// What is judged of a text: the verdict, what is found, and the corrected text.
+#[track_caller]
+fn check(
+    rules: &Guardrails,
+    scene: &Scene,
+    text: &str,
+    verdict: Verdict,
+    found: &[&str],
+    fixed: Option<&str>,
+) {
+    let judgement = scene.judge(rules, text);
+    let shown: Vec<&str> = judgement.findings.iter().map(|finding| finding.matched.as_str()).collect();
+    assert_eq!(
+        (judgement.verdict, shown.as_slice(), judgement.fixed.as_deref()),
+        (verdict, found, fixed),
+        "{text}\n{:?}",
+        judgement.findings
+    );
+    if let Some(fixed) = fixed {
+        let again = scene.judge(rules, fixed);
+        assert_eq!((again.verdict, again.fixed), (Verdict::Pass, None), "{fixed}");
+    }
+}
+
+#[test]
+fn a_disclosure_is_appended_with_the_products_own_figures() {
+    let rules = loaded(&files([("guardrails/compliance.yml", UK_CREDIT)]));
+    let scene = credit(json!({"type": "credit", "apr": 29.9}));
+    let statement = "Representative 29.9% APR. Credit subject to status. UK residents 18+.";
+    for (text, verdict, found, fixed) in [
+        ("Pay in full.", Verdict::Pass, &[][..], None),
+        ("Pay monthly.", Verdict::Fix, &["Pay monthly"], Some(format!("Pay monthly. {statement}"))),
+        // Without a full stop of its own.
+        (
+            "Buy now, pay later ",
+            Verdict::Fix,
+            &["Buy now, pay later"],
+            Some(format!("Buy now, pay later. {statement} ")),
+        ),
+        ("“Pay monthly.”", Verdict::Fix, &["Pay monthly"], Some(format!("“Pay monthly.” {statement}"))),
+        // Right behind what asks for it, not at the end.
+        (
+            "Pay monthly. A good tent. Light too.",
+            Verdict::Fix,
+            &["Pay monthly"],
+            Some(format!("Pay monthly. {statement} A good tent. Light too.")),
+        ),
+        // Once for two in one sentence, twice for two sentences: one comes behind the statement.
+        (
+            "Pay monthly or on credit.",
+            Verdict::Fix,
+            &["Pay monthly", "on credit"],
+            Some(format!("Pay monthly or on credit. {statement}")),
+        ),
+        (
+            "Pay monthly. Or on credit!",
+            Verdict::Fix,
+            &["Pay monthly", "on credit"],
+            Some(format!("Pay monthly. {statement} Or on credit! {statement}")),
+        ),
+        // There, in other capitals and with other spaces.
+        (
+            "Pay monthly! representative 29.9 % APR.\nCredit subject to status. UK residents 18+",
+            Verdict::Pass,
+            &[],
+            None,
+        ),
+        // Too far, before, another figure, half of it.
+        (
+            &format!("Pay monthly. A tent. {statement}"),
+            Verdict::Fix,
+            &["Pay monthly"],
+            Some(format!("Pay monthly. {statement} A tent. {statement}")),
+        ),
+        (
+            &format!("{statement} Pay monthly."),
+            Verdict::Fix,
+            &["Pay monthly"],
+            Some(format!("{statement} Pay monthly. {statement}")),
+        ),
+        (
+            "Pay monthly. Representative 9.9% APR. Credit subject to status. UK residents 18+.",
+            Verdict::Fix,
+            &["Pay monthly"],
+            Some(format!(
+                "Pay monthly. {statement} Representative 9.9% APR. Credit subject to status. UK residents 18+."
+            )),
+        ),
+        // Disguised, and given back as given.
+        ("Pаy mοnthly", Verdict::Fix, &["Pаy mοnthly"], Some(format!("Pаy mοnthly. {statement}"))),
+    ] {
+        check(&rules, &scene, text, verdict, found, fixed.as_deref());
+    }
+    // Elsewhere nothing is asked for; where the country is not known, it is.
+    let mut elsewhere = credit(json!({"type": "credit", "apr": 29.9}));
+    elsewhere.context.insert("country".into(), "DE".into());
+    check(&rules, &elsewhere, "Pay monthly.", Verdict::Pass, &[], None);
+    elsewhere.context.clear();
+    check(
+        &rules,
+        &elsewhere,
+        "Pay monthly.",
+        Verdict::Fix,
+        &["Pay monthly"],
+        Some(&format!("Pay monthly. {statement}")),
+    );
+}
+
+#[test]
+fn a_disclosure_without_its_fact_is_not_passed() {
+    let rules = loaded(&files([("guardrails/compliance.yml", UK_CREDIT)]));
+    for offer in [
+        json!({"type": "credit"}),
+        json!({"type": "credit", "apr": ["9"]}),
+        json!({"type": "credit", "apr": " "}),
+    ] {
+        let scene = credit(offer);
+        let text = "Pay monthly. Representative % APR. Credit subject to status. UK residents 18+.";
+        check(&rules, &scene, text, Verdict::Repair, &["Pay monthly"], None);
+        let finding = scene.judge(&rules, text).findings.remove(0);
+        assert_eq!(
+            finding.message,
+            "A credit offer needs the representative statement. What has to stand with it needs `product.offer.apr`, \
+             which is not known."
+        );
+        assert_eq!(finding.evidence, Some(Evidence { attribute: Some("offer.apr".into()), value: None }));
+        assert_eq!(finding.action, Action::Repair);
+        assert!(scene.approve(&rules, &Draft::new(text)).is_err());
+    }
+    // As severe as the rule's level.
+    let strict = UK_CREDIT.replace("on_match: fix ", "level: error\n    on_match: fix ");
+    let strict = loaded(&files([("guardrails/compliance.yml", &strict)]));
+    check(
+        &strict,
+        &credit(json!({"type": "credit"})),
+        "Pay monthly.",
+        Verdict::Block,
+        &["Pay monthly"],
+        None,
+    );
+}
+
+#[test]
+fn a_disclosure_stands_anywhere_unless_said() {
+    let loose = UK_CREDIT.replace("    within: {sentences: 1, after: true}\n", "");
+    let rules = loaded(&files([("guardrails/compliance.yml", &loose)]));
+    let scene = credit(json!({"type": "credit", "apr": 1200}));
+    let statement = "Representative 1200% APR. Credit subject to status. UK residents 18+.";
+    check(&rules, &scene, &format!("{statement} A tent. Light. Pay monthly."), Verdict::Pass, &[], None);
+    let fixed = format!("Pay monthly. A tent. {statement}");
+    check(&rules, &scene, "Pay monthly. A tent.", Verdict::Fix, &["Pay monthly"], Some(&fixed));
+    let after = UK_CREDIT.replace("{sentences: 1, after: true}", "{after: true}");
+    let rules = loaded(&files([("guardrails/compliance.yml", &after)]));
+    let fixed = format!("{statement} Pay monthly. A tent. {statement}");
+    check(
+        &rules,
+        &scene,
+        &format!("{statement} Pay monthly. A tent."),
+        Verdict::Fix,
+        &["Pay monthly"],
+        Some(&fixed),
+    );
+    // The writer is told what to add where the machine does not.
+    let repair = loose.replace("on_match: fix ", "on_match: repair ");
+    let rules = loaded(&files([("guardrails/compliance.yml", &repair)]));
+    let judgement = scene.judge(&rules, "Pay monthly.");
+    assert_eq!(judgement.verdict, Verdict::Repair);
+    assert_eq!(
+        judgement.findings[0].message,
+        format!("A credit offer needs the representative statement. Add: {statement}")
+    );
+}
+
+#[test]
+fn what_is_put_in_is_judged_like_any_text() {
+    let more = "  - {id: short, extends: limit, message: long, level: warning, characters: {max: 60}, examples: {fail: [\"0123456789012345678901234567890123456789012345678901234567890\"], pass: [x]}}\n";
+    let rules = loaded(&files([("guardrails/compliance.yml", &format!("{UK_CREDIT}{more}"))]));
+    let scene = credit(json!({"type": "credit", "apr": 29.9}));
+    check(&rules, &scene, "Pay monthly.", Verdict::Repair, &["Pay monthly"], None);
+    let mut german = UK_CREDIT.replace("{product.offer.apr}%", "{product.offer.apr} %");
+    german = german.replace("locale: x", "");
+    let rules = loaded(&files([("guardrails/compliance.yml", &german)]));
+    let mut scene = credit(json!({"type": "credit", "apr": 29.9}));
+    scene.locale = Locale::parse("de-DE");
+    let fixed = "Pay monthly. Representative 29,9 % APR. Credit subject to status. UK residents 18+.";
+    check(&rules, &scene, "Pay monthly.", Verdict::Fix, &["Pay monthly"], Some(fixed));
+}
+
+fn magnesium() -> Scene {
+    Scene::new(
+        json!({"id": "0012345", "features": {"magnesium_nrv_percent": 100, "daily_dose": "2 tablets"}}),
+        json!({"country": "GB"}),
+    )
+}
+
+const ALLOWED: &str = "Magnesium contributes to a reduction of tiredness and fatigue. \
+                       The beneficial effect is obtained with a daily intake of 2 tablets.";
+
+#[track_caller]
+fn caught(rules: &Guardrails, scene: &Scene, text: &str, expected: &[(&str, &str)]) {
+    let judgement = scene.judge(rules, text);
+    let found: Vec<(&str, &str)> =
+        judgement.findings.iter().map(|finding| (finding.rule.as_str(), finding.matched.as_str())).collect();
+    assert_eq!(found, expected, "{text}");
+    assert_eq!(judgement.verdict == Verdict::Pass, expected.is_empty(), "{text}");
+    assert!(judgement.findings.iter().all(|finding| finding.family.as_deref() == Some("health")), "{text}");
+}
+
+#[test]
+fn a_claim_is_allowed_in_its_words_with_its_evidence() {
+    let rules = loaded(&files([("guardrails/claims.yml", CLAIMS)]));
+    let rule = "claims.gb-magnesium-tiredness";
+    let scene = magnesium();
+    caught(&rules, &scene, ALLOWED, &[]);
+    assert_eq!(scene.judge(&rules, ALLOWED).evidence, ["lab-2026-022"]);
+    assert_eq!(scene.approve(&rules, &Draft::new(ALLOWED)).unwrap().evidence(), ["lab-2026-022"]);
+    assert_eq!(scene.judge(&rules, "A good tablet.").evidence, [""; 0]);
+    // In other words, and one finding for each place.
+    caught(&rules, &scene, "Fights tiredness fast.", &[(rule, "Fights tiredness")]);
+    caught(&rules, &scene, &format!("{ALLOWED} No more fatigue!"), &[(rule, "fatigue")]);
+    caught(
+        &rules,
+        &scene,
+        "It CONTRIBUTES to a  reduction of tiredness\nand fatigue. The beneficial effect is obtained with a daily intake of 2 tablets",
+        &[],
+    );
+    // Without what has to stand with it.
+    let words = "contributes to a reduction of tiredness and fatigue";
+    caught(&rules, &scene, &format!("Magnesium {words}."), &[(rule, words)]);
+    let finding = scene.judge(&rules, &format!("Magnesium {words}.")).findings.remove(0);
+    assert!(
+        finding.message.ends_with("Add: The beneficial effect is obtained with a daily intake of 2 tablets."),
+        "{}",
+        finding.message
+    );
+    assert_eq!((finding.level, finding.action), (Level::Error, Action::Block));
+
+    // What it needs: more of it, evidence that covers this product and is in force.
+    type Change = fn(&mut Scene);
+    let refused: &[(Change, &str)] = &[
+        (
+            |s| {
+                drop(
+                    s.facts["features"]
+                        .as_object_mut()
+                        .unwrap()
+                        .insert("magnesium_nrv_percent".into(), json!(14)),
+                )
+            },
+            "`product.features.magnesium_nrv_percent` is not as it has to be",
+        ),
+        (
+            |s| drop(s.facts["features"].as_object_mut().unwrap().remove("magnesium_nrv_percent")),
+            "`product.features.magnesium_nrv_percent` is not known",
+        ),
+        (
+            |s| drop(s.facts.insert("id".into(), json!("12345"))),
+            "evidence `lab-2026-022` does not cover this product",
+        ),
+        (|s| drop(s.facts.remove("id")), "evidence `lab-2026-022` covers no product without an id"),
+        (|s| s.at = "2026-10-31T23:59:59Z".parse().unwrap(), "evidence `lab-2026-022` is not in force"),
+        // The day ends an hour earlier in summer time.
+        (|s| s.at = "2027-03-31T23:00:00Z".parse().unwrap(), "evidence `lab-2026-022` is not in force"),
+    ];
+    for (change, said) in refused {
+        let mut scene = magnesium();
+        change(&mut scene);
+        caught(&rules, &scene, ALLOWED, &[(rule, words)]);
+        let judgement = scene.judge(&rules, ALLOWED);
+        assert!(judgement.findings[0].message.contains(said), "{said}: {}", judgement.findings[0].message);
+        assert_eq!(judgement.evidence, [""; 0]);
+    }
+    for at in ["2026-11-01T00:00:00Z", "2027-03-31T22:59:59Z"] {
+        let scene = Scene { at: at.parse().unwrap(), ..magnesium() };
+        caught(&rules, &scene, ALLOWED, &[]);
+    }
+    // Where the fact that has to be said is missing, the claim cannot be.
+    let mut scene = magnesium();
+    scene.facts["features"].as_object_mut().unwrap().remove("daily_dose");
+    caught(&rules, &scene, ALLOWED, &[(rule, words)]);
+    assert!(scene.judge(&rules, ALLOWED).findings[0].message.contains("`product.features.daily_dose`"));
+
+    // Elsewhere the claim is not there: what is said falls to the closed family.
+    let mut scene = magnesium();
+    scene.context.insert("country".into(), "US".into());
+    caught(&rules, &scene, ALLOWED, &[("claims.health", words)]);
+    caught(&rules, &scene, "Fights tiredness.", &[("claims.health", "Fights tiredness")]);
+    // Unknown, it applies.
+    scene.context.clear();
+    caught(&rules, &scene, ALLOWED, &[]);
+    caught(&rules, &scene, "Fights tiredness.", &[(rule, "Fights tiredness")]);
+}
+
+#[test]
+fn both_files_of_the_rules_load_together() {
+    let rules = loaded(&files([("guardrails/claims.yml", CLAIMS), ("guardrails/compliance.yml", UK_CREDIT)]));
+    let ids: Vec<&str> = rules.rules().iter().map(Rule::id).collect();
+    assert_eq!(ids, ["compliance.uk-credit", "claims.gb-magnesium-tiredness", "claims.health"]);
+    let claim = &rules.rules()[1];
+    assert_eq!(
+        (claim.kind(), claim.owner(), claim.reference()),
+        (Kind::Claim, Some("legal@example.com"), Some("GB NHC Register"))
+    );
+    assert_eq!(rules.evidence()[0].covers(), ["0012345"]);
+    assert!(rules.context_paths().contains("context.country"));
+}
+
+#[test]
+fn the_accompanying_statement_is_appended() {
+    let fix = CLAIMS.replace("    owner: legal@example.com\n", "    on_match: fix\n");
+    let rules = loaded(&files([("guardrails/claims.yml", &fix)]));
+    let words = "contributes to a reduction of tiredness and fatigue";
+    check(
+        &rules,
+        &magnesium(),
+        &format!("Magnesium {words}. Nice."),
+        Verdict::Fix,
+        &[words],
+        Some(&format!(
+            "Magnesium {words}. Nice. The beneficial effect is obtained with a daily intake of 2 tablets."
+        )),
+    );
+    // What is in other words cannot be put right by it.
+    check(&rules, &magnesium(), "Fights tiredness.", Verdict::Repair, &["Fights tiredness"], None);
+}
+
+const MORE: &str = r#"
+families:
+  health: {closed: true, triggers: ["boosts?", "cures?"], on_match: repair, owner: health@example.com, examples: {fail: ["Cures all."], pass: ["A tablet."]}}
+  award:
+claims:
+  - id: vitamin-c
+    family: health
+    wording: ["contributes to the normal function of the immune system"]
+    triggers: ["immune system", "immunity"]
+    needs: {product.vitamin_c: {$gte: 15}}
+    examples: {fail: [Good for immunity.], pass: [Good.]}
+  - id: zinc
+    family: health
+    wording: ["contributes to the normal function of the immune system", "zinc for the immune system"]
+    triggers: ["immune system"]
+    needs: {any: [{product.zinc: {$gte: 10}}, {all: [{not: {product.recalled: true}}, {evidence: zinc-1}]}]}
+    examples: {fail: [Good for the immune system.], pass: [Good.]}
+  - id: prize
+    family: award
+    triggers: ["award[- ]winning"]
+    needs: {evidence: prize-1}
+    examples: {fail: [Award-winning taste.], pass: [{text: Award-winning taste., facts: {id: 7}}]}
+evidence:
+  - {id: zinc-1, covers: [7], document: a, accepted_by: b, from: 2026-01-01, until: 2026-12-31}
+  - {id: prize-1, covers: [7, 0012345], document: a, accepted_by: b, from: 2026-01-01, until: 2027-12-31}
+"#;
+
+#[test]
+fn claims_of_one_family_know_of_one_another() {
+    let rules = loaded(&files([("guardrails/claims.yml", MORE)]));
+    let words = "contributes to the normal function of the immune system";
+    let text = format!("It {words}.");
+    let scene = |facts| Scene::new(facts, json!({}));
+    // Either nutrient allows the words; the other's triggers are silent.
+    caught(&rules, &scene(json!({"zinc": 10})), &text, &[]);
+    caught(&rules, &scene(json!({"vitamin_c": 15})), &text, &[]);
+    caught(
+        &rules,
+        &scene(json!({"vitamin_c": 15})),
+        "Zinc for the immune system.",
+        &[("claims.vitamin-c", "immune system"), ("claims.zinc", "Zinc for the immune system")]
+            .map(|x| x)
+            .as_slice()
+            .iter()
+            .rev()
+            .copied()
+            .collect::<Vec<_>>()
+            .as_slice(),
+    );
+    caught(&rules, &scene(json!({})), &text, &[("claims.vitamin-c", words), ("claims.zinc", words)]);
+    // What is left to the family, and is its own.
+    caught(&rules, &scene(json!({"zinc": 10})), "Boosts your health.", &[("claims.health", "Boosts")]);
+    let finding = scene(json!({})).judge(&rules, "Cures all.").findings.remove(0);
+    assert_eq!((finding.action, finding.family.as_deref()), (Action::Repair, Some("health")));
+    assert_eq!(finding.message, "'Cures' is a statement of the family `health` that no claim allows here.");
+    // Evidence has ended, and what must not be is not known not to be.
+    let mut tablet = scene(json!({"id": 7, "recalled": false}));
+    caught(&rules, &tablet, &text, &[("claims.vitamin-c", words), ("claims.zinc", words)]);
+    tablet.at = "2026-12-31T12:00:00Z".parse().unwrap();
+    caught(&rules, &tablet, &text, &[]);
+    assert_eq!(tablet.judge(&rules, &text).evidence, ["zinc-1"]);
+    tablet.facts.remove("recalled");
+    caught(&rules, &tablet, &text, &[("claims.vitamin-c", words), ("claims.zinc", words)]);
+}
+
+#[test]
+fn needs_without_words_allow_the_triggers() {
+    let rules = loaded(&files([("guardrails/claims.yml", MORE)]));
+    let winner = Scene::new(json!({"id": "0012345"}), json!({}));
+    let judgement = winner.judge(&rules, "Award-winning taste.");
+    assert_eq!(
+        (judgement.verdict, judgement.evidence.as_slice()),
+        (Verdict::Pass, ["prize-1".to_owned()].as_slice())
+    );
+    let other = Scene::bare().judge(&rules, "Award-winning taste.");
+    assert_eq!(other.verdict, Verdict::Block);
+    assert_eq!(other.findings[0].family.as_deref(), Some("award"));
+}
+
+#[test]
+fn claims_in_lists_name_their_family_and_know_the_register() {
+    let list = r#"
+rules:
+  - id: best
+    extends: claim
+    family: superlative
+    message: "'%s' claims first place."
+    level: error
+    tokens: ["the best", "number one"]
+    needs: {product.awards: {$exists: true}}
+    examples: {fail: [The best tent.], pass: [{text: The best tent., facts: {awards: [x]}}]}
+  - id: immunity
+    extends: claim
+    family: health
+    message: "'%s' is a health claim."
+    level: warning
+    triggers: ["immune"]
+    examples: {fail: [Good for immune cells.], pass: [Good.]}
+"#;
+    let all = files([("guardrails/claims.yml", MORE), ("guardrails/brand.yml", list)]);
+    let rules = loaded(&all);
+    let zinc = Scene::new(json!({"zinc": 10}), json!({}));
+    caught(&rules, &zinc, "It contributes to the normal function of the immune system.", &[]);
+    caught(&rules, &zinc, "Immune cells.", &[("brand.immunity", "Immune")]);
+    let finding = zinc.judge(&rules, "The best tent.").findings.remove(0);
+    assert_eq!((finding.rule.as_str(), finding.family.as_deref()), ("brand.best", Some("superlative")));
+    assert_eq!(
+        finding.message,
+        "'The best' claims first place. It is not supported here: `product.awards` is not as it has to be."
+    );
+    // Switched off, a claim allows nothing.
+    let off = "rules: {claims.zinc: {mode: off, because: under review}}";
+    let all = files([("guardrails/claims.yml", MORE), ("guardrails/guardrails.yml", off)]);
+    caught(
+        &loaded(&all),
+        &zinc,
+        "It contributes to the normal function of the immune system.",
+        &[("claims.vitamin-c", "contributes to the normal function of the immune system")],
+    );
+    // In shadow, it leaves the family to say what counts.
+    let shadow = "rules: {claims.zinc: {mode: shadow}, claims.vitamin-c: {mode: shadow}}";
+    let all = files([("guardrails/claims.yml", MORE), ("guardrails/guardrails.yml", shadow)]);
+    let judgement = Scene::bare().judge(&loaded(&all), "Good for the immune system.");
+    let found: Vec<(&str, bool)> = judgement.findings.iter().map(|f| (f.rule.as_str(), f.shadow)).collect();
+    assert_eq!(found, [("claims.vitamin-c", true), ("claims.zinc", true), ("claims.health", false)]);
+    assert_eq!(judgement.verdict, Verdict::Repair);
+}
+
+#[test]
+fn an_offer_that_ended_supports_nothing() {
+    let rules = loaded(&files([("guardrails/compliance.yml", UK_CREDIT)]));
+    let statement = "Pay monthly. Representative 29.9% APR. Credit subject to status. UK residents 18+.";
+    let mut scene = credit(json!({"type": "credit", "apr": 29.9, "valid_until": "2027-01-20"}));
+    let end: Timestamp = "2027-01-21T00:00:00Z".parse().unwrap();
+    assert_eq!(scene.judge(&rules, statement).valid_until, Some(end));
+    let draft = scene.approve(&rules, &Draft::new(statement)).unwrap();
+    assert_eq!(draft.stamp().valid_until(), Some(end));
+    scene.at = end;
+    assert!(scene.approve(&rules, &draft.to_draft()).is_err());
+    check(&rules, &scene, statement, Verdict::Repair, &["Pay monthly"], None);
+    assert_eq!(scene.judge(&rules, statement).valid_until, None);
+    assert!(rules.offer_ends(&scene.facts) == Some(end));
+}
+
+#[test]
+fn what_is_judged_holds_until_evidence_begins_or_ends() {
+    let rules = loaded(&files([("guardrails/claims.yml", CLAIMS)]));
+    let at = |day: &str| Some(day.parse::<Timestamp>().unwrap());
+    let mut scene = magnesium();
+    for (now, until) in [
+        ("2026-10-01T00:00:00Z", at("2026-11-01T00:00:00Z")),
+        ("2026-11-01T00:00:00Z", at("2027-03-31T23:00:00Z")),
+        ("2027-03-31T23:00:00Z", None),
+    ] {
+        scene.at = now.parse().unwrap();
+        assert_eq!(scene.judge(&rules, ALLOWED).valid_until, until, "{now}");
+    }
+}
+
+#[test]
+fn evidence_that_ends_soon_is_said() {
+    let rules = loaded(&files([("guardrails/claims.yml", CLAIMS)]));
+    for (day, expected) in [
+        ("2027-01-29T12:00:00Z", None),
+        ("2027-01-30T12:00:00Z", Some("evidence `lab-2026-022` ends in 60 days, on 2027-03-31")),
+        ("2027-03-30T12:00:00Z", Some("evidence `lab-2026-022` ends tomorrow")),
+        ("2027-03-31T12:00:00Z", Some("evidence `lab-2026-022` ends today")),
+        ("2027-03-31T23:00:00Z", Some("evidence `lab-2026-022` ended on 2027-03-31")),
+    ] {
+        let found = expiring(&rules, day.parse().unwrap());
+        assert_eq!(found.first().map(|fault| fault.message.as_str()), expected, "{day}");
+        for fault in found {
+            assert_eq!((fault.place().as_str(), fault.is_error()), ("guardrails/claims.yml:18:5", false));
+            assert_eq!(
+                fault.help.unwrap(),
+                "have it renewed: `claims.gb-magnesium-tiredness` cannot be said without it"
+            );
+        }
+    }
+}
