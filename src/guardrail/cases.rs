@@ -17,7 +17,7 @@ use serde::Serialize;
 use super::examples::{Expect, Sample};
 use super::judge::judge_at;
 use super::load::{Role, roles};
-use super::{Action, Enforcement, Guardrails, Judgement};
+use super::{Action, Enforcement, Finding, Guardrails, Judgement};
 use crate::diagnostic::{Diagnostic, Span};
 use crate::document::{Faults, Fields, Files, Kind, Node, did_you_mean, list, parse, text};
 
@@ -134,6 +134,15 @@ fn unknown_rules(case: &Case, guardrails: &Guardrails, faults: &Faults) {
     }
 }
 
+/// Whether a finding is of the family of claims whose rule has this name.
+fn is_of_family(finding: &Finding, id: &str) -> bool {
+    id.strip_prefix("claims.").is_some_and(|family| finding.family.as_deref() == Some(family))
+}
+
+fn of_family(case: &Case, finding: &Finding) -> bool {
+    case.expect.iter().any(|(id, _)| is_of_family(finding, id))
+}
+
 fn compare(
     case: &Case,
     judgement: &Judgement,
@@ -147,6 +156,7 @@ fn compare(
         let counted = findings.iter().find(|finding| !finding.shadow && finding.action != Action::Note);
         match (wanted, counted) {
             (Some(_), _) if !findings.is_empty() => report.caught += 1,
+            (Some(_), _) if judgement.findings.iter().any(|f| is_of_family(f, id)) => report.caught += 1,
             (Some(_), _) if mode(id) == Enforcement::Off => {}
             (Some(_), _) if mode(id) == Enforcement::Shadow => report.missed += 1,
             (Some((_, span)), _) => {
@@ -157,6 +167,8 @@ fn compare(
                     "widen the rule, or correct the case",
                 );
             }
+            // Whoever names a family means any of its claims.
+            (None, Some(finding)) if of_family(case, finding) => report.caught += 1,
             (None, Some(finding)) => {
                 report.wrongly_caught += 1;
                 let message =

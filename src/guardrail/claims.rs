@@ -20,7 +20,7 @@ use super::kinds::{Check, Claim, Kind};
 use super::patterns::tokens;
 use super::read::{self, Given};
 use super::rule::{Applies, Enforcement, Level, Override, Period, Rule};
-use super::statement::{plain, written};
+use super::statement::{Statement, plain, written};
 use super::text::Text;
 use super::{Ground, Guardrails, TIMELESS};
 use crate::condition::{Condition, Scope, Truth};
@@ -256,6 +256,7 @@ fn each(node: &Node, faults: &Faults) -> Vec<Needs> {
 struct Permission {
     family: Option<Arc<str>>,
     needs: Option<Arc<Needs>>,
+    with: Option<Arc<Statement>>,
     applies: Applies,
     effective: Period,
     mode: Enforcement,
@@ -284,6 +285,7 @@ impl Register {
             permissions.push(Permission {
                 family: claim.family.clone(),
                 needs: claim.needs.clone(),
+                with: claim.with.clone(),
                 applies: rule.applies.clone(),
                 effective: rule.effective,
                 mode: rule.mode,
@@ -331,6 +333,11 @@ impl Register {
     /// The family of the claim at this place.
     pub(super) fn family(&self, claim: usize) -> Option<&str> {
         self.permissions.get(claim)?.family.as_deref()
+    }
+
+    /// What has to accompany the claim at this place.
+    pub(super) fn with(&self, claim: usize) -> Option<&Statement> {
+        self.permissions.get(claim)?.with.as_deref()
     }
 
     fn evidence(&self, id: &str) -> Option<&RegisteredEvidence> {

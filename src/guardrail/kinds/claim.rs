@@ -30,7 +30,8 @@ pub(in crate::guardrail) struct Claim {
     /// What betrays the claim, as patterns.
     pub(in crate::guardrail) tokens: Vec<String>,
     triggers: Option<Phrases>,
-    with: Option<Statement>,
+    /// What has to stand in a text that makes the claim.
+    pub(in crate::guardrail) with: Option<Arc<Statement>>,
     loose: String,
     /// Whether it stands for all claims of its family.
     whole_family: bool,
@@ -75,7 +76,7 @@ impl Claim {
             None => Vec::new(),
         };
         let needs = fields.take("needs").and_then(|node| Needs::read(node, faults)).map(Arc::new);
-        let with = fields.take("with").and_then(|node| Statement::read(node, faults));
+        let with = fields.take("with").and_then(|node| Statement::read(node, faults)).map(Arc::new);
         if faults.errors() > before {
             return None;
         }
@@ -166,6 +167,12 @@ impl Claim {
         let found = self.triggers.as_ref().map(|triggers| triggers.find(text)).unwrap_or_default();
         if own.is_empty() && found.is_empty() {
             return found;
+        }
+        // What has to accompany them is allowed with them.
+        let with =
+            allows.iter().filter(|(_, allows)| **allows).filter_map(|(claim, _)| self.register.with(*claim));
+        for statement in with.filter_map(|with| with.fill(ground).ok()) {
+            allowed.extend(text.plain().find(&plain(&statement)));
         }
         let allowed = Cover::of(allowed);
         let supported = !self.whole_family && self.is_supported(&asking);

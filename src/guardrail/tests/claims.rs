@@ -407,14 +407,7 @@ fn claims_of_one_family_know_of_one_another() {
         &rules,
         &scene(json!({"vitamin_c": 15})),
         "Zinc for the immune system.",
-        &[("claims.vitamin-c", "immune system"), ("claims.zinc", "Zinc for the immune system")]
-            .map(|x| x)
-            .as_slice()
-            .iter()
-            .rev()
-            .copied()
-            .collect::<Vec<_>>()
-            .as_slice(),
+        &[("claims.zinc", "Zinc for the immune system"), ("claims.vitamin-c", "immune system")],
     );
     caught(&rules, &scene(json!({})), &text, &[("claims.vitamin-c", words), ("claims.zinc", words)]);
     // What is left to the family, and is its own.
@@ -546,4 +539,257 @@ fn evidence_that_ends_soon_is_said() {
             );
         }
     }
+}
+
+/// The faults of `claims.yml`, each with where it stands.
+#[track_caller]
+fn check_faults(content: &str, expected: &[&str]) {
+    let (guardrails, faults) = load(&files([("g/claims.yml", content)]), &london());
+    let found: Vec<String> = faults
+        .iter()
+        .map(|f| format!("{} {} [{}]", f.place(), f.message, f.help.as_deref().unwrap_or("")))
+        .collect();
+    assert_eq!(found, expected, "{content}");
+    assert_eq!(guardrails.is_none(), faults.iter().any(Diagnostic::is_error));
+}
+
+const DAYS: &str = "accepted_by: jo, from: 2026-01-01, until: 2026-12-31";
+
+#[test]
+fn faults_of_the_register_say_the_way_out() {
+    const EXAMPLES: &str = "examples: {fail: [x], pass: [y]}";
+    let claim = |more: &str| {
+        format!(
+            "families: {{health: , price: }}\nclaims:\n  - {{id: a, triggers: [x], {more}, {EXAMPLES}}}\n"
+        )
+    };
+    for (content, expected) in [
+        (claim("family: health"), &[][..]),
+        (claim("family: helth"), &["g/claims.yml:3:36 there is no family `helth` [write `health`]"]),
+        (
+            claim("owner: x"),
+            &[
+                "g/claims.yml:3:5 a claim needs `family` [name it, such as `family: health`, and declare it under `families`]",
+            ],
+        ),
+        (
+            claim("family: health, level: warning, on_match: fix"),
+            &[
+                "g/claims.yml:3:70 this rule has no correction of its own to apply [write `on_match: repair`, or what has to stand with the claim under `with`]",
+            ],
+        ),
+        (
+            claim("family: health, needs: {evidence: lab-1}"),
+            &["g/claims.yml:3:62 there is no evidence `lab-1` [list it under `evidence` in claims.yml]"],
+        ),
+        (
+            claim("family: health, needs: {}"),
+            &[
+                "g/claims.yml:3:51 nothing is needed here [write a condition such as `{product.organic: true}`, or `{evidence: id}`]",
+            ],
+        ),
+        (
+            claim("family: health, needs: {al: []}"),
+            &[
+                "g/claims.yml:3:52 `al` is no attribute [write `product.al` for a fact, `context.al` for the moment]",
+            ],
+        ),
+        (
+            claim("family: health, needs: {all: []}"),
+            &["g/claims.yml:3:57 this list is empty [list at least one condition or evidence]"],
+        ),
+        (
+            claim("family: health, needs: {user.age: 18}"),
+            &[
+                "g/claims.yml:3:52 `user.age` is about the user, and guardrails know no user [ask about `product.…` or `context.…`]",
+            ],
+        ),
+        (
+            claim("family: health, with: 'Take {dose}.'"),
+            &["g/claims.yml:3:50 `{dose}` is no fact of the product [write `{product.dose}`]"],
+        ),
+        (
+            claim("family: health, wording: ['{product.x} helps']"),
+            &[
+                "g/claims.yml:3:53 a wording has no gaps for facts [write the words themselves; facts go into `with`, or into a condition under `needs`]",
+            ],
+        ),
+        (
+            claim("family: health, tokens: [x]"),
+            &["g/claims.yml:3:52 `tokens` and `triggers` say the same [put all of them under `triggers`]"],
+        ),
+        (
+            "families: {health: {closed: true}}\n".into(),
+            &[
+                "g/claims.yml:1:12 nothing is known of this family to look for [list claims of it under `claims`, or what betrays it under `triggers`]",
+            ],
+        ),
+        (
+            "families: {health: {triggers: [x]}}\n".into(),
+            &[
+                "g/claims.yml:1:21 `triggers` does nothing here while the family is open [add `closed: true`, or take it out]",
+            ],
+        ),
+        (
+            "families: {health: {closed: yes}}\n".into(),
+            &["g/claims.yml:1:29 a truth value is needed here [write `true` or `false`]"],
+        ),
+        (
+            "families: {health: {closed: true, triggers: [x]}}\n".into(),
+            &[
+                "g/claims.yml:1:20 a family needs `examples` [write at least one text that the rule must catch and one that it must leave alone: `examples: {fail: [\"…\"], pass: [\"…\"]}`]",
+            ],
+        ),
+        (
+            "families: [health]\n".into(),
+            &[
+                "g/claims.yml:1:11 a map is needed here, and this is a list [write `key: value` lines, indented alike]",
+            ],
+        ),
+        ("familys: {}\n".into(), &["g/claims.yml:1:1 `claims.yml` has no key `familys` [write `families`]"]),
+        (
+            format!("families: {{health: }}\nclaims:\n  - {{id: a, family: health, {EXAMPLES}}}\n"),
+            &[
+                "g/claims.yml:3:5 a claim needs `triggers` [list what betrays the claim: `triggers: [\"award[- ]winning\"]`]",
+            ],
+        ),
+        (
+            "families: {health: }\nclaims:\n  - {id: a, family: health, triggers: [x]}\n".into(),
+            &[
+                "g/claims.yml:3:5 a claim needs `examples` [write at least one text that the rule must catch and one that it must leave alone: `examples: {fail: [\"…\"], pass: [\"…\"]}`]",
+            ],
+        ),
+        (
+            format!(
+                "families: {{a: {{closed: true}}}}\nclaims:\n  - {{id: a, family: a, triggers: [x], {EXAMPLES}}}\n  - {{id: a, family: a, triggers: [x], {EXAMPLES}}}\n"
+            ),
+            &[
+                "g/claims.yml:1:12 a claim and a family are both called `a` [give each a name of its own]",
+                "g/claims.yml:4:10 there is a second claim `a` [give each a name of its own]",
+            ],
+        ),
+        (
+            format!(
+                "evidence:\n  - {{id: a, covers: [1], document: x, {DAYS}}}\n  - {{id: a, covers: [1], document: x, {DAYS}}}\n"
+            ),
+            &[
+                "g/claims.yml:2:5 no claim needs the evidence `a` [name it under a claim's `needs`: `{evidence: id}`, or take it out]",
+                "g/claims.yml:3:5 there is a second evidence `a` [give each an id of its own; the first stands in line 2]",
+            ],
+        ),
+        (
+            format!(
+                "evidence:\n  - {{id: a, covers: [], document: x, sha256: 9f, {}}}\n",
+                DAYS.replace("2026-01-01", "2027-01-01")
+            ),
+            &[
+                "g/claims.yml:2:21 this covers no product [list their ids: `covers: [\"0012345\"]`]",
+                "g/claims.yml:2:46 a SHA-256 has 64 digits, and this has 2 [copy it whole from `sha256sum` over the document]",
+                "g/claims.yml:2:92 the evidence would end on 2026-12-31, before it begins on 2027-01-01 [give a day on or after `from`; `until` is the last day in force]",
+            ],
+        ),
+        (
+            format!(
+                "evidence:\n  - {{id: a, covers: [1], document: x, {}}}\n",
+                DAYS.replace("2026-12-31", "31/12/2026")
+            ),
+            &["g/claims.yml:2:81 `31/12/2026` is no date [write year-month-day, such as `2026-12-01`]"],
+        ),
+    ] {
+        check_faults(&content, expected);
+    }
+}
+
+#[test]
+fn faults_of_a_claim_name_its_owner_and_its_examples_are_run() {
+    let wrong = CLAIMS.replace("Fights tiredness fast.", "Fights sleep.");
+    let (_, faults) = load(&files([("g/claims.yml", &wrong)]), &london());
+    assert_eq!(
+        shown(&faults),
+        "g/claims.yml:15:14 `claims.gb-magnesium-tiredness` does not catch this `fail` example [widen the rule, or correct the example]\n"
+    );
+    assert_eq!(faults[0].owner.as_deref(), Some("legal@example.com"));
+    let wrong = CLAIMS.replace("as_of: 2026-12-01", "as_of: 2027-04-01");
+    let (_, faults) = load(&files([("g/claims.yml", &wrong)]), &london());
+    assert_eq!(
+        shown(&faults),
+        "g/claims.yml:16:14 `claims.gb-magnesium-tiredness` catches `contributes to a reduction of tiredness and fatigue` in this `pass` example [narrow the rule, or add an exception]\n"
+    );
+}
+
+#[test]
+fn faults_of_disclosures_say_the_way_out() {
+    let loaded = |from: &str, to: &str| {
+        assert!(UK_CREDIT.contains(from), "{from}");
+        shown(&load(&files([("g/a.yml", &UK_CREDIT.replace(from, to))]), &london()).1)
+    };
+    for (from, to, expected) in [
+        (
+            "{product.offer.apr}",
+            "{offer.apr}",
+            "g/a.yml:6:11 `{offer.apr}` is no fact of the product [write `{product.offer.apr}`]\n",
+        ),
+        (
+            "{product.offer.apr}",
+            "{product.offer.apr",
+            "g/a.yml:6:11 a `{` stands here without its `}` [name a fact between the braces, such as `{product.offer.apr}`]\n",
+        ),
+        ("    trigger: [", "    triggers: [", "g/a.yml:5:5 a rule has no key `triggers` [write `trigger`]\n"),
+        (
+            "{sentences: 1, after: true}",
+            "{sentences: 0}",
+            "g/a.yml:7:25 a disclosure is a sentence of its own, so it cannot stand in the same one [write `sentences: 1` for the very next]\n",
+        ),
+        (
+            "{sentences: 1, after: true}",
+            "{}",
+            "g/a.yml:7:13 `within` says nothing [write `within: {sentences: 1, after: true}`]\n",
+        ),
+        (
+            "{sentences: 1, after: true}",
+            "{sentence: 1}",
+            "g/a.yml:7:14 `within` has no key `sentence` [write `sentences`]\n",
+        ),
+        (
+            "{sentences: 1, after: true}",
+            "{sentences: one}",
+            "g/a.yml:7:25 a whole number is needed here [write digits alone, such as `280`]\n",
+        ),
+        (
+            "\"on credit\"",
+            "\"on(credit\"",
+            "g/a.yml:5:30 this pattern goes wrong at its character 3: unclosed group [write a backslash before a sign that stands for itself, such as `\\(`]\n",
+        ),
+    ] {
+        assert_eq!(loaded(from, to), expected);
+    }
+}
+
+#[test]
+fn a_case_may_name_a_claim_or_its_family() {
+    let cases = "cases:\n  - {text: Good for the immune system., expect: [claims.health]}\n  - {text: Good for the immune system., expect: [claims.vitamin-c, claims.zinc]}\n  - {text: Boosts you., expect: [claims.health]}\n  - {text: Good., expect: [claims.health]}\n  - {text: Good for the immune system., expect: [claims.zinc]}\n";
+    let files = files([("g/claims.yml", MORE), ("g/cases/a.yml", cases)]);
+    let (reports, faults) = try_cases(&loaded(&files), &files);
+    assert_eq!(
+        shown(&faults),
+        "g/cases/a.yml:5:28 `claims.health` does not catch this text [widen the rule, or correct the case]\n\
+         g/cases/a.yml:6:5 `claims.vitamin-c` catches `immune system` in a text that it should leave alone [narrow the rule, or name it under `expect`]\n"
+    );
+    let counts = |id: &str| {
+        let report = reports.iter().find(|report| report.rule == id).unwrap();
+        (report.caught, report.missed, report.wrongly_caught, report.left_alone)
+    };
+    assert_eq!(counts("claims.health"), (3, 1, 0, 3));
+    assert_eq!(counts("claims.zinc"), (4, 0, 0, 3));
+    assert_eq!(counts("claims.vitamin-c"), (3, 0, 1, 3));
+}
+
+#[test]
+fn what_accompanies_a_claim_may_name_what_betrays_it() {
+    let with = CLAIMS.replace("beneficial effect", "effect on tiredness").replace("The effect", "The effect");
+    let rules = loaded(&files([("guardrails/claims.yml", &with)]));
+    let allowed = ALLOWED.replace("beneficial effect", "effect on tiredness");
+    caught(&rules, &magnesium(), &allowed, &[]);
+    let alone = "The effect on tiredness is obtained with a daily intake of 2 tablets.";
+    caught(&rules, &magnesium(), alone, &[("claims.gb-magnesium-tiredness", "tiredness")]);
 }
