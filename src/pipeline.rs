@@ -219,7 +219,7 @@ fn kept(parts: &Parts, case: &Case<'_>, chosen: Chosen<'_>, key: &Key) -> Option
 }
 
 fn approved(case: &Case<'_>, chosen: Chosen<'_>, kept: &Kept, source: Source) -> Option<Served> {
-    let text = case.approve(&kept.draft, chosen.locale)?;
+    let text = case.approve_generated(&kept.draft, chosen)?;
     Some(Served {
         corrected: text.text() != &*kept.written,
         text: Some(text),

@@ -95,6 +95,7 @@ fn judged(guardrails: &Guardrails, line: &Text, now: Timestamp) -> Value {
             placement: line.placement.as_deref(),
             locale: locale.as_ref(),
             inputs: attributes,
+            instructions: None,
             at: now,
         },
     );

@@ -27,6 +27,13 @@ pub struct Stamp {
 }
 
 impl Stamp {
+    fn holds(&self, guardrails: &Guardrails, draft: &Draft, ground: &Ground<'_>, hash: &[u8; 32]) -> bool {
+        self.guardrails == guardrails.hash
+            && self.ground == *hash
+            && self.valid_until.is_none_or(|until| ground.at < until)
+            && self.text == text_hash(&draft.text)
+    }
+
     /// The rules that it was judged by.
     pub fn guardrails(&self) -> &Revision {
         &self.guardrails
@@ -99,12 +106,7 @@ impl Approved {
 /// judgement is the corrected text's, `fixed` holds that text, and the verdict is at least [`Verdict::Repair`].
 pub fn approve(guardrails: &Guardrails, draft: &Draft, ground: &Ground<'_>) -> Result<Approved, Judgement> {
     let hash = ground_hash(guardrails, ground);
-    if let Some(stamp) = &draft.stamp
-        && stamp.guardrails == guardrails.hash
-        && stamp.ground == hash
-        && stamp.valid_until.is_none_or(|until| ground.at < until)
-        && stamp.text == text_hash(&draft.text)
-    {
+    if let Some(stamp) = draft.stamp.as_ref().filter(|stamp| stamp.holds(guardrails, draft, ground, &hash)) {
         return Ok(Approved {
             text: Arc::clone(&draft.text),
             stamp: stamp.clone(),
@@ -132,6 +134,12 @@ pub fn approve(guardrails: &Guardrails, draft: &Draft, ground: &Ground<'_>) -> R
         },
         Corrected { first, .. } => Err(first),
     }
+}
+
+/// Whether [`approve`] would approve this draft by its stamp, without judging it.
+pub fn is_approved(guardrails: &Guardrails, draft: &Draft, ground: &Ground<'_>) -> bool {
+    let hash = ground_hash(guardrails, ground);
+    draft.stamp.as_ref().is_some_and(|stamp| stamp.holds(guardrails, draft, ground, &hash))
 }
 
 /// The hash of all of a product's facts, for [`Ground::facts_hash`]: BLAKE3 of them as JSON with keys in order.

@@ -19,6 +19,7 @@ pub(super) struct Sample {
     pub(super) facts: Map<String, Value>,
     pub(super) context: Map<String, Value>,
     pub(super) inputs: Map<String, Value>,
+    pub(super) instructions: Option<String>,
     pub(super) placement: Option<String>,
     pub(super) locale: Option<Locale>,
     /// The moment; without one, dates do not matter.
@@ -32,12 +33,13 @@ impl Sample {
         let facts = object(fields.take("facts"), faults);
         let context = object(fields.take("context"), faults);
         let inputs = object(fields.take("inputs"), faults);
+        let instructions = fields.text("instructions", faults);
         let placement = fields.text("placement", faults);
         let locale = fields.take("locale").and_then(|node| locale(node, faults));
         let as_of = fields.take("as_of").and_then(|node| start_of_day(date(node, faults)?, timezone));
         // An offer that has ended is not there for whoever judges on that day.
         let facts = offer::in_force(&facts, timezone, as_of).into_owned();
-        Some(Self { text: text?, facts, context, inputs, placement, locale, as_of })
+        Some(Self { text: text?, facts, context, inputs, instructions, placement, locale, as_of })
     }
 
     pub(super) fn ground(&self) -> Ground<'_> {
@@ -48,6 +50,7 @@ impl Sample {
             placement: self.placement.as_deref(),
             locale: self.locale.as_ref(),
             inputs: &self.inputs,
+            instructions: self.instructions.as_deref(),
             at: self.as_of.unwrap_or(TIMELESS),
         }
     }

@@ -43,7 +43,7 @@ use crate::condition::{Asks, Condition, Scope, Truth};
 use crate::diagnostic::Span;
 use crate::words::{Locale, Revision};
 
-pub use approve::{Approved, Draft, Stamp, approve, facts_hash, ground_hash};
+pub use approve::{Approved, Draft, Stamp, approve, facts_hash, ground_hash, is_approved};
 pub use cases::{RuleReport, try_cases};
 pub use claims::{RegisteredEvidence, expiring};
 pub use judge::{Finding, Judgement, Verdict, judge};
@@ -85,6 +85,8 @@ pub struct Subject<'a> {
     pub locale: Option<&'a Locale>,
     /// The declared inputs that were given to the model.
     pub inputs: &'a Map<String, Value>,
+    /// The system message that was given to the model; `None` when that is not known, or nothing was.
+    pub instructions: Option<&'a str>,
     /// The moment.
     pub at: Timestamp,
 }
@@ -104,6 +106,8 @@ pub struct Ground<'a> {
     pub locale: Option<&'a Locale>,
     /// The declared inputs that were given to the model.
     pub inputs: &'a Map<String, Value>,
+    /// The system message that was given to the model; `None` when that is not known, or nothing was.
+    pub instructions: Option<&'a str>,
     /// The moment.
     pub at: Timestamp,
 }
@@ -112,8 +116,8 @@ impl<'a> Subject<'a> {
     /// What the text is judged against. The facts' hash is left out: judging does not read it, and approving takes a
     /// ground of its own.
     fn ground(&self) -> Ground<'a> {
-        let Self { text: _, facts, context, placement, locale, inputs, at } = *self;
-        Ground { facts, facts_hash: [0; 32], context, placement, locale, inputs, at }
+        let Self { text: _, facts, context, placement, locale, inputs, instructions, at } = *self;
+        Ground { facts, facts_hash: [0; 32], context, placement, locale, inputs, instructions, at }
     }
 }
 

@@ -178,6 +178,11 @@ impl<'a> Text<'a> {
         &self.spaced
     }
 
+    /// The text as it reads, with its whitespace and `_` as written.
+    pub(super) fn written(&self) -> &Reading<'a> {
+        self.written.as_ref().unwrap_or(&self.spaced)
+    }
+
     /// Every reading of the text that patterns are held against: with one space for each run of whitespace first, then
     /// with the whitespace as written where that differs, then unmasked where it may be disguised.
     pub(super) fn readings(&self) -> impl Iterator<Item = &Reading<'a>> {

@@ -63,6 +63,7 @@ pub(super) async fn check(
             placement: body.placement.as_deref(),
             locale: locale.as_ref(),
             inputs: &inputs,
+            instructions: None,
             at: (shared.parts.now)(),
         },
     );

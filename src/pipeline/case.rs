@@ -11,9 +11,9 @@ use crate::cache::{self, Key};
 use crate::catalogue::Product;
 use crate::condition::Scope;
 use crate::fallback::{self, Rung};
-use crate::guardrail::{Approved, Ceiling, Draft, Ground, approve, facts_hash, ground_hash};
+use crate::guardrail::{Approved, Ceiling, Draft, Ground, approve, facts_hash, ground_hash, is_approved};
 use crate::policy::Policy;
-use crate::prompt::{Chosen, ExplainedLadder, Placement, Standing, told};
+use crate::prompt::{Chosen, ExplainedLadder, Placement, Prompt, Standing, told};
 use crate::segment::{Decision, Outcome, Shaped};
 use crate::words::{DEFAULT_SEGMENT, Locale, Reason, SegmentId, Tier};
 
@@ -159,6 +159,7 @@ impl<'a> Case<'a> {
             placement: Some(self.placement.id.as_str()),
             locale: Some(locale),
             inputs: &NOTHING,
+            instructions: None,
             at: self.now,
         }
     }
@@ -170,7 +171,24 @@ impl<'a> Case<'a> {
 
     /// A text approved by the rules, and within the placement's own limit.
     pub fn approve(&self, draft: &Draft, locale: &Locale) -> Option<Approved> {
-        let approved = approve(&self.policy.guardrails, draft, &self.ground(locale)).ok()?;
+        self.approve_on(draft, &self.ground(locale))
+    }
+
+    /// The same for text that was generated for this very question. When it has to be judged again, the rules are told
+    /// what the model was given.
+    pub fn approve_generated(&self, draft: &Draft, chosen: Chosen<'_>) -> Option<Approved> {
+        let ground = self.ground(chosen.locale);
+        if is_approved(&self.policy.guardrails, draft, &ground) {
+            return self.approve_on(draft, &ground);
+        }
+        let inputs = chosen.template.inputs(&self.scope());
+        let prompt = self.policy.copy.prompts.render(chosen, &inputs).ok();
+        let instructions = prompt.as_ref().and_then(Prompt::instructions);
+        self.approve_on(draft, &Ground { inputs: &inputs, instructions, ..ground })
+    }
+
+    fn approve_on(&self, draft: &Draft, ground: &Ground<'_>) -> Option<Approved> {
+        let approved = approve(&self.policy.guardrails, draft, ground).ok()?;
         self.placement.over_limit(approved.text()).is_none().then_some(approved)
     }
 

@@ -75,7 +75,7 @@ pub(super) fn start(
         // A flight that landed between the look into memory and here has left its copy there; copy that is stale, or
         // does not pass for this request, is not that.
         let landed = parts.memory.get(&key, case.now).filter(|kept| case.now < kept.stale);
-        if landed.is_some_and(|kept| case.approve(&kept.draft, chosen.locale).is_some()) {
+        if landed.is_some_and(|kept| case.approve_generated(&kept.draft, chosen).is_some()) {
             return Err(Declined::Kept);
         }
         let overload = Declined::Because(Reason::Overload);
@@ -141,6 +141,7 @@ impl Job {
             placement: Some(self.placement.id.as_str()),
             locale: Some(&self.locale),
             inputs: &self.inputs,
+            instructions: self.prompt.instructions(),
             at,
         }
     }

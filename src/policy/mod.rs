@@ -184,6 +184,7 @@ fn last_resort_faults(placement: &Placement, guardrails: &Guardrails, now: Times
                 placement: Some(placement.id.as_str()),
                 locale: locale.as_ref(),
                 inputs: &empty,
+                instructions: None,
                 at,
             };
             let judgement = guardrail::judge(guardrails, &subject);
@@ -222,6 +223,7 @@ fn sample_findings(prompts: &Prompts, guardrails: &Guardrails, now: Timestamp) -
             placement: Some(template.placement.as_str()),
             locale: Some(locale),
             inputs: &empty,
+            instructions: None,
             at: now,
         };
         let Judgement { verdict, findings, .. } = guardrail::judge(guardrails, &subject);

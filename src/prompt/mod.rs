@@ -86,6 +86,13 @@ pub struct Prompt {
     pub parameters: Parameters,
 }
 
+impl Prompt {
+    /// The house's instructions.
+    pub fn instructions(&self) -> Option<&str> {
+        self.messages.iter().find(|message| message.role == Role::System).map(|m| m.content.as_str())
+    }
+}
+
 /// All placements of a policy with their templates.
 #[derive(Debug)]
 pub struct Prompts {

@@ -13,6 +13,7 @@ fn unsupported(copy: &str, facts: &Map<String, Value>, locale: Option<&str>) -> 
         context: &empty,
         placement: None,
         locale: locale.as_ref(),
+        instructions: None,
         inputs: &empty,
         at: jiff::Timestamp::UNIX_EPOCH,
     };

@@ -58,14 +58,15 @@ impl Scene {
     pub(super) fn judge(&self, guardrails: &Guardrails, text: &str) -> Judgement {
         let Self { facts, context, locale, at } = self;
         let (inputs, placement, locale) = (&Map::new(), None, locale.as_ref());
-        judge(guardrails, &Subject { text, facts, context, placement, locale, inputs, at: *at })
+        let instructions = None;
+        judge(guardrails, &Subject { text, facts, context, placement, locale, inputs, instructions, at: *at })
     }
 
     pub(super) fn approve(&self, guardrails: &Guardrails, draft: &Draft) -> Result<Approved, Judgement> {
         let Self { facts, context, locale, at } = self;
         let (inputs, placement, locale) = (&Map::new(), None, locale.as_ref());
-        let ground =
-            Ground { facts, facts_hash: facts_hash(facts), context, placement, locale, inputs, at: *at };
+        let (facts_hash, instructions) = (facts_hash(facts), None);
+        let ground = Ground { facts, facts_hash, context, placement, locale, inputs, instructions, at: *at };
         approve(guardrails, draft, &ground)
     }
 }
