@@ -424,13 +424,21 @@ fn limit(fields: &mut Fields<'_>, faults: &Faults) -> Option<Limit> {
         };
         fields.take(key).and_then(read)
     };
-    let measures =
-        [measure("characters"), measure("words"), measure("sentences"), measure("words_per_sentence")];
+    let measures = [
+        measure("characters"),
+        measure("words"),
+        measure("sentences"),
+        measure("words_per_sentence"),
+        measure("lines"),
+        measure("bytes"),
+        measure("sms_segments"),
+    ];
     if measures.iter().all(Option::is_none) {
-        let help =
-            "say what is limited: `characters: {max: 280}`, `words`, `sentences`, `words_per_sentence`";
+        let help = "say what is limited: `characters: {max: 280}`, `words`, `sentences`, `words_per_sentence`, \
+                    `lines`, `bytes`, `sms_segments`";
         faults.error_with_help(head(fields.span()), "a `limit` rule needs a limit", help);
     }
-    let [characters, words, sentences, words_per_sentence] = measures.map(Option::unwrap_or_default);
-    Some(Limit { characters, words, sentences, words_per_sentence })
+    let measures = measures.map(Option::unwrap_or_default);
+    let [characters, words, sentences, words_per_sentence, lines, bytes, sms_segments] = measures;
+    Some(Limit { characters, words, sentences, words_per_sentence, lines, bytes, sms_segments })
 }

@@ -6,6 +6,7 @@ pub(super) mod hostile;
 mod judging;
 mod loading;
 mod matching;
+mod reader;
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;

@@ -1,0 +1,167 @@
+//! The kinds that look at what copy lets slip: of the reader, of the model's orders, of other shops.
+
+use super::hostile::real_lines;
+use super::*;
+use crate::document::{Faults, parse};
+
+/// A rule of this kind. The rule is given without what every rule needs; its examples are not run.
+#[track_caller]
+fn rule(lines: &str) -> Rule {
+    let common = "id: r\nmessage: '%s'\nlevel: warning\nexamples: {fail: [x], pass: [y]}\n";
+    let faults = Faults::of("g/f.yml");
+    let rule = parse(&format!("{common}{lines}"), &faults)
+        .and_then(|node| read::rule(&node, "f", &london(), &faults));
+    rule.unwrap_or_else(|| panic!("{lines}\n{}", shown(&faults.into_diagnostics())))
+}
+
+/// What is said of a rule that cannot be read.
+fn faults(lines: &str) -> Vec<String> {
+    let common = "id: r\nmessage: '%s'\nlevel: warning\nexamples: {fail: [x], pass: [y]}\n";
+    let faults = Faults::of("g/f.yml");
+    let read = parse(&format!("{common}{lines}"), &faults)
+        .and_then(|node| read::rule(&node, "f", &london(), &faults));
+    let found = faults.into_diagnostics();
+    assert_eq!(read.is_none(), !found.is_empty(), "{lines}");
+    assert!(found.iter().all(|fault| fault.help.is_some()), "{found:?}");
+    found.into_iter().map(|fault| format!("{} {}", fault.place(), fault.message)).collect()
+}
+
+/// What a text is judged against.
+#[derive(Default)]
+struct Around {
+    facts: Map<String, Value>,
+    inputs: Map<String, Value>,
+    locale: Option<Locale>,
+    instructions: Option<&'static str>,
+}
+
+impl Around {
+    fn facts(facts: Value) -> Self {
+        Self { facts: facts.as_object().cloned().unwrap(), ..Self::default() }
+    }
+
+    fn inputs(inputs: Value) -> Self {
+        Self { inputs: inputs.as_object().cloned().unwrap(), ..Self::default() }
+    }
+
+    fn locale(locale: &str) -> Self {
+        Self { locale: Locale::parse(locale), ..Self::default() }
+    }
+
+    /// What a rule finds: each match, with what it says of it. A rule that the prefilter may skip finds nothing where
+    /// its loose pattern does not match.
+    fn hits(&self, rule: &Rule, text: &str) -> Vec<(String, String)> {
+        let context = Map::new();
+        let ground = Ground {
+            facts: &self.facts,
+            facts_hash: [0; 32],
+            context: &context,
+            placement: None,
+            locale: self.locale.as_ref(),
+            inputs: &self.inputs,
+            instructions: self.instructions,
+            at: Timestamp::UNIX_EPOCH,
+        };
+        let read = text::Text::new(text);
+        let hits = judge::hits(rule, &read, &ground).found;
+        let loose = rule.check.loose().map(|loose| regex::Regex::new(loose).unwrap());
+        if let Some(loose) = loose.filter(|_| !hits.is_empty()) {
+            assert!(read.readings().any(|reading| loose.is_match(reading.text())), "{text:?} is skipped");
+        }
+        let found = hits.into_iter().map(|hit| {
+            (text::slice(text, hit.range.clone()).to_owned(), hit.says.first().cloned().unwrap_or_default())
+        });
+        found.collect()
+    }
+
+    #[track_caller]
+    fn check(&self, rule: &Rule, text: &str, expected: &[&str]) {
+        let found: Vec<String> = self.hits(rule, text).into_iter().map(|(matched, _)| matched).collect();
+        assert_eq!(found, expected, "{text:?} by {}", rule.kind_name());
+    }
+}
+
+impl Rule {
+    fn kind_name(&self) -> String {
+        format!("{:?}", self.kind())
+    }
+}
+
+/// Retailers' own descriptions and copy that models wrote: each text with its facts.
+fn copy() -> Vec<(&'static str, String, Map<String, Value>)> {
+    let mut all = Vec::new();
+    for (set, file, key) in [
+        ("icecat", "catalogue_icecat_2000.jsonl", "description"),
+        ("luma", "catalogue_luma.jsonl", "description"),
+        ("contoso", "contoso_products_20.jsonl", "description"),
+        ("phones", "llm_copy_phones_dev_outputs_300.jsonl", "text"),
+        ("marketing", "chatgpt_marketing_outputs_halueval.jsonl", "chatgpt_response"),
+    ] {
+        for line in real_lines(file) {
+            if let Some(text) = line[key].as_str().filter(|text| !text.is_empty()) {
+                all.push((set, text.to_owned(), line.as_object().cloned().unwrap()));
+            }
+        }
+    }
+    all
+}
+
+/// What a rule finds in real copy, by set, each text judged against its own facts; all of it printed.
+fn in_real_copy(rule: &Rule, locale: Option<&str>) -> std::collections::BTreeMap<&'static str, usize> {
+    let mut counts = std::collections::BTreeMap::new();
+    for (set, text, facts) in copy() {
+        let around = Around { facts, locale: locale.and_then(Locale::parse), ..Around::default() };
+        let hits = around.hits(rule, &text);
+        *counts.entry(set).or_default() += usize::from(!hits.is_empty());
+        for (matched, says) in hits {
+            let matched: String = matched.chars().take(80).collect();
+            eprintln!("{set} by {:?}: {matched:?} ({says})", rule.kind());
+        }
+    }
+    eprintln!("{:?} finds something in {counts:?} texts", rule.kind());
+    counts
+}
+
+#[test]
+fn limits_of_channels() {
+    let around = Around::default();
+    let check = |lines: &str, text: &str, expected: Option<(&str, &str)>| {
+        let found = around.hits(&rule(lines), text);
+        let found = found.first().map(|(matched, says)| (matched.as_str(), says.as_str()));
+        assert_eq!(found, expected, "{lines}: {text:?}");
+    };
+    let one = "extends: limit\nsms_segments: {max: 1}";
+    let two = "extends: limit\nsms_segments: {max: 2}";
+    let least = "extends: limit\nsms_segments: {min: 1}";
+    let a = |count: usize| "a".repeat(count);
+    check(one, &a(160), None);
+    check(one, &format!("{}bc", a(160)), Some(("bc", "2 SMS segments")));
+    // The euro sign takes two places, so that one letter less fits.
+    check(one, &format!("{}€", a(158)), None);
+    check(one, &format!("{}€", a(159)), Some(("€", "2 SMS segments")));
+    check(one, &format!("{}ß@Ω\n", a(156)), None);
+    // One character outside GSM's table makes all of it UCS-2.
+    check(one, &format!("ł{}", a(69)), None);
+    check(one, &format!("ł{}z", a(69)), Some(("z", "2 SMS segments")));
+    check(one, &format!("{}🏕", a(68)), None);
+    check(one, &format!("{}🏕", a(69)), Some(("🏕", "2 SMS segments")));
+    check(one, &a(310), Some((&a(150), "3 SMS segments")));
+    check(two, &a(306), None);
+    check(two, &format!("{}b", a(306)), Some(("b", "3 SMS segments")));
+    check(two, &format!("{}ł", a(133)), None);
+    check(two, &format!("{}łb", a(133)), Some(("b", "3 SMS segments")));
+    // What takes two places is not split between segments.
+    check(two, &format!("{}€{}", a(152), a(151)), None);
+    check(two, &format!("{}€{}b", a(152), a(151)), Some(("b", "3 SMS segments")));
+    check(least, "", Some(("", "0 SMS segments")));
+    check("extends: limit\nlines: {max: 2}", "a\nb\n", None);
+    check("extends: limit\nlines: {max: 1}", "a\nb\n", Some(("b\n", "2 lines")));
+    check("extends: limit\nlines: {min: 2}", "a", Some(("a", "1 line")));
+    check("extends: limit\nbytes: {max: 3}", "aé", None);
+    check("extends: limit\nbytes: {max: 3}", "aaé", Some(("é", "4 bytes")));
+    assert_eq!(faults("extends: limit"), ["g/f.yml:1:1 a `limit` rule needs a limit"]);
+    assert_eq!(
+        faults("extends: limit\nsms_segment: {max: 1}"),
+        ["g/f.yml:1:1 a `limit` rule needs a limit", "g/f.yml:6:1 a rule has no key `sms_segment`"]
+    );
+}
