@@ -5,17 +5,18 @@ use std::sync::LazyLock;
 
 use regex::Regex;
 
-use crate::guardrail::fold::{is_disguised, is_invisible};
+use crate::guardrail::fold::{is_disguised, is_invisible, latin_look_alike};
 use crate::guardrail::rule::Hit;
 use crate::guardrail::text::slice;
 
 /// HTML tags, comments and entities, Markdown, and placeholders of templates that nobody filled.
 const PATTERN: &str = r"(?xm)
     <(?:[A-Za-z/!?][^<>\n]*>?)          # HTML
-  | &(?:\#\d{1,7} | \#[xX][0-9A-Fa-f]{1,6} | amp | lt | gt | quot | apos | nbsp | copy | reg | trade | hellip | bull
+  | &\#(?:\d{1,7} | [xX][0-9A-Fa-f]{1,6});?     # entities by number, which need no semicolon
+  | &(?:amp | lt | gt | quot | apos | nbsp | copy | reg | trade | hellip | bull
     | middot | [mn]dash | [lr][sd]quo | [sb]dquo | sbquo | [lr]aquo | euro | pound | yen | cent | sect | para | deg
     | plusmn | times | divide | micro | frac[13][24] | sup[123] | ordm | ordf | shy | zwn?j | e[nm]sp | thinsp
-    | szlig | [ao]elig | AElig | OElig | [A-Za-z](?:acute|grave|circ|uml|cedil|tilde|ring|slash|caron));  # entities
+    | szlig | [ao]elig | AElig | OElig | [A-Za-z](?:acute|grave|circ|uml|cedil|tilde|ring|slash|caron));  # entities by name
   | \{\{[^\n]*?\}\} | \{%[^\n]*?%\} | \{\{ | \{%   # Jinja
   | \*\*\S[^*\n]*\*\* | \b__\S[^\n]*?__\b | ~~\S[^~\n]*~~   # bold, struck out
   | ^\x20{0,3}\#{1,6}\x20+\S[^\n]*        # headings
@@ -102,14 +103,32 @@ fn characters(text: &str, ranges: &mut Vec<Range<usize>>) {
     if text.is_ascii() {
         return;
     }
+    let is_latin_text = is_latin_text(text);
     let mut at = 0;
     for word in text.split_inclusive(|c: char| !c.is_alphanumeric()) {
         let letters = word.trim_end_matches(|c: char| !c.is_alphanumeric());
-        if !letters.is_ascii() && is_disguised(letters.chars()) {
+        if !letters.is_ascii() && (is_disguised(letters.chars()) || (is_latin_text && is_costume(letters))) {
             ranges.push(at..at + letters.len());
         }
         at += word.len();
     }
+}
+
+/// The fewest letters of a word that passes for a Latin one though none of them is: `kΩ`, `α 7` and `π` are what they are.
+const COSTUME: usize = 3;
+
+/// Whether a word is written with letters of another script that all look Latin.
+fn is_costume(word: &str) -> bool {
+    word.chars().count() >= COSTUME && word.chars().all(|c| !c.is_ascii() && latin_look_alike(c).is_some())
+}
+
+/// Whether a text has Latin letters, and no others that do not look like them.
+fn is_latin_text(text: &str) -> bool {
+    let mut latin = false;
+    text.chars().filter(|c| c.is_alphabetic()).all(|c| {
+        latin |= c.is_ascii();
+        c < '\u{370}' || latin_look_alike(c).is_some()
+    }) && latin
 }
 
 fn is_forbidden(c: char, before: char) -> bool {
@@ -120,6 +139,9 @@ fn is_forbidden(c: char, before: char) -> bool {
         '\u{200c}' | '\u{200d}' => before < '\u{600}' || ('\u{2000}'..='\u{206f}').contains(&before),
         '\u{fe00}'..='\u{fe0f}' | '\u{ad}' => false,
         '\u{2028}' | '\u{2029}' | '\u{fff9}'..='\u{fffb}' => true,
+        // Controls of musical and of shorthand notation, and what is no character at all.
+        '\u{1d173}'..='\u{1d17a}' | '\u{1bca0}'..='\u{1bca3}' | '\u{fdd0}'..='\u{fdef}' => true,
+        _ if u32::from(c) & 0xfffe == 0xfffe => true,
         _ => c.is_control() || is_invisible(c),
     }
 }
@@ -155,6 +177,9 @@ mod tests {
         check("a\u{200b}b\u{202e}c\u{7}", &["\u{200b}", "\u{202e}", "\u{7}"]);
         check("a gυaranteed deal", &["gυaranteed"]);
         check("a\u{e0041}", &["\u{e0041}"]);
+        check("a\u{1d173}b\u{fffe}c\u{9f}", &["\u{1d173}", "\u{fffe}", "\u{9f}"]);
+        check("a &#60script &#x3Cb", &["&#60", "&#x3Cb"]);
+        check("so сосо it is", &["сосо"]);
         check("an *easy* and _a light_ tent", &["*easy*", "_a light_"]);
         check("(*easy*), _guaranteed_.", &["*easy*", "_guaranteed_"]);
         check("4*5*6 and *easy*", &["*easy*"]);
@@ -180,6 +205,10 @@ mod tests {
             "می‌خواهم",
             "Donau\u{ad}dampfschiff",
             "гарантия",
+            "сосо гарантия",
+            "сосо",
+            "The word сосо of гарантия",
+            "Sony α 7 of 5 µF and ΟΣ",
             "one\ntwo",
             "2 for 1 [new]",
             "4 * 5 * 6",
