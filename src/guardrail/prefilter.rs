@@ -26,6 +26,13 @@ pub(super) struct Loose<'r> {
     pub(super) whole: bool,
 }
 
+impl<'r> Loose<'r> {
+    /// One that is held against every reading of the text as a whole.
+    pub(super) fn folded(pattern: &'r str) -> Self {
+        Self { pattern, reads: Reads::Folded, whole: true }
+    }
+}
+
 /// What a rule's patterns are held against.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Reads {

@@ -255,8 +255,9 @@ impl Check {
             Self::Occurrence(occurrence) if !occurrence.bounds.misses_none() => {
                 (&occurrence.pattern, occurrence.reach)
             }
-            Self::Require(check) => return Some(Loose { pattern: check.loose(), reads: Reads::Folded, whole: true }),
-            Self::Claim(check) => return Some(Loose { pattern: check.loose(), reads: Reads::Folded, whole: true }),
+            Self::Require(check) => return Some(Loose::folded(check.loose())),
+            Self::Claim(check) => return Some(Loose::folded(check.loose())),
+            Self::Url(check) => return Some(Loose::folded(check.loose())),
             _ => return None,
         };
         Some(Loose { pattern: &pattern.loose, reads: Reads::Folded, whole: reach == Reach::Text })

@@ -64,8 +64,8 @@ impl Around {
         };
         let read = text::Text::new(text);
         let hits = judge::hits(rule, &read, &ground).found;
-        let loose = rule.check.loose().map(|loose| regex::Regex::new(loose).unwrap());
-        if let Some(loose) = loose.filter(|_| !hits.is_empty()) {
+        if let Some(loose) = rule.check.loose().filter(|_| !hits.is_empty()) {
+            let loose = regex::Regex::new(loose).unwrap();
             assert!(read.readings().any(|reading| loose.is_match(reading.text())), "{text:?} is skipped");
         }
         let found = hits.into_iter().map(|hit| {
@@ -164,4 +164,131 @@ fn limits_of_channels() {
         faults("extends: limit\nsms_segment: {max: 1}"),
         ["g/f.yml:1:1 a `limit` rule needs a limit", "g/f.yml:6:1 a rule has no key `sms_segment`"]
     );
+}
+
+#[test]
+fn links_are_found_however_they_are_written() {
+    let around = Around::default();
+    let any = rule("extends: url");
+    for link in [
+        "https://example.com",
+        "http://example.com/a?b=c#d",
+        "HTTPS://EXAMPLE.COM/X",
+        "ftp://files.example.org/x.zip",
+        "hxxps://example.com",
+        "www.example.com",
+        "www.example",
+        "example.com",
+        "Example.com/sale",
+        "shop.example.co.uk",
+        "example.de:8080/x",
+        "bücher.de",
+        "xn--bcher-kva.de",
+        "пример.рф",
+        "exаmple.com",
+        "ｅｘａｍｐｌｅ．ｃｏｍ",
+        "example。com",
+        "example[.]com",
+        "example (dot) com",
+        "example dot com",
+        "beispiel punkt de",
+        "jo.bloggs@example.com",
+        "mailto:jo@example.com",
+        "tel:+442079460958",
+        "javascript:alert(1)",
+        "data:text/html;base64,PHNjcmlwdD4=",
+        "//example.com/x",
+        "https://example.com@elsewhere.com",
+        "http://192.168.0.1/admin",
+        "http://0x7f000001",
+        "10.0.0.1:8080",
+        "https:\\\\example.com",
+        "whatsapp://send?text=x",
+        "t.me/someone",
+        "bit.ly/abc",
+    ] {
+        let expected: &[&str] = if link.starts_with("t.me") { &[] } else { &[link] };
+        around.check(&any, &format!("See {link}, now."), expected);
+        around.check(&any, &format!("({link})"), expected);
+    }
+    for plain in [
+        "e.g. this, i.e.that and z.B. vs.the rest",
+        "Node.js, ASP.NET and a 3.5mm jack, v1.2.3",
+        "Warm to wear.It keeps you dry.So good.Made in Italy.",
+        "A U.S. size, 5 p.m., No.1, Ph.D. level, St.Gallen",
+        "USB 2.0/3.0, 802.11a/b/g/n, 10/100/1000, 1.2.3.4",
+        "Data: 5 GB; note: this. Tel: 5",
+        "and/or // and :// and www. alone",
+        "a polka dot dress and the dot com years",
+        "file.txt, image.jpeg, setup.exe, Readme.MD",
+        "3.in 4.at 5.de",
+        "@home and #one",
+        "Dr.no and Mr.it",
+    ] {
+        around.check(&any, plain, &[]);
+    }
+}
+
+#[test]
+fn links_to_where_they_may_go_pass() {
+    let around = Around::default();
+    let some = rule(
+        "extends: url\nallow: ['https://example.com', 'mailto:', '*.example.org', 'shop.de/tents', 'tel:']",
+    );
+    for link in [
+        "https://example.com",
+        "https://EXAMPLE.com/a?b=c",
+        "example.com",
+        "www.example.org",
+        "http://a.b.example.org/x",
+        "//a.example.org",
+        "jo@anywhere.com",
+        "mailto:jo@anywhere.com?subject=x",
+        "tel:+4420",
+        "shop.de/tents",
+        "https://shop.de/tents/four?x",
+    ] {
+        around.check(&some, &format!("See {link}."), &[]);
+    }
+    for link in [
+        "http://example.com",
+        "https://example.com.evil.com",
+        "https://evil-example.com",
+        "https://good.com@evil.com",
+        "https://example.com@evil.com",
+        "https://evil.com/https://example.com",
+        "https://exаmple.com",
+        "https://ехаmple.com",
+        "ｅxample.com",
+        "exam\u{ad}ple.com",
+        "example[.]com",
+        "example.org",
+        "https://example.com\\@evil.com",
+        "https://ex%61mple.com",
+        "shop.de/tentsale",
+        "shop.de/tents/../sale",
+        "shop.de",
+        "sms:+4420",
+        "ftp://a.example.org",
+    ] {
+        around.check(&some, &format!("See {link} now."), &[link]);
+    }
+    let house = rule("extends: url\nallow: ['mailto:help@example.com', 'mailto:example.org']");
+    around.check(&house, "jo@example.org jo@example.com help@example.com", &["jo@example.com"]);
+    for (allow, said) in [
+        ("'javascript:'", "`javascript:` would allow links that run what they hold"),
+        ("example", "`example` is neither a scheme nor a host"),
+        ("'*'", "`*` is neither a scheme nor a host"),
+        ("'https://exam ple.com'", "`https://exam ple.com` is neither a scheme nor a host"),
+        ("'https://*.com'", "`https://*.com` is neither a scheme nor a host"),
+    ] {
+        assert_eq!(faults(&format!("extends: url\nallow: [{allow}]")), [format!("g/f.yml:6:9 {said}")]);
+    }
+}
+
+#[test]
+fn links_in_real_copy() {
+    // One maker of cables is called by its site.
+    let found = in_real_copy(&rule("extends: url"), None);
+    assert!(found.into_iter().all(|(set, count)| count <= usize::from(set == "icecat")));
 }
