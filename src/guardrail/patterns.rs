@@ -255,7 +255,7 @@ fn value_text(value: &Value) -> Option<String> {
 }
 
 /// Where a phrase stands in a text as whole words, capitals aside.
-fn occurrences<'t>(text: &'t str, phrase: &'t str) -> impl Iterator<Item = Range<usize>> + 't {
+pub(super) fn occurrences<'t>(text: &'t str, phrase: &'t str) -> impl Iterator<Item = Range<usize>> + 't {
     let is_word = |c: Option<char>| c.is_some_and(char::is_alphanumeric);
     text.char_indices().filter_map(move |(start, _)| {
         let end = start + prefix_length(slice(text, start..text.len()), phrase)?;

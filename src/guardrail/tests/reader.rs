@@ -292,3 +292,53 @@ fn links_in_real_copy() {
     let found = in_real_copy(&rule("extends: url"), None);
     assert!(found.into_iter().all(|(set, count)| count <= usize::from(set == "icecat")));
 }
+
+#[test]
+fn competitors_are_named() {
+    let around = Around::default();
+    let names = rule(
+        "extends: competitor\nnames: [Acme, Müller & Söhne, {name: Orange, aliases: [Orange SA], \
+         unless: ['orange (?:juice|colour)'], case: sensitive}, Next, {name: Target, case: insensitive}, '3M']",
+    );
+    for (text, expected) in [
+        ("Better than Acme.", &["Acme"][..]),
+        ("ACME and acme", &["ACME", "acme"]),
+        ("Acme's tents, Acmes Zelte, the Acmes’ own", &["Acme", "Acmes", "Acmes"]),
+        ("Аcme, A c m e, Ac\u{ad}me", &["Аcme", "A c m e", "Ac\u{ad}me"]),
+        ("bei MÜLLER  & Söhne", &["MÜLLER  & Söhne"]),
+        ("Acmeology, Macme", &[]),
+        ("acme.com and Acme-like", &["acme", "Acme"]),
+        ("an orange tent", &[]),
+        ("Orange juice, or the Orange colour", &[]),
+        ("Orange has one too, says Orange SA", &["Orange", "Orange SA"]),
+        ("up next, as Next has it", &["Next"]),
+        ("the target group", &["target"]),
+        ("3M tape, 13M, 3m long", &["3M", "3m"]),
+    ] {
+        around.check(&names, text, expected);
+    }
+    for facts in [
+        json!({"brand": "ACME"}),
+        json!({"name": "Acme"}),
+        json!({"name": "Case for Acme phones"}),
+        json!({"manufacturer": "Acme"}),
+    ] {
+        Around::facts(facts).check(&names, "A case for Acme phones.", &[]);
+    }
+    Around::facts(json!({"brand": "Lumo", "name": "Case for Acme phones"})).check(
+        &names,
+        "The case for Acme phones beats any Acme.",
+        &["Acme"],
+    );
+    assert_eq!(faults("extends: competitor"), ["g/f.yml:1:1 a rule needs `names`"]);
+    assert_eq!(faults("extends: competitor\nnames: []"), ["g/f.yml:6:8 this list is empty"]);
+    assert_eq!(faults("extends: competitor\nnames: [x]"), ["g/f.yml:6:9 `x` is no name"]);
+    assert_eq!(
+        faults("extends: competitor\nnames: [{name: Acme, alias: Acme SA, case: off}]"),
+        ["g/f.yml:6:23 a competitor has no key `alias`", "g/f.yml:6:47 `off` is not known here"]
+    );
+    assert_eq!(
+        faults("extends: competitor\nnames: [{name: Acme, unless: ['a(']}]"),
+        ["g/f.yml:6:31 this pattern goes wrong at its character 2: unclosed group"]
+    );
+}
