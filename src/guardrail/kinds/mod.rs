@@ -259,6 +259,7 @@ impl Check {
             Self::Claim(check) => return Some(Loose::folded(check.loose())),
             Self::Url(check) => return Some(Loose::folded(check.loose())),
             Self::Competitor(check) => return Some(Loose::folded(check.loose())),
+            Self::Pii(check) => return Some(Loose::folded(check.loose())),
             _ => return None,
         };
         Some(Loose { pattern: &pattern.loose, reads: Reads::Folded, whole: reach == Reach::Text })

@@ -335,10 +335,138 @@ fn competitors_are_named() {
     assert_eq!(faults("extends: competitor\nnames: [x]"), ["g/f.yml:6:9 `x` is no name"]);
     assert_eq!(
         faults("extends: competitor\nnames: [{name: Acme, alias: Acme SA, case: off}]"),
-        ["g/f.yml:6:23 a competitor has no key `alias`", "g/f.yml:6:47 `off` is not known here"]
+        ["g/f.yml:6:22 a competitor has no key `alias`", "g/f.yml:6:44 `off` is not known here"]
     );
     assert_eq!(
         faults("extends: competitor\nnames: [{name: Acme, unless: ['a(']}]"),
         ["g/f.yml:6:31 this pattern goes wrong at its character 2: unclosed group"]
+    );
+}
+
+#[test]
+fn personal_data_is_found() {
+    let around = Around::default();
+    let all = rule("extends: pii");
+    let found = |text: &str| around.hits(&all, text);
+    for (text, matched, entity) in [
+        ("Write to jo.bloggs+shop@example.co.uk.", "jo.bloggs+shop@example.co.uk", "e-mail address"),
+        ("jo_bloggs@example.com", "jo_bloggs@example.com", "e-mail address"),
+        ("jo (at) example (dot) com", "jo (at) example (dot) com", "e-mail address"),
+        ("jo at example dot com", "jo at example dot com", "e-mail address"),
+        ("Order on +44 20 7946 0958 today", "+44 20 7946 0958", "phone number"),
+        ("+49 (0)30 901820", "+49 (0)30 901820", "phone number"),
+        ("+1-202-555-0143", "+1-202-555-0143", "phone number"),
+        ("(202) 555-0143", "(202) 555-0143", "phone number"),
+        ("at 555-123-4567", "555-123-4567", "phone number"),
+        ("Call 020 7946 0958", "020 7946 0958", "phone number"),
+        ("Call 07700900123", "07700900123", "phone number"),
+        ("Tel.: 0171/1234567", "0171/1234567", "phone number"),
+        ("Rufen Sie 030 901820 an", "030 901820", "phone number"),
+        ("paid with 4111 1111 1111 1111", "4111 1111 1111 1111", "payment card number"),
+        ("378282246310005", "378282246310005", "payment card number"),
+        ("GB82 WEST 1234 5698 7654 32 is it", "GB82 WEST 1234 5698 7654 32", "IBAN"),
+        ("DE89370400440532013000", "DE89370400440532013000", "IBAN"),
+        ("SSN 078-05-1120", "078-05-1120", "US social security number"),
+        ("AB 12 34 56 C", "AB 12 34 56 C", "UK National Insurance number"),
+        ("National insurance AB123456C", "AB123456C", "UK National Insurance number"),
+        ("NHS 943 476 5919", "943 476 5919", "UK NHS number"),
+        ("Steuer-ID 86 095 742 719", "86 095 742 719", "German tax number"),
+        ("from 98.85.59.159", "98.85.59.159", "IP address"),
+        ("IP 8.8.8.8", "8.8.8.8", "IP address"),
+        ("2001:db8:85a3::8a2e:370:7334", "2001:db8:85a3::8a2e:370:7334", "IP address"),
+        ("10 Downing Street, London SW1A 2AA", "10 Downing Street, London SW1A 2AA", "postal address"),
+        ("123 Main St, Anytown", "123 Main St", "postal address"),
+        ("1600 Pennsylvania Avenue", "1600 Pennsylvania Avenue", "postal address"),
+        ("Springfield, IL 62704", "Springfield, IL 62704", "postal address"),
+        ("Musterstraße 12, 10115 Berlin", "Musterstraße 12, 10115 Berlin", "postal address"),
+        ("in der Berliner Str. 5a", "Berliner Str. 5a", "postal address"),
+        ("lives at 8 wressle road", "8 wressle road", "postal address"),
+        ("P.O. Box 123", "P.O. Box 123", "postal address"),
+    ] {
+        assert_eq!(found(text), [(matched.to_owned(), entity.to_owned())], "{text}");
+    }
+    for text in [
+        "Now £19.99, was £24.99; 1,299.00 EUR or $1 234 567",
+        "116 x 62.2 x 11.6 mm (4.57 x 2.45 x 0.46 in)",
+        "GSM 850 / 900 / 1800 / 1900, HSDPA 850 900 1900 2100",
+        "EAN 4006381333931, GTIN 00012345600012, SKU 0012345",
+        "4006381333931 and 5012345678900",
+        "Model AB-123-4567, MX5 3AB, WH-1000XM4, 123-456-789",
+        "Version 1.2.3.4, firmware 10.0.19041.1, 192.168.1.1",
+        "320 x 480 pixels, 1080x1920, 12:30:45",
+        "2013, September. Released 2013, Q4, 2019-2023",
+        "5 Star Rating, USB 2 Flash Drive, 4 Way Stretch, 2 Hard Drive bays",
+        "Stellplatz 2, 3 Ring Binder",
+        "4111 1111 1111 1112, 078-00-1120, DE88370400440532013000",
+        "up to 100 000 hours, 12 345 678 901 pixels",
+        "look at the dot, Type @ home",
+    ] {
+        around.check(&all, text, &[]);
+    }
+    let some = rule("extends: pii\nentities: [email]\nthreshold: 0.95");
+    around.check(&some, "jo@example.com 4111 1111 1111 1111", &[]);
+    around.check(&some, "e-mail: jo@example.com", &["jo@example.com"]);
+    let eager = rule("extends: pii\nthreshold: 0.3");
+    around.check(&eager, "MX5 3AB", &["MX5 3AB"]);
+    let support = Around::facts(json!({"support": "help@example.com"}));
+    support.check(
+        &rule("extends: pii\nexceptions: [product.support]"),
+        "help@example.com jo@example.com",
+        &["jo@example.com"],
+    );
+    assert_eq!(faults("extends: pii\nentities: []"), ["g/f.yml:6:11 this list is empty"]);
+    assert_eq!(faults("extends: pii\nentities: [emial]"), ["g/f.yml:6:12 `emial` is not known here"]);
+    assert_eq!(faults("extends: pii\nthreshold: 50"), ["g/f.yml:6:12 50 is no threshold"]);
+}
+
+#[test]
+fn personal_data_in_real_texts() {
+    let all = rule("extends: pii");
+    // One made-up invoice has an address.
+    let found = in_real_copy(&all, None);
+    assert!(found.into_iter().all(|(set, count)| count <= usize::from(set == "marketing")));
+    let nouns = [
+        ("EMAIL_ADDRESS", "e-mail address"),
+        ("PHONE_NUMBER", "phone number"),
+        ("CREDIT_CARD", "payment card number"),
+        ("US_SSN", "US social security number"),
+        ("IP_ADDRESS", "IP address"),
+        ("ADDRESS", "postal address"),
+    ];
+    let (mut wanted, mut met, mut given, mut right) = ([0; 6], [0; 6], 0, 0);
+    for line in real_lines("pii_presidio_dev_small.jsonl") {
+        let text = line["text"].as_str().unwrap();
+        let hits = Around::default().hits(&all, text);
+        let spans: Vec<_> = line["spans"].as_array().unwrap().iter().collect();
+        for span in &spans {
+            let Some(index) = nouns.iter().position(|(label, _)| span["type"] == *label) else { continue };
+            let value = span["value"].as_str().unwrap();
+            let hit = hits.iter().any(|(m, says)| {
+                *says == nouns[index].1 && (m.contains(value) || value.contains(m.as_str()))
+            });
+            wanted[index] += 1;
+            met[index] += usize::from(hit);
+            if !hit {
+                eprintln!("missed {}: {value:?}", nouns[index].0);
+            }
+        }
+        for (matched, says) in &hits {
+            given += 1;
+            let label = nouns.iter().find(|(_, noun)| noun == says).map(|(label, _)| *label);
+            let is = |span: &&Value| {
+                let value = span["value"].as_str().unwrap();
+                label.is_some_and(|label| span["type"] == label)
+                    && (matched.contains(value) || value.contains(matched.as_str()))
+            };
+            let is_right = spans.iter().any(|span| is(span));
+            right += usize::from(is_right);
+            if !is_right {
+                eprintln!("wrong: {matched:?} as {says} in {text:?}");
+            }
+        }
+    }
+    eprintln!(
+        "personal data found of {:?}: {met:?} of {wanted:?}; {right} of {given} findings right",
+        nouns.map(|n| n.0)
     );
 }
