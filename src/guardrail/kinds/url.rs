@@ -3,7 +3,7 @@
 use regex::Regex;
 
 use super::super::Ground;
-use super::super::patterns::{Pattern, Style, compile};
+use super::super::patterns::{Style, compile};
 use super::super::rule::Hit;
 use super::super::text::{Text, slice};
 use crate::diagnostic::Span;
@@ -33,7 +33,9 @@ const LETTER: &str = r"[\p{L}\p{N}]";
 /// Links to elsewhere than allowed.
 #[derive(Debug)]
 pub(in crate::guardrail) struct Url {
-    pattern: Pattern,
+    pattern: Regex,
+    /// A pattern without which nothing is found.
+    loose: String,
     allow: Vec<Allowed>,
 }
 
@@ -64,19 +66,19 @@ impl Url {
         let items = node.map(|node| list(node, faults)).unwrap_or_default();
         let allow = items.iter().filter_map(|item| allowed(item, faults)).collect();
         let span = node.map_or(fields.span(), |node| node.span);
-        let pattern = pattern(span, faults)?;
-        (faults.errors() == before).then_some(Self { pattern, allow })
+        let (pattern, loose) = pattern(span, faults)?;
+        (faults.errors() == before).then_some(Self { pattern, loose, allow })
     }
 
     pub(super) fn loose(&self) -> &str {
-        &self.pattern.loose
+        &self.loose
     }
 
     pub(super) fn find(&self, text: &Text<'_>, _ground: &Ground<'_>) -> Vec<Hit> {
         let reading = text.written();
         let mut hits = Vec::new();
         let mut at = 0;
-        while let Some(found) = self.pattern.full.captures_at(reading.text(), at) {
+        while let Some(found) = self.pattern.captures_at(reading.text(), at) {
             let Some(whole) = found.get(0).filter(|whole| !whole.is_empty()) else { break };
             at = whole.end();
             let Some(sort) = SORTS.into_iter().find(|sort| found.name(sort).is_some()) else { continue };
@@ -98,7 +100,7 @@ impl Url {
 }
 
 /// What looks like a link, by sorts. Each is looked at more closely by [`length`].
-fn pattern(span: Span, faults: &Faults) -> Option<Pattern> {
+fn pattern(span: Span, faults: &Faults) -> Option<(Regex, String)> {
     let label = format!("{LETTER}(?:{LETTER}|[-_])*");
     let dot = "[.。｡]";
     let host = format!(r"{label}(?:{dot}(?:{LETTER}|[-_])+)+");
@@ -116,7 +118,7 @@ fn pattern(span: Span, faults: &Faults) -> Option<Pattern> {
     let loose = format!(
         r"(?i){LETTER}{dot}\p{{L}}|\d\.\d+[:/]|@{LETTER}|:[/\\]{{2}}|//{LETTER}|(?:{OPAQUE}|data):\S|[\[({{] ?(?:\.|dot|punkt|point) ?[\])}}]|(?:dot|punkt) [cnoibdaeuf]"
     );
-    Some(Pattern { full, loose })
+    Some((full, loose))
 }
 
 /// The schemes that need no slashes.
