@@ -15,6 +15,8 @@ use crate::document::{Faults, Node, list, text};
 
 /// The most memory that one rule's compiled pattern may take, in bytes.
 const MAX_COMPILED: usize = 8 * 1024 * 1024;
+/// The same where it is all phrases, for which nothing but odd letters needs it.
+const MAX_COMPILED_PHRASES: usize = 32 * MAX_COMPILED;
 /// The most tokens of one rule.
 const MAX_TOKENS: usize = 10_000;
 /// The longest token, in characters.
@@ -58,15 +60,26 @@ enum Quick {
 impl Pattern {
     /// Where it matches, in the order of the text, nothing empty.
     pub(super) fn find(&self, text: &str) -> Vec<Range<usize>> {
-        let full = || self.full.find_iter(text).map(|found| found.range()).filter(|range| !range.is_empty());
-        match &self.quick {
-            Quick::Plain(plain) => match plain.find(text) {
-                Some(found) => found.into_iter().map(|(range, _)| range).collect(),
-                None => full().collect(),
-            },
-            Quick::Ascii(ascii) if !text.is_ascii() => self.find_quickly(ascii, text),
-            _ => full().collect(),
+        self.find_alternatives(text).into_iter().map(|(range, _)| range).collect()
+    }
+
+    /// Where it matches, and which of its alternatives did where that is known.
+    pub(super) fn find_alternatives(&self, text: &str) -> Vec<(Range<usize>, Option<usize>)> {
+        if let Quick::Plain(plain) = &self.quick
+            && let Some(found) = plain.find(text)
+        {
+            return found.into_iter().map(|(range, alternative)| (range, Some(alternative))).collect();
         }
+        let found = match &self.quick {
+            Quick::Ascii(ascii) if !text.is_ascii() => self.find_quickly(ascii, text),
+            _ => self
+                .full
+                .find_iter(text)
+                .map(|found| found.range())
+                .filter(|range| !range.is_empty())
+                .collect(),
+        };
+        found.into_iter().map(|range| (range, None)).collect()
     }
 
     fn find_quickly(&self, ascii: &Regex, text: &str) -> Vec<Range<usize>> {
@@ -159,21 +172,33 @@ fn pattern_fault(error: &regex::Error, span: Span, faults: &Faults) {
 
 /// Compiles an expression in a rule's style; `span` is where to say that it does not.
 pub(super) fn compile(expression: &str, style: Style, span: Span, faults: &Faults) -> Option<Pattern> {
+    compile_alternatives(&[expression], style, span, faults)
+}
+
+/// Compiles expressions of which the first that matches counts.
+pub(super) fn compile_alternatives(
+    alternatives: &[&str],
+    style: Style,
+    span: Span,
+    faults: &Faults,
+) -> Option<Pattern> {
+    let expression = alternatives.join("|");
     let flags = if style.ignore_case { "(?mi)" } else { "(?m)" };
     let loose = format!("{flags}(?:{expression})");
     let full =
         if style.nonword { loose.clone() } else { format!("{flags}{BOUNDARY}(?:{expression}){BOUNDARY}") };
-    match RegexBuilder::new(&full).size_limit(MAX_COMPILED).build() {
+    let plain = Plain::of(alternatives, style.ignore_case, !style.nonword);
+    let limit = if plain.is_some() { MAX_COMPILED_PHRASES } else { MAX_COMPILED };
+    match RegexBuilder::new(&full).size_limit(limit).build() {
         Ok(full) => {
-            let quick = match Plain::of(&[expression], style.ignore_case, !style.nonword) {
+            let ascii = || {
+                let ascii = format!("{flags}{ASCII_BOUNDARY}(?:{expression}){ASCII_BOUNDARY}");
+                RegexBuilder::new(&ascii).size_limit(MAX_COMPILED).build()
+            };
+            let quick = match plain {
                 Some(plain) => Quick::Plain(plain),
                 None if style.nonword => Quick::Full,
-                None => {
-                    RegexBuilder::new(&format!("{flags}{ASCII_BOUNDARY}(?:{expression}){ASCII_BOUNDARY}"))
-                        .size_limit(MAX_COMPILED)
-                        .build()
-                        .map_or(Quick::Full, Quick::Ascii)
-                }
+                None => ascii().map_or(Quick::Full, Quick::Ascii),
             };
             Some(Pattern { full, loose, quick })
         }
@@ -182,6 +207,15 @@ pub(super) fn compile(expression: &str, style: Style, span: Span, faults: &Fault
             None
         }
     }
+}
+
+/// One of the alternatives of a pattern, to be held against the text from one character before a match: says whether the
+/// match is of this alternative, and what its groups matched.
+pub(super) fn behind_one(expression: &str, style: Style) -> Option<Regex> {
+    let flags = if style.ignore_case { "(?mi)" } else { "(?m)" };
+    let boundary = if style.nonword { "" } else { BOUNDARY };
+    let pattern = format!(r"{flags}\A(?s:.)(?:{expression}){boundary}");
+    RegexBuilder::new(&pattern).size_limit(MAX_COMPILED).build().ok()
 }
 
 /// What a rule lets pass though it matches.

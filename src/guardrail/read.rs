@@ -7,7 +7,9 @@ use super::examples::{self, head, start_of_day};
 use super::kinds::{
     Bounds, Check, KINDS, KINDS_TO_COME, Kind, Limit, Occurrence, Phrases, Replacement, Swaps,
 };
-use super::patterns::{Style, check_token, compile, exceptions, token, tokens};
+use super::patterns::{
+    Style, behind_one, check_token, compile, compile_alternatives, exceptions, token, tokens,
+};
 use super::rule::{Action, Applies, Enforcement, Level, Override, Period, Rule};
 use super::text::Reach;
 use crate::condition::{self, Condition};
@@ -339,7 +341,7 @@ fn substitution(fields: &mut Fields<'_>, style: Style, faults: &Faults) -> Optio
     for (key, value) in entries(node, faults) {
         let pattern = check_token(&key.text, key.span, faults)
             .then(|| super::fold::fold_pattern(&key.text))
-            .and_then(|pattern| Some((Regex::new(&pattern).ok()?, pattern)));
+            .and_then(|pattern| Some((behind_one(&pattern, style)?, pattern)));
         if let (Some((alone, pattern)), Some(replacement)) = (pattern, text(value, faults)) {
             swaps.push((pattern, alone, replacement, value.span));
         }
@@ -354,20 +356,18 @@ fn substitution(fields: &mut Fields<'_>, style: Style, faults: &Faults) -> Optio
     // Of two that begin at the same place the longer one is meant.
     swaps.sort_by_key(|(pattern, ..)| std::cmp::Reverse(pattern.chars().count()));
     let mut replacements = Vec::with_capacity(swaps.len());
-    // The whole pattern has a group for each swap, and within it the swap's own.
-    let mut group = 1;
     for (_, alone, replacement, span) in &swaps {
-        match Replacement::read(replacement, alone, group) {
+        match Replacement::read(replacement, alone) {
             Ok(read) => replacements.push(read),
             Err(name) => no_group(&name, alone, *span, faults),
         }
-        group += alone.captures_len();
     }
     if faults.errors() > before {
         return None;
     }
-    let groups: Vec<String> = swaps.iter().map(|(pattern, ..)| format!("({pattern})")).collect();
-    let pattern = compile(&groups.join("|"), style, node.span, faults)?;
+    let alternatives: Vec<String> = swaps.iter().map(|(pattern, ..)| format!("(?:{pattern})")).collect();
+    let alternatives: Vec<&str> = alternatives.iter().map(String::as_str).collect();
+    let pattern = compile_alternatives(&alternatives, style, node.span, faults)?;
     Some(Swaps { pattern, reach, replacements })
 }
 

@@ -1,5 +1,7 @@
 //! `existence` and `substitution`: words that should not be there, and words to be written otherwise.
 
+use std::borrow::Cow;
+
 use regex::{Captures, Regex};
 
 use crate::guardrail::patterns::Pattern;
@@ -44,8 +46,8 @@ pub(in crate::guardrail) struct Swaps {
 /// What to write for one swap.
 #[derive(Debug)]
 pub(in crate::guardrail) struct Replacement {
-    /// The number of the swap's own group in the whole pattern; groups within the swap count from there.
-    group: usize,
+    /// The swap's own pattern, held against a text that begins one character before the match.
+    pattern: Regex,
     /// One or more ways to write it, the first for corrections.
     alternatives: Vec<Vec<Part>>,
 }
@@ -57,25 +59,34 @@ enum Part {
 }
 
 impl Replacement {
-    /// Reads a replacement, whose alternatives are separated by `|`. Where the swap's pattern has groups, `$1`, `${1}`
-    /// and `$name` stand for what they matched, and `$$` for the sign.
+    /// Reads a replacement, whose alternatives are separated by `|`. Where the swap's pattern, as [`behind_one`](crate::guardrail::patterns::behind_one) made it, has
+    /// groups, `$1`, `${1}` and `$name` stand for what they matched, and `$$` for the sign.
     ///
     /// # Errors
     ///
     /// The first name of a group that the pattern does not have.
-    pub(in crate::guardrail) fn read(given: &str, pattern: &Regex, group: usize) -> Result<Self, String> {
+    pub(in crate::guardrail) fn read(given: &str, pattern: &Regex) -> Result<Self, String> {
         let alternatives = given.split('|').map(|alternative| parts(alternative, pattern));
-        Ok(Self { group, alternatives: alternatives.collect::<Result<_, _>>()? })
+        Ok(Self { alternatives: alternatives.collect::<Result<_, _>>()?, pattern: pattern.clone() })
     }
 
-    fn fill(&self, found: &Captures<'_>) -> Vec<String> {
-        let fill = |part: &Part| match part {
-            Part::Text(text) => text.clone(),
-            Part::Group(index) => {
-                found.get(self.group + index).map_or_else(String::new, |group| group.as_str().to_owned())
+    fn has_groups(&self) -> bool {
+        self.alternatives.iter().flatten().any(|part| matches!(part, Part::Group(_)))
+    }
+
+    fn fill(&self, found: Option<&Captures<'_>>) -> Vec<String> {
+        let group = |index| found.and_then(|found| found.get(index)).map_or("", |group| group.as_str());
+        let fill = |parts: &Vec<Part>| {
+            let mut out = String::new();
+            for part in parts {
+                out.push_str(match part {
+                    Part::Text(text) => text,
+                    Part::Group(index) => group(*index),
+                });
             }
+            out
         };
-        self.alternatives.iter().map(|parts| parts.iter().map(fill).collect()).collect()
+        self.alternatives.iter().map(fill).collect()
     }
 }
 
@@ -108,11 +119,9 @@ impl Swaps {
     pub(super) fn find(&self, text: &Text<'_>) -> Vec<Hit> {
         let mut hits = Vec::new();
         let find = |piece: &str| {
-            let found = self.pattern.find(piece).into_iter().filter_map(|range| {
-                let found = self.pattern.full.captures_at(piece, range.start)?;
-                let whole = found.get(0)?;
-                let replacement = self.replacement(&found)?;
-                Some((whole.range(), (whole.as_str().to_owned(), replacement.fill(&found))))
+            let found = self.pattern.find_alternatives(piece).into_iter().filter_map(|(range, swap)| {
+                let wanted = self.wanted(piece, range.start, swap)?;
+                Some((range.clone(), (slice(piece, range).to_owned(), wanted)))
             });
             found.collect()
         };
@@ -131,8 +140,22 @@ impl Swaps {
         hits
     }
 
-    fn replacement(&self, found: &Captures<'_>) -> Option<&Replacement> {
-        self.replacements.iter().find(|replacement| found.get(replacement.group).is_some())
+    /// What to write for the match that begins here: of the swap that it belongs to, or else of the first that matches.
+    fn wanted(&self, piece: &str, start: usize, swap: Option<usize>) -> Option<Vec<String>> {
+        let known = swap.and_then(|swap| self.replacements.get(swap));
+        if let Some(replacement) = known.filter(|replacement| !replacement.has_groups()) {
+            return Some(replacement.fill(None));
+        }
+        let before = slice(piece, 0..start).chars().next_back();
+        let rest = match before {
+            Some(before) => Cow::from(slice(piece, start - before.len_utf8()..piece.len())),
+            None => format!("\n{piece}").into(),
+        };
+        let candidates = known.map_or(self.replacements.as_slice(), std::slice::from_ref);
+        candidates.iter().find_map(|replacement| {
+            let found = replacement.pattern.captures(&rest)?;
+            Some(replacement.fill(Some(&found)))
+        })
     }
 }
 
