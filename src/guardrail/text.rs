@@ -239,8 +239,8 @@ impl<'a> Text<'a> {
                     all.push((range, found));
                 }
             }
+            all.sort_by_key(|(range, _)| (range.start, range.end));
         }
-        all.sort_by_key(|(range, _)| (range.start, range.end));
         all
     }
 

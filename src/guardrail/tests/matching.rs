@@ -130,6 +130,13 @@ fn a_phrase_is_found_once_however_many_ways_the_text_reads() {
         "guaranteed\n\ng u a r a n t e e d, gu4ranteed",
         &["guaranteed", "g u a r a n t e e d", "gu4ranteed"],
     );
+    let rules = [rule("extends: existence\ntokens: [' {2}', free, b c]").unwrap()];
+    let text = "free  fr3e, b\nc  free";
+    let expected = ["free", "  ", "fr3e", "b\nc", "  ", "free"];
+    assert_eq!(
+        found(&rules, text, true).into_iter().map(|(_, stretch)| stretch).collect::<Vec<_>>(),
+        expected
+    );
 }
 
 #[test]
