@@ -25,6 +25,8 @@ pub fn parse(text: &str, faults: &Faults) -> Option<Node> {
     for event in Parser::new_from_str(text) {
         match event {
             Ok((event, span)) => builder.event(event, convert(span)),
+            // A text that was cut took the rest of its line along.
+            Err(_) if builder.has_cut => return None,
             Err(error) => {
                 let at = error.marker();
                 faults.error_with_help(
@@ -38,6 +40,13 @@ pub fn parse(text: &str, faults: &Faults) -> Option<Node> {
         if builder.given_up {
             return None;
         }
+    }
+    for span in builder.unused.values() {
+        faults.error_with_help(
+            *span,
+            "YAML takes the word that begins with `&` before this text for a name, and drops it",
+            "put the whole text in quotes",
+        );
     }
     if faults.errors() > before && builder.root.is_none() {
         return None;
@@ -69,6 +78,10 @@ struct Builder<'a> {
     faults: &'a Faults,
     open: Vec<Open>,
     anchors: BTreeMap<usize, (Node, usize)>,
+    /// The texts that were given a name which nothing has used yet.
+    unused: BTreeMap<usize, Span>,
+    /// Whether a text was cut at its ` #`.
+    has_cut: bool,
     root: Option<Node>,
     nodes: usize,
     documents: usize,
@@ -83,6 +96,8 @@ impl<'a> Builder<'a> {
             faults,
             open: Vec::new(),
             anchors: BTreeMap::new(),
+            unused: BTreeMap::new(),
+            has_cut: false,
             root: None,
             nodes: 0,
             documents: 0,
@@ -91,6 +106,7 @@ impl<'a> Builder<'a> {
     }
 
     fn event(&mut self, event: Event<'_>, span: Span) {
+        let is_map = matches!(event, Event::MappingStart(..));
         match event {
             Event::DocumentStart(_) => {
                 self.documents += 1;
@@ -103,7 +119,13 @@ impl<'a> Builder<'a> {
                     self.given_up = true;
                 }
             }
-            Event::Scalar(text, style, anchor, _) => {
+            Event::Scalar(text, style, anchor, tag) => {
+                if let Some(tag) = tag {
+                    self.no_tag(&tag.suffix, &text, span);
+                }
+                if anchor != 0 {
+                    self.unused.insert(anchor, span);
+                }
                 let plain = style == ScalarStyle::Plain;
                 if plain {
                     self.warn_of_cut_text(&text, span);
@@ -111,8 +133,12 @@ impl<'a> Builder<'a> {
                 self.count(1, span);
                 self.close(Node { span, kind: Kind::Scalar { text: text.into_owned(), plain } }, anchor, 1);
             }
-            Event::SequenceStart(anchor, _) => self.begin(span, anchor, false),
-            Event::MappingStart(anchor, _) => self.begin(span, anchor, true),
+            Event::SequenceStart(anchor, tag) | Event::MappingStart(anchor, tag) => {
+                if let Some(tag) = tag {
+                    self.no_tag(&tag.suffix, "", span);
+                }
+                self.begin(span, anchor, is_map);
+            }
             Event::SequenceEnd | Event::MappingEnd => {
                 if let Some(open) = self.open.pop() {
                     // A collection without brackets is said to end where the next thing begins, lines below it.
@@ -123,17 +149,23 @@ impl<'a> Builder<'a> {
                     self.close(Node { span, kind }, open.anchor, open.size);
                 }
             }
-            Event::Alias(anchor) => match self.anchors.get(&anchor).map(|(_, size)| *size) {
-                Some(size) => {
-                    self.count(size, span);
-                    let named = self.anchors.get(&anchor).filter(|_| !self.given_up).cloned();
-                    if let Some((node, _)) = named {
-                        self.close(Node { span, ..node }, 0, size);
-                    }
-                }
-                None => self.faults.error(span, "this alias stands inside what it names"),
-            },
+            Event::Alias(anchor) => {
+                self.unused.remove(&anchor);
+                self.alias(anchor, span);
+            }
             Event::Nothing | Event::StreamStart | Event::StreamEnd | Event::DocumentEnd => {}
+        }
+    }
+
+    fn alias(&mut self, anchor: usize, span: Span) {
+        let Some(size) = self.anchors.get(&anchor).map(|(_, size)| *size) else {
+            self.faults.error(span, "this alias stands inside what it names");
+            return;
+        };
+        self.count(size, span);
+        let named = self.anchors.get(&anchor).filter(|_| !self.given_up).cloned();
+        if let Some((node, _)) = named {
+            self.close(Node { span, ..node }, 0, size);
         }
     }
 
@@ -208,11 +240,25 @@ impl<'a> Builder<'a> {
         line.get(byte..)
     }
 
+    /// `!Now or never` without quotes is `or never` to YAML.
+    fn no_tag(&self, tag: &str, text: &str, span: Span) {
+        let whole = format!("!{tag} {text}");
+        self.faults.error_with_help(
+            span,
+            format!("YAML takes `!{tag}` for a tag and drops it"),
+            format!(
+                "put the whole text in quotes, \"{}\", or take it out",
+                whole.trim().replace('"', "\\\"")
+            ),
+        );
+    }
+
     /// `Report #14` without quotes is `Report` to YAML. A comment has a space after its `#`; this has none.
     fn warn_of_cut_text(&mut self, text: &str, span: Span) {
         let Some(comment) = self.rest_of_line(span.end).map(str::trim_start) else { return };
         let cut = comment.strip_prefix('#').is_some_and(|c| c.starts_with(|c: char| c.is_alphanumeric()));
         if cut && !text.is_empty() {
+            self.has_cut = true;
             let whole = format!("{text} {}", comment.trim_end());
             self.faults.error_with_help(
                 span,

@@ -30,7 +30,11 @@ impl Sample {
     /// Takes a sample's keys out of a map.
     pub(super) fn read(fields: &mut Fields<'_>, timezone: &TimeZone, faults: &Faults) -> Option<Self> {
         let text = fields.require_text("text", "write the copy under `text:`", faults);
-        let facts = object(fields.take("facts"), faults);
+        let facts_node = fields.take("facts");
+        let facts = object(facts_node, faults);
+        if let Some(node) = facts_node.and_then(|node| node.get("id")) {
+            no_converted_id(node, faults);
+        }
         let context = object(fields.take("context"), faults);
         let inputs = object(fields.take("inputs"), faults);
         let instructions = fields.text("instructions", faults);
@@ -59,6 +63,16 @@ impl Sample {
 /// The first instant of a day where the rules' dates are from.
 pub(super) fn start_of_day(day: jiff::civil::Date, timezone: &TimeZone) -> Option<Timestamp> {
     day.to_zoned(timezone.clone()).ok().map(|zoned| zoned.timestamp())
+}
+
+/// An id that YAML reads as a number keeps its digits, or is said: evidence is looked up by it.
+fn no_converted_id(node: &Node, faults: &Faults) {
+    if let (NodeKind::Scalar { text, .. }, Value::Number(number)) = (&node.kind, node.to_json())
+        && number.to_string() != *text
+    {
+        let message = format!("YAML reads this id as the number {number}");
+        faults.error_with_help(node.span, message, format!("put it in quotes: \"{text}\""));
+    }
 }
 
 fn object(node: Option<&Node>, faults: &Faults) -> Map<String, Value> {

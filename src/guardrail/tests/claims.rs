@@ -793,3 +793,33 @@ fn what_accompanies_a_claim_may_name_what_betrays_it() {
     let alone = "The effect on tiredness is obtained with a daily intake of 2 tablets.";
     caught(&rules, &magnesium(), alone, &[("claims.gb-magnesium-tiredness", "tiredness")]);
 }
+
+#[test]
+fn the_register_reads_as_lawyers_write() {
+    let written = CLAIMS
+        .replace("lab-2026-022", "0022")
+        .replace("\"0012345\"", "0012345")
+        .replace("\"Assay 022\"", "no")
+        .replace("\"9f…\"", "1e5")
+        .replace("country: GB", "country: NO")
+        .replace("owner: legal@example.com", "owner: off");
+    let rules = loaded(&files([("guardrails/claims.yml", &written)]));
+    assert_eq!(rules.rules()[0].owner(), Some("off"));
+    let evidence = &rules.evidence()[0];
+    assert_eq!(
+        (evidence.id(), evidence.document(), evidence.covers()),
+        ("0022", "no", &["0012345".to_owned()][..])
+    );
+    let mut scene = magnesium();
+    scene.context.insert("country".into(), "NO".into());
+    caught(&rules, &scene, ALLOWED, &[]);
+
+    let cut = CLAIMS.replace("\"Assay 022\"", "Assay #22");
+    let (_, faults) = load(&files([("g/claims.yml", &cut)]), &london());
+    assert_eq!(faults[0].message, "YAML cuts this text at ` #`: it would read `Assay`");
+    assert_eq!((faults[0].span.start.line, faults.len()), (18, 1));
+    let converted = CLAIMS.replace("id: \"0012345\"", "id: 12e4");
+    let (_, faults) = load(&files([("g/claims.yml", &converted)]), &london());
+    assert_eq!(faults[0].message, "YAML reads this id as the number 120000.0");
+    assert_eq!(faults[0].help.as_deref(), Some("put it in quotes: \"12e4\""));
+}
