@@ -10,6 +10,7 @@ mod support;
 mod audit;
 mod blurbs;
 mod check;
+mod claims;
 mod commands;
 mod conditions;
 mod crash;
