@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 
 use aho_corasick::AhoCorasick;
 use copyrail::document::Files;
-use copyrail::guardrail::{self, Guardrails, Subject};
+use copyrail::guardrail::{self, Guardrails, Opinions, Subject};
 use criterion::{Criterion, criterion_group, criterion_main};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
@@ -179,10 +179,10 @@ fn sheet() -> Map<String, Value> {
 fn judged(guardrails: &Guardrails, text: &str, facts: &Map<String, Value>) -> usize {
     let empty = Map::new();
     let (context, inputs, placement, locale) = (&empty, &empty, None, None);
-    let at = Timestamp::UNIX_EPOCH;
-    guardrail::judge(guardrails, &Subject { text, facts, context, placement, locale, inputs, at })
-        .findings
-        .len()
+    let (instructions, at, opinions) = (None, Timestamp::UNIX_EPOCH, Opinions::Unknown);
+    let subject =
+        Subject { text, facts, context, placement, locale, inputs, instructions, at, opinions };
+    guardrail::judge(guardrails, &subject).findings.len()
 }
 
 /// The public styles that lie beside the repository, each turned on; `None`, said aloud, where there are none.

@@ -117,6 +117,13 @@ fn summary(report: &Report, shell: &Shell) -> Result<(), Failure> {
             let faulty = rule.missed + rule.wrongly_caught > 0;
             shell.out.line(&if faulty { shell.out.paint(Paint::Bad, &row) } else { row })?;
         }
+        for rule in report.rules.iter().filter(|rule| rule.not_run > 0) {
+            let texts = counted(rule.not_run as u64, "text");
+            let name = super::output::safe(&rule.rule);
+            shell.out.line(&format!(
+                "{name}: {texts} not tried; that takes a second model, which is not asked here"
+            ))?;
+        }
         shell.out.line("")?;
     }
     let count = |severity| report.diagnostics.iter().filter(|d| d.severity == severity).count();

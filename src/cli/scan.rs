@@ -9,7 +9,7 @@ use serde_json::{Map, Value, json};
 
 use super::check::as_of;
 use super::{ConfigArgs, Failure, Shell, lines};
-use crate::guardrail::{self, Guardrails, Subject};
+use crate::guardrail::{self, Guardrails, Opinions, Subject};
 use crate::policy::read_dir;
 use crate::words::Locale;
 
@@ -97,6 +97,7 @@ fn judged(guardrails: &Guardrails, line: &Text, now: Timestamp) -> Value {
             inputs: attributes,
             instructions: None,
             at: now,
+            opinions: Opinions::Unknown,
         },
     );
     let mut answer = json!({"id": line.id, "verdict": judgement.verdict, "findings": judgement.findings});

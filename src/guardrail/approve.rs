@@ -14,7 +14,7 @@ use jiff::Timestamp;
 use serde_json::{Map, Value};
 
 use super::judge::{Corrected, Finding, Judgement, Verdict, judge_and_correct};
-use super::{Ground, Guardrails};
+use super::{Ground, Guardrails, Opinions};
 use crate::words::Revision;
 
 /// What an approval held for. It is honoured only for the very text that it was given to.
@@ -27,13 +27,6 @@ pub struct Stamp {
 }
 
 impl Stamp {
-    fn holds(&self, guardrails: &Guardrails, draft: &Draft, ground: &Ground<'_>, hash: &[u8; 32]) -> bool {
-        self.guardrails == guardrails.hash
-            && self.ground == *hash
-            && self.valid_until.is_none_or(|until| ground.at < until)
-            && self.text == text_hash(&draft.text)
-    }
-
     /// The rules that it was judged by.
     pub fn guardrails(&self) -> &Revision {
         &self.guardrails
@@ -106,13 +99,8 @@ impl Approved {
 /// judgement is the corrected text's, `fixed` holds that text, and the verdict is at least [`Verdict::Repair`].
 pub fn approve(guardrails: &Guardrails, draft: &Draft, ground: &Ground<'_>) -> Result<Approved, Judgement> {
     let hash = ground_hash(guardrails, ground);
-    if let Some(stamp) = draft.stamp.as_ref().filter(|stamp| stamp.holds(guardrails, draft, ground, &hash)) {
-        return Ok(Approved {
-            text: Arc::clone(&draft.text),
-            stamp: stamp.clone(),
-            findings: Vec::new(),
-            evidence: Vec::new(),
-        });
+    if let Some(approved) = by_stamp(guardrails, draft, &hash, ground.at) {
+        return Ok(approved);
     }
     let approved = |text: Arc<str>, judgement: Judgement| {
         let Judgement { findings, evidence, valid_until, .. } = judgement;
@@ -136,10 +124,24 @@ pub fn approve(guardrails: &Guardrails, draft: &Draft, ground: &Ground<'_>) -> R
     }
 }
 
-/// Whether [`approve`] would approve this draft by its stamp, without judging it.
-pub fn is_approved(guardrails: &Guardrails, draft: &Draft, ground: &Ground<'_>) -> bool {
-    let hash = ground_hash(guardrails, ground);
-    draft.stamp.as_ref().is_some_and(|stamp| stamp.holds(guardrails, draft, ground, &hash))
+/// Approves a draft by its stamp alone, when that still holds. Reads nothing of the ground's inputs, so that whoever would
+/// have to make them first need not.
+pub fn still_approved(guardrails: &Guardrails, draft: &Draft, ground: &Ground<'_>) -> Option<Approved> {
+    by_stamp(guardrails, draft, &ground_hash(guardrails, ground), ground.at)
+}
+
+fn by_stamp(guardrails: &Guardrails, draft: &Draft, ground: &[u8; 32], at: Timestamp) -> Option<Approved> {
+    let stamp = draft.stamp.as_ref()?;
+    let holds = stamp.guardrails == guardrails.hash
+        && stamp.ground == *ground
+        && stamp.valid_until.is_none_or(|until| at < until)
+        && stamp.text == text_hash(&draft.text);
+    holds.then(|| Approved {
+        text: Arc::clone(&draft.text),
+        stamp: stamp.clone(),
+        findings: Vec::new(),
+        evidence: Vec::new(),
+    })
 }
 
 /// The hash of all of a product's facts, for [`Ground::facts_hash`]: BLAKE3 of them as JSON with keys in order.
@@ -188,7 +190,8 @@ fn hash_text(hasher: &mut blake3::Hasher, text: &str) {
     hasher.update(&(text.len() as u64).to_le_bytes()).update(text.as_bytes());
 }
 
-/// The hash of everything that a text is judged against: facts, the context that rules read, placement, locale.
+/// The hash of everything that a text is judged against: facts, the context that rules read, placement, locale, and
+/// whether people wrote it.
 pub fn ground_hash(guardrails: &Guardrails, ground: &Ground<'_>) -> [u8; 32] {
     let mut hasher = blake3::Hasher::new();
     hasher.update(&ground.facts_hash);
@@ -202,6 +205,8 @@ pub fn ground_hash(guardrails: &Guardrails, ground: &Ground<'_>) -> [u8; 32] {
         hasher.update(&[u8::from(part.is_some())]);
         hash_text(&mut hasher, part.unwrap_or_default());
     }
+    // What rules that ask a second model do not apply to is no approval of what they do apply to.
+    hasher.update(&[u8::from(matches!(ground.opinions, Opinions::Prewritten))]);
     *hasher.finalize().as_bytes()
 }
 

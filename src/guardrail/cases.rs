@@ -43,6 +43,8 @@ pub struct RuleReport {
     pub wrongly_caught: usize,
     /// Texts that it was to leave alone and did.
     pub left_alone: usize,
+    /// Texts that are labelled for it and were not tried, because that takes a second model.
+    pub not_run: usize,
 }
 
 /// Reads one file of labelled cases.
@@ -94,6 +96,10 @@ pub fn try_cases(guardrails: &Guardrails, files: &Files) -> (Vec<RuleReport>, Ve
     for rule in &guardrails.rules {
         let passing = rule.examples.iter().filter(|example| example.expect == Expect::Pass).count();
         if let Some(report) = reports.get_mut(rule.id.as_str()) {
+            if rule.check.asks().is_some() {
+                report.not_run += rule.examples.len();
+                continue;
+            }
             report.caught += rule.examples.len() - passing;
             report.left_alone += passing;
         }
@@ -110,7 +116,15 @@ pub fn try_cases(guardrails: &Guardrails, files: &Files) -> (Vec<RuleReport>, Ve
                 continue;
             }
             let judgement = judge_at(guardrails, &sample.text, &sample.ground(), sample.as_of);
-            compare(&case, &judgement, &mode, &mut reports, &faults);
+            for rule in guardrails.rules.iter().filter(|rule| rule.check.asks().is_some()) {
+                let labelled = case.expect.iter().any(|(id, _)| *id == rule.id);
+                if let Some(report) = reports.get_mut(rule.id.as_str()).filter(|_| labelled) {
+                    report.not_run += 1;
+                }
+            }
+            let tried =
+                |id: &str| guardrails.rules.iter().all(|rule| rule.id != id || rule.check.asks().is_none());
+            compare(&case, &judgement, &mode, &tried, &mut reports, &faults);
         }
         found.extend(faults.into_diagnostics());
     }
@@ -147,10 +161,11 @@ fn compare(
     case: &Case,
     judgement: &Judgement,
     mode: &dyn Fn(&str) -> Enforcement,
+    tried: &dyn Fn(&str) -> bool,
     reports: &mut BTreeMap<&str, RuleReport>,
     faults: &Faults,
 ) {
-    for (id, report) in reports {
+    for (id, report) in reports.iter_mut().filter(|(id, _)| tried(id)) {
         let wanted = case.expect.iter().find(|(wanted, _)| wanted == id);
         let findings: Vec<_> = judgement.findings.iter().filter(|finding| finding.rule == *id).collect();
         let counted = findings.iter().find(|finding| !finding.shadow && finding.action != Action::Note);

@@ -5,6 +5,7 @@ use jiff::tz::TimeZone;
 use serde_json::{Map, Value};
 
 use super::judge::hits;
+use super::opinions::Opinions;
 use super::rule::Rule;
 use super::text::{Text, slice};
 use super::{Ground, TIMELESS, offer};
@@ -56,6 +57,8 @@ impl Sample {
             inputs: &self.inputs,
             instructions: self.instructions.as_deref(),
             at: self.as_of.unwrap_or(TIMELESS),
+            // No second model is asked when files are read.
+            opinions: Opinions::Prewritten,
         }
     }
 }
@@ -156,7 +159,8 @@ fn example(node: &Node, fails: bool, timezone: &TimeZone, faults: &Faults) -> Op
     Some(Example { sample: sample?, span: node.span, expect: expect(matched) })
 }
 
-/// Runs a rule's examples against that rule alone, whatever its mode.
+/// Runs a rule's examples against that rule alone, whatever its mode. Of a rule that asks a second model it says only
+/// which examples the rule would never be asked about: the others are labels until a model is.
 pub(super) fn run(rule: &Rule) -> Vec<Diagnostic> {
     let mut used = Vec::new();
     let mut faults: Vec<Diagnostic> =
@@ -183,6 +187,9 @@ fn run_one(rule: &Rule, example: &Example, used: &mut Vec<usize>) -> Option<Diag
     let text = Text::new(&sample.text);
     let in_force = rule.effective.holds(sample.as_of);
     let applies = rule.applies.holds(&ground);
+    if rule.check.asks().is_some() && (example.expect == Expect::Pass || in_force && applies) {
+        return None;
+    }
     let mut swallowed_by = None;
     let found = if in_force && applies {
         let hits = hits(rule, &text, &ground);

@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::kinds::Check;
+use super::opinions::{Ask, Heard, Opinions, question};
 use super::rule::{Action, Enforcement, Evidence, Hit, Level, Rule, Settings};
 use super::text::{Text, slice};
 use super::{Ground, Guardrails, Kind, Subject, offer};
@@ -55,6 +56,9 @@ pub struct Finding {
     /// Whether the rule is only being tried: it changes nothing then.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub shadow: bool,
+    /// Whether the rule could not run, for want of a second model's opinion: it is not passed then.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub unanswered: bool,
 }
 
 /// What the rules say of one text.
@@ -75,6 +79,16 @@ pub struct Judgement {
     pub valid_until: Option<Timestamp>,
 }
 
+impl Judgement {
+    /// Whether nothing stands in the text's way but answers of second models that are not there yet.
+    pub fn wants_answers(&self) -> bool {
+        let counted = |finding: &&Finding| !finding.shadow && finding.action != Action::Note;
+        self.verdict > Verdict::Fix
+            && self.findings.iter().any(|finding| finding.unanswered)
+            && self.findings.iter().filter(counted).all(|finding| finding.unanswered)
+    }
+}
+
 /// Judges a text by the rules in force at the subject's moment.
 ///
 /// The verdict is [`Verdict::Fix`] only when the corrected text passes. When it does not, the verdict is the corrected
@@ -84,7 +98,19 @@ pub fn judge(guardrails: &Guardrails, subject: &Subject<'_>) -> Judgement {
     let Corrected { first, again } = judge_and_correct(guardrails, subject.text, &subject.ground());
     match again {
         Some((_, again)) if again.verdict != Verdict::Pass => {
-            Judgement { verdict: again.verdict.max(Verdict::Repair), fixed: None, ..first }
+            let mut findings = first.findings.clone();
+            let length = subject.text.chars().count();
+            // These are about the whole of the corrected text, which is not given.
+            let second =
+                again.findings.into_iter().filter(|f| matches!(f.kind, Kind::Judge | Kind::Moderation));
+            findings.extend(second.map(|finding| Finding {
+                start: 0,
+                end: length,
+                matched: subject.text.to_owned(),
+                ..finding
+            }));
+            findings.sort_by_key(|finding| (finding.start, finding.end));
+            Judgement { verdict: again.verdict.max(Verdict::Repair), findings, fixed: None, ..first }
         }
         _ => first,
     }
@@ -127,12 +153,17 @@ pub(super) fn judge_at(
     // Where claims were found: their families, which come last, say nothing more of them.
     let mut claimed: Vec<(Arc<str>, Range<usize>)> = Vec::new();
     let mut verdict = Verdict::Pass;
+    let mut asking = Vec::new();
     for rule in guardrails.prefilter.candidates(&text).filter_map(|rule| guardrails.rules.get(rule)) {
         if !rule.effective.holds(at) {
             continue;
         }
         let settings = rule.settings(at);
         if settings.mode == Enforcement::Off || !rule.applies.holds(ground) {
+            continue;
+        }
+        if let Some(asks) = rule.check.asks() {
+            asking.push((rule, settings, asks));
             continue;
         }
         let claim = match &rule.check {
@@ -154,6 +185,21 @@ pub(super) fn judge_at(
                 claimed.extend(hit.family.clone().map(|family| (family, hit.range.clone())));
             }
             findings.push(finding(rule, settings, &text, hit));
+        }
+    }
+    // Second models are asked about copy that all the other rules pass, and people's own copy is not theirs to judge.
+    if verdict == Verdict::Pass && !matches!(ground.opinions, Opinions::Prewritten) {
+        for (rule, settings, asks) in asking {
+            let Some(finding) = second(rule, settings, asks, &text, ground) else { continue };
+            if settings.mode == Enforcement::Enforce {
+                verdict = verdict.max(match (finding.unanswered, settings.action) {
+                    (_, Action::Note) => Verdict::Pass,
+                    // No other wording would bring the answer that is missing.
+                    (true, _) => Verdict::Block,
+                    (false, action) => Verdict::from(action),
+                });
+            }
+            findings.push(finding);
         }
     }
     findings.sort_by_key(|finding| (finding.start, finding.end));
@@ -225,6 +271,39 @@ fn finding(rule: &Rule, settings: Settings, text: &Text<'_>, hit: Hit) -> Findin
         ),
         evidence: hit.evidence,
         shadow: settings.mode == Enforcement::Shadow,
+        unanswered: false,
+    }
+}
+
+/// What a rule that asks a second model makes of a text: nothing when the answer speaks for it. Without an answer there
+/// is a finding all the same, unless the rule is only being tried.
+fn second(
+    rule: &Rule,
+    settings: Settings,
+    asks: &Arc<Ask>,
+    text: &Text<'_>,
+    ground: &Ground<'_>,
+) -> Option<Finding> {
+    let question = question(asks, text.given().into(), ground);
+    let heard = match ground.opinions.of(&question) {
+        Some(opinion) => rule.check.hear(&opinion),
+        None => Heard::Unanswered("nobody has answered yet".to_owned()),
+    };
+    let mut hit = Hit::at(0..text.given().len());
+    match heard {
+        Heard::Passes => None,
+        Heard::Fails(why) => {
+            hit.says.push(why.clone());
+            let said = finding(rule, settings, text, hit);
+            let told = why.is_empty() || rule.message.contains("%s");
+            Some(if told { said } else { Finding { message: format!("{} ({why})", said.message), ..said } })
+        }
+        Heard::Unanswered(_) if settings.mode == Enforcement::Shadow => None,
+        Heard::Unanswered(why) => {
+            let message =
+                format!("There is no verdict of a second model ({why}), so the text is not passed.");
+            Some(Finding { message, unanswered: true, ..finding(rule, settings, text, hit) })
+        }
     }
 }
 

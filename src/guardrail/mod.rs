@@ -21,6 +21,7 @@ mod kinds;
 mod literals;
 mod load;
 mod offer;
+mod opinions;
 mod patterns;
 mod plain;
 mod prefilter;
@@ -43,12 +44,13 @@ use crate::condition::{Asks, Condition, Scope, Truth};
 use crate::diagnostic::Span;
 use crate::words::{Locale, Revision};
 
-pub use approve::{Approved, Draft, Stamp, approve, facts_hash, ground_hash, is_approved};
+pub use approve::{Approved, Draft, Stamp, approve, facts_hash, ground_hash, still_approved};
 pub use cases::{RuleReport, try_cases};
 pub use claims::{RegisteredEvidence, expiring};
 pub use judge::{Finding, Judgement, Verdict, judge};
 pub use kinds::Kind;
 pub use load::load;
+pub use opinions::{Ask, Asking, Heard, Known, Opinion, Opinions, Question, QuestionKey, Service, questions};
 pub use rule::{Action, Enforcement, Evidence, Level, Rule};
 
 /// How far personalisation goes: the maturity ladder of a placement, and the ceiling that compliance sets on it.
@@ -89,6 +91,8 @@ pub struct Subject<'a> {
     pub instructions: Option<&'a str>,
     /// The moment.
     pub at: Timestamp,
+    /// What is known of what second models say of it.
+    pub opinions: Opinions<'a>,
 }
 
 /// All that a text is judged against: a [`Subject`] without its text, and with the hash of the facts.
@@ -110,14 +114,16 @@ pub struct Ground<'a> {
     pub instructions: Option<&'a str>,
     /// The moment.
     pub at: Timestamp,
+    /// What is known of what second models say of texts.
+    pub opinions: Opinions<'a>,
 }
 
 impl<'a> Subject<'a> {
     /// What the text is judged against. The facts' hash is left out: judging does not read it, and approving takes a
     /// ground of its own.
     fn ground(&self) -> Ground<'a> {
-        let Self { text: _, facts, context, placement, locale, inputs, instructions, at } = *self;
-        Ground { facts, facts_hash: [0; 32], context, placement, locale, inputs, instructions, at }
+        let Self { text: _, facts, context, placement, locale, inputs, instructions, at, opinions } = *self;
+        Ground { facts, facts_hash: [0; 32], context, placement, locale, inputs, instructions, at, opinions }
     }
 }
 
@@ -181,6 +187,11 @@ impl Guardrails {
     /// The content hash of all files, and of the time zone that their dates are in.
     pub fn hash(&self) -> &Revision {
         &self.hash
+    }
+
+    /// Whether any rule asks a second model.
+    pub fn ask_second_models(&self) -> bool {
+        self.rules.iter().any(|rule| rule.check.asks().is_some())
     }
 
     /// The rules, in the order of their files.

@@ -81,7 +81,7 @@ pub(super) fn rule_of(
         let fault = Diagnostic::error(faults.file(), head(fields.span()), "a rule needs `level`");
         fields.lacks("level", fault.with_help(help), faults);
     }
-    let mode = enforcement(&mut fields, faults).unwrap_or(Enforcement::Enforce);
+    let mode = enforcement(&mut fields, faults).unwrap_or(kind.default_mode());
     let owner = fields.text("owner", faults);
     let reference = fields.text("reference", faults);
     let link = fields.text("link", faults);
@@ -96,12 +96,16 @@ pub(super) fn rule_of(
         ignore_case: fields.boolean("ignorecase", matches!(kind, Kind::Require | Kind::Claim), faults),
         nonword: fields.boolean("nonword", false, faults),
     };
-    let exceptions =
-        fields.take("exceptions").map(|node| exceptions(node, style, faults)).unwrap_or_default();
+    let exceptions_node = fields.take("exceptions");
+    let exceptions = exceptions_node.map(|node| exceptions(node, style, faults)).unwrap_or_default();
     let check = match given {
         Some(given) => (given.check)(&mut fields, style, faults),
         None => check(kind, &mut fields, style, faults),
     };
+    if let (Some(node), Some(_)) = (exceptions_node, check.as_ref().and_then(Check::asks)) {
+        let message = "a second model's opinion is on the whole text, so no phrase can be excepted from it";
+        faults.error_with_help(node.span, message, "say it in the `rubric`, or narrow the rule by `applies`");
+    }
     if let (Some(node), Some(Action::Fix), Some(check)) = (on_match, action, &check)
         && !check.corrects()
     {

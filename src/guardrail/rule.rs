@@ -9,6 +9,7 @@ use serde_json::Value;
 
 use super::examples::Example;
 use super::kinds::{Check, Kind};
+use super::opinions::{Ask, Heard, Opinion};
 use super::patterns::Exception;
 use crate::condition::{Condition, Scope, Truth};
 use crate::diagnostic::Span;
@@ -159,6 +160,14 @@ impl Rule {
     /// What it looks for.
     pub fn kind(&self) -> Kind {
         self.check.kind()
+    }
+    /// What it asks of a second model; `None` for the kinds that look at the text themselves.
+    pub fn asks(&self) -> Option<&Ask> {
+        self.check.asks().map(|asks| &**asks)
+    }
+    /// What a second model's opinion means to it.
+    pub fn hear(&self, opinion: &Opinion) -> Heard {
+        self.check.hear(opinion)
     }
     /// How much it matters, `guardrails.yml` included.
     pub fn level(&self) -> Level {

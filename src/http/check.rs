@@ -12,7 +12,7 @@ use super::blurbs::product;
 use super::body::Body;
 use super::{Pinned, Problem};
 use crate::app::Shared;
-use crate::guardrail::{self, Subject};
+use crate::guardrail::{self, Opinions, Subject};
 use crate::pipeline::ProductRef;
 use crate::words::Locale;
 
@@ -65,6 +65,7 @@ pub(super) async fn check(
             inputs: &inputs,
             instructions: None,
             at: (shared.parts.now)(),
+            opinions: Opinions::Unknown,
         },
     );
     let mut answer = serde_json::json!({"verdict": judgement.verdict, "findings": judgement.findings, "revision": policy.revision});

@@ -11,7 +11,9 @@ use crate::cache::{self, Key};
 use crate::catalogue::Product;
 use crate::condition::Scope;
 use crate::fallback::{self, Rung};
-use crate::guardrail::{Approved, Ceiling, Draft, Ground, approve, facts_hash, ground_hash, is_approved};
+use crate::guardrail::{
+    Approved, Ceiling, Draft, Ground, Opinions, approve, facts_hash, ground_hash, still_approved,
+};
 use crate::policy::Policy;
 use crate::prompt::{Chosen, ExplainedLadder, Placement, Prompt, Standing, told};
 use crate::segment::{Decision, Outcome, Shaped};
@@ -161,6 +163,7 @@ impl<'a> Case<'a> {
             inputs: &NOTHING,
             instructions: None,
             at: self.now,
+            opinions: Opinions::Prewritten,
         }
     }
 
@@ -178,8 +181,8 @@ impl<'a> Case<'a> {
     /// what the model was given.
     pub fn approve_generated(&self, draft: &Draft, chosen: Chosen<'_>) -> Option<Approved> {
         let ground = self.ground(chosen.locale);
-        if is_approved(&self.policy.guardrails, draft, &ground) {
-            return self.approve_on(draft, &ground);
+        if let Some(approved) = still_approved(&self.policy.guardrails, draft, &ground) {
+            return self.within_limit(approved);
         }
         let inputs = chosen.template.inputs(&self.scope());
         let prompt = self.policy.copy.prompts.render(chosen, &inputs).ok();
@@ -188,7 +191,10 @@ impl<'a> Case<'a> {
     }
 
     fn approve_on(&self, draft: &Draft, ground: &Ground<'_>) -> Option<Approved> {
-        let approved = approve(&self.policy.guardrails, draft, ground).ok()?;
+        self.within_limit(approve(&self.policy.guardrails, draft, ground).ok()?)
+    }
+
+    fn within_limit(&self, approved: Approved) -> Option<Approved> {
         self.placement.over_limit(approved.text()).is_none().then_some(approved)
     }
 

@@ -16,7 +16,7 @@ use crate::cache::{Flight, Kept, Key};
 use crate::catalogue::Product;
 use crate::generate::{Attempt, Failure, Place};
 use crate::guardrail::{
-    Action, Approved, Draft, Finding, Ground, Judgement, Kind, Level, Verdict, approve, facts_hash,
+    Action, Approved, Draft, Finding, Ground, Judgement, Kind, Level, Opinions, Verdict, approve, facts_hash,
     ground_hash,
 };
 use crate::policy::Policy;
@@ -143,6 +143,7 @@ impl Job {
             inputs: &self.inputs,
             instructions: self.prompt.instructions(),
             at,
+            opinions: Opinions::Unknown,
         }
     }
 }
@@ -319,6 +320,7 @@ fn within_limit(placement: &Placement, approved: Approved) -> Result<Approved, J
         message: format!("The text has {length} characters; {} fit here. Shorten it.", length - over),
         evidence: None,
         shadow: false,
+        unanswered: false,
     };
     Err(Judgement {
         verdict: Verdict::Repair,

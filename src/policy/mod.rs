@@ -18,7 +18,7 @@ pub use files::{Read, Sources, read_dir, read_file};
 
 use crate::diagnostic::{Diagnostic, Severity};
 use crate::document::{Files, did_you_mean};
-use crate::guardrail::{self, Finding, Guardrails, Judgement, Subject, Verdict};
+use crate::guardrail::{self, Finding, Guardrails, Judgement, Opinions, Subject, Verdict};
 use crate::prompt::{self, Placement, Prompts, SampleCopy};
 use crate::segment::{self, Segments};
 use crate::words::{Locale, Revision};
@@ -186,6 +186,7 @@ fn last_resort_faults(placement: &Placement, guardrails: &Guardrails, now: Times
                 inputs: &empty,
                 instructions: None,
                 at,
+                opinions: Opinions::Prewritten,
             };
             let judgement = guardrail::judge(guardrails, &subject);
             let too_long = placement.over_limit(text).is_some();
@@ -225,6 +226,7 @@ fn sample_findings(prompts: &Prompts, guardrails: &Guardrails, now: Timestamp) -
             inputs: &empty,
             instructions: None,
             at: now,
+            opinions: Opinions::Prewritten,
         };
         let Judgement { verdict, findings, .. } = guardrail::judge(guardrails, &subject);
         if verdict > Verdict::Fix {

@@ -1,7 +1,7 @@
 //! The register of claims on real input: every health claim authorised in Great Britain, its wording and its condition.
 
 use copyrail::document::Files;
-use copyrail::guardrail::{Guardrails, Judgement, Kind, Subject, Verdict, judge, load};
+use copyrail::guardrail::{Guardrails, Judgement, Kind, Opinions, Subject, Verdict, judge, load};
 use jiff::tz::TimeZone;
 use regex::Regex;
 use serde_json::{Map, Value, json};
@@ -113,6 +113,8 @@ fn judged(rules: &Guardrails, text: &str, facts: &Value, country: &str) -> Judge
         placement: None,
         locale: None,
         inputs: &Map::new(),
+        instructions: None,
+        opinions: Opinions::Unknown,
         at: "2026-12-01T12:00:00Z".parse().unwrap(),
     };
     judge(rules, &subject)

@@ -16,6 +16,7 @@ fn unsupported(copy: &str, facts: &Map<String, Value>, locale: Option<&str>) -> 
         instructions: None,
         inputs: &empty,
         at: jiff::Timestamp::UNIX_EPOCH,
+        opinions: crate::guardrail::Opinions::Unknown,
     };
     find(&Text::new(copy), &ground).into_iter().map(|hit| slice(copy, hit.range).to_owned()).collect()
 }

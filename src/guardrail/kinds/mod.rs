@@ -18,6 +18,8 @@ mod require;
 mod second;
 mod url;
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 
 use capitalization::Capitalization;
@@ -39,9 +41,10 @@ use url::Url;
 
 use super::Ground;
 use super::grounded;
+use super::opinions::{Ask, Heard, Opinion};
 use super::patterns::Style;
 use super::prefilter::{Loose, Reads};
-use super::rule::Hit;
+use super::rule::{Enforcement, Hit};
 use super::text::{Reach, Text};
 use crate::document::{Faults, Fields};
 
@@ -129,8 +132,6 @@ pub(super) const KINDS_TO_COME: &[&str] = &[
     "capitalization",
     "metric",
     "readability",
-    "judge",
-    "moderation",
     "spelling",
     "sequence",
     "script",
@@ -161,6 +162,16 @@ pub(super) enum Check {
     Competitor(Competitor),
     Judge(Judge),
     Moderation(Moderation),
+}
+
+impl Kind {
+    /// What holds for a rule that says no `mode`: one that goes by a model's opinion is tried first.
+    pub(super) fn default_mode(self) -> Enforcement {
+        match self {
+            Self::Judge | Self::Moderation => Enforcement::Shadow,
+            _ => Enforcement::Enforce,
+        }
+    }
 }
 
 impl Check {
@@ -242,8 +253,26 @@ impl Check {
             Self::Url(check) => check.find(text, ground),
             Self::Language(check) => check.find(text, ground),
             Self::Competitor(check) => check.find(text, ground),
-            Self::Judge(check) => check.find(text, ground),
-            Self::Moderation(check) => check.find(text, ground),
+            // Nothing in the text is theirs to find: see `asks`.
+            Self::Judge(_) | Self::Moderation(_) => Vec::new(),
+        }
+    }
+
+    /// What it asks of a second model; `None` for the kinds that look at the text themselves.
+    pub(super) fn asks(&self) -> Option<&Arc<Ask>> {
+        match self {
+            Self::Judge(check) => Some(&check.asks),
+            Self::Moderation(check) => Some(&check.asks),
+            _ => None,
+        }
+    }
+
+    /// What a second model's opinion means to it.
+    pub(super) fn hear(&self, opinion: &Opinion) -> Heard {
+        match self {
+            Self::Judge(check) => check.hear(opinion),
+            Self::Moderation(check) => check.hear(opinion),
+            _ => Heard::Unanswered("this kind of rule asks no second model".to_owned()),
         }
     }
 

@@ -11,8 +11,17 @@ fn check(rule: &str, text: &str, expected: &[&str]) {
     let rule = rule.unwrap_or_else(|| panic!("{}", shown(&faults.into_diagnostics())));
     let Scene { facts, context, at, .. } = &Scene::bare();
     let (inputs, placement, locale, instructions) = (&Map::new(), None, None, None);
-    let ground =
-        Ground { facts, facts_hash: [0; 32], context, placement, locale, inputs, instructions, at: *at };
+    let ground = Ground {
+        facts,
+        facts_hash: [0; 32],
+        context,
+        placement,
+        locale,
+        inputs,
+        instructions,
+        at: *at,
+        opinions: Opinions::Unknown,
+    };
     let hits = judge::hits(&rule, &text::Text::new(text), &ground);
     let found: Vec<&str> = hits.found.into_iter().map(|hit| text::slice(text, hit.range)).collect();
     assert_eq!(found, expected, "{text:?} by {:?}", rule.check);

@@ -21,8 +21,9 @@ fn rule(given: &str) -> Option<Rule> {
 fn found<'t>(rules: &[Rule], text: &'t str, prefiltered: bool) -> Vec<(usize, &'t str)> {
     let read = Text::new(text);
     let Scene { facts, context, at, .. } = &Scene::bare();
-    let (inputs, placement, locale) = (&Map::new(), None, None);
-    let ground = Ground { facts, facts_hash: [0; 32], context, placement, locale, inputs, at: *at };
+    let (inputs, placement, locale, instructions) = (&Map::new(), None, None, None);
+    let (facts_hash, opinions, at) = ([0; 32], Opinions::Unknown, *at);
+    let ground = Ground { facts, facts_hash, context, placement, locale, inputs, instructions, at, opinions };
     let rules_to_run: Vec<usize> = match prefiltered {
         true => Prefilter::of(rules).candidates(&read).collect(),
         false => (0..rules.len()).collect(),

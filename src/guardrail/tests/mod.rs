@@ -7,6 +7,7 @@ mod judging;
 mod loading;
 mod matching;
 mod reader;
+mod second;
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
@@ -60,14 +61,37 @@ impl Scene {
         let Self { facts, context, locale, at } = self;
         let (inputs, placement, locale) = (&Map::new(), None, locale.as_ref());
         let instructions = None;
-        judge(guardrails, &Subject { text, facts, context, placement, locale, inputs, instructions, at: *at })
+        judge(
+            guardrails,
+            &Subject {
+                text,
+                facts,
+                context,
+                placement,
+                locale,
+                inputs,
+                instructions,
+                at: *at,
+                opinions: Opinions::Unknown,
+            },
+        )
     }
 
     pub(super) fn approve(&self, guardrails: &Guardrails, draft: &Draft) -> Result<Approved, Judgement> {
         let Self { facts, context, locale, at } = self;
         let (inputs, placement, locale) = (&Map::new(), None, locale.as_ref());
-        let (facts_hash, instructions) = (facts_hash(facts), None);
-        let ground = Ground { facts, facts_hash, context, placement, locale, inputs, instructions, at: *at };
+        let instructions = None;
+        let ground = Ground {
+            facts,
+            facts_hash: facts_hash(facts),
+            context,
+            placement,
+            locale,
+            inputs,
+            instructions,
+            at: *at,
+            opinions: Opinions::Unknown,
+        };
         approve(guardrails, draft, &ground)
     }
 }

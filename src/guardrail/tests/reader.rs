@@ -61,11 +61,12 @@ impl Around {
             inputs: &self.inputs,
             instructions: self.instructions,
             at: Timestamp::UNIX_EPOCH,
+            opinions: Opinions::Unknown,
         };
         let read = text::Text::new(text);
         let hits = judge::hits(rule, &read, &ground).found;
         if let Some(loose) = rule.check.loose().filter(|_| !hits.is_empty()) {
-            let loose = regex::Regex::new(loose).unwrap();
+            let loose = regex::Regex::new(loose.pattern).unwrap();
             assert!(read.readings().any(|reading| loose.is_match(reading.text())), "{text:?} is skipped");
         }
         let found = hits.into_iter().map(|hit| {
