@@ -47,7 +47,7 @@ pub struct Usage {
     pub output: u64,
 }
 
-/// Why there is no text.
+/// Why there is no answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Failure {
     /// No provider gave an answer that can be used.
@@ -56,18 +56,20 @@ pub enum Failure {
     Budget,
     /// The time given ran out.
     TimedOut,
+    /// No provider has the name that was asked for.
+    NoProvider,
 }
 
-/// Everything that came of one prompt.
+/// Everything that came of one prompt, or of one text put to a moderation.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Written {
+pub struct Written<T = String> {
     /// Every call made, in order.
     pub attempts: Vec<Attempt>,
-    /// The text, trimmed and without quotes around it, or why there is none.
-    pub result: Result<String, Failure>,
+    /// The answer, or why there is none. Of copy: trimmed and without quotes around it.
+    pub result: Result<T, Failure>,
 }
 
-impl Written {
+impl<T> Written<T> {
     /// What all the calls cost together.
     pub fn cost(&self) -> Micros {
         Micros(self.attempts.iter().fold(0, |sum, attempt| sum.saturating_add(attempt.cost.0)))

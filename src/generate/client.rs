@@ -4,34 +4,33 @@ use std::time::Duration;
 
 use jiff::fmt::rfc2822;
 use reqwest::header::{CONTENT_TYPE, DATE, HeaderMap, HeaderValue, RETRY_AFTER};
-use reqwest::{Response, StatusCode, Url};
+use reqwest::{Response, StatusCode};
 use secrecy::ExposeSecret;
 use tokio::time::Instant;
 
-use super::wire::{Completion, ErrorBody, Request, ask_for_json};
-use super::{Attempt, GenerateError, Prompt, Provider, ProviderKind, answer};
+use super::ask::{Ask, base_url};
+use super::wire::{Completion, ErrorBody};
+use super::{Attempt, GenerateError, Provider, ProviderKind};
 use crate::words::Micros;
 
 /// The most bytes read of any answer: a blurb and its envelope are a few kilobytes.
 const MAX_BODY: usize = 1 << 20;
 /// The most characters kept of an error, and of the short strings that an upstream names things with.
 const MAX_ERROR: usize = 300;
-const AZURE_API_VERSION: &str = "2024-10-21";
 
 /// A provider and the connections to it.
 #[derive(Debug)]
 pub(super) struct Client {
     pub(super) provider: Provider,
     http: reqwest::Client,
-    url: Url,
     authorization: Option<(&'static str, HeaderValue)>,
 }
 
 /// What a call means for the calls after it.
 #[derive(Debug, PartialEq)]
-pub(super) enum Next {
-    /// Here is the text; no more calls.
-    Done(String),
+pub(super) enum Next<T = std::convert::Infallible> {
+    /// Here is what was asked for; no more calls.
+    Done(T),
     /// The prompt was understood and refused. Asking others until one agrees would defeat the refusal.
     Stop,
     /// The same call may go better, after that wait where the provider names one.
@@ -40,21 +39,33 @@ pub(super) enum Next {
     GiveUp,
 }
 
-/// Why a call gave no text, for the record and for what follows.
-struct Fault {
+impl Next {
+    fn without_answer<T>(self) -> Next<T> {
+        match self {
+            Self::Done(never) => match never {},
+            Self::Stop => Next::Stop,
+            Self::Retry(wait) => Next::Retry(wait),
+            Self::GiveUp => Next::GiveUp,
+        }
+    }
+}
+
+/// Why a call gave no answer, for the record and for what follows.
+#[derive(Debug)]
+pub(super) struct Fault {
     error: String,
     next: Next,
 }
 
 impl Fault {
-    fn new(error: impl Into<String>, next: Next) -> Self {
+    pub(super) fn new(error: impl Into<String>, next: Next) -> Self {
         Self { error: error.into(), next }
     }
 }
 
 impl Client {
     pub(super) fn new(provider: Provider) -> Result<Self, GenerateError> {
-        let url = completions_url(&provider)?;
+        let url = base_url(&provider)?;
         let authorization = authorization(&provider)?;
         // Another part of the process may have installed a provider of cryptography already; either will do.
         let _ = rustls::crypto::ring::default_provider().install_default();
@@ -75,22 +86,27 @@ impl Client {
             provider: provider.name.clone(),
             reason: chain(&error),
         })?;
-        Ok(Self { provider, http, url, authorization })
+        Ok(Self { provider, http, authorization })
     }
 
     /// Asks once, for at most `limit` and the provider's own time-out. `reserved` is what the call costs if nobody
     /// can tell what it used.
-    pub(super) async fn call(&self, prompt: &Prompt, limit: Duration, reserved: Micros) -> (Attempt, Next) {
+    pub(super) async fn call<A: Ask>(
+        &self,
+        ask: &A,
+        limit: Duration,
+        reserved: Micros,
+    ) -> (Attempt, Next<A::Answer>) {
         let started = Instant::now();
-        let mut attempt = self.attempt(reserved);
+        let mut attempt = self.attempt(ask.model(&self.provider), reserved);
         let limit = limit.min(self.provider.timeout);
         // The exchange fills the attempt in as it learns, so that a call cut off is recorded as far as it got.
-        let exchanged = tokio::time::timeout(limit, self.exchange(prompt, &mut attempt)).await;
+        let exchanged = tokio::time::timeout(limit, self.exchange(ask, &mut attempt)).await;
         let next = match exchanged {
-            Ok(Ok(text)) => Next::Done(text),
+            Ok(Ok(answer)) => Next::Done(answer),
             Ok(Err(fault)) => {
                 attempt.error = Some(fault.error);
-                fault.next
+                fault.next.without_answer()
             }
             Err(_) => {
                 attempt.error = Some(format!("no whole answer within {} ms", limit.as_millis()));
@@ -102,10 +118,10 @@ impl Client {
         (attempt, next)
     }
 
-    fn attempt(&self, cost: Micros) -> Attempt {
+    fn attempt(&self, model: &str, cost: Micros) -> Attempt {
         Attempt {
             provider: self.provider.name.clone(),
-            model_asked: self.provider.model.clone(),
+            model_asked: model.to_owned(),
             model_answering: None,
             finish_reason: None,
             refusal: None,
@@ -120,10 +136,14 @@ impl Client {
         }
     }
 
-    async fn exchange(&self, prompt: &Prompt, attempt: &mut Attempt) -> Result<String, Fault> {
-        let ask_for_json = ask_for_json();
-        let request = Request::new(&self.provider, prompt, &ask_for_json);
-        let mut call = self.http.post(self.url.clone()).json(&request);
+    async fn exchange<A: Ask>(&self, ask: &A, attempt: &mut Attempt) -> Result<A::Answer, Fault> {
+        let unsent = |attempt: &mut Attempt| attempt.cost = Micros(0);
+        let url = ask.url(&self.provider).inspect_err(|_| unsent(attempt))?;
+        let body = ask.body(&self.provider).map_err(|error| {
+            unsent(attempt);
+            Fault::new(error.to_string(), Next::GiveUp)
+        })?;
+        let mut call = self.http.post(url).header(CONTENT_TYPE, "application/json").body(body);
         if let Some((name, value)) = &self.authorization {
             call = call.header(*name, value.clone());
         }
@@ -144,43 +164,10 @@ impl Client {
         }
         let body = read(response).await?;
         if status == StatusCode::OK {
-            self.read_completion(&body, attempt)
+            ask.read(&body, &self.provider, attempt)
         } else {
             Err(turned_away(status, &headers, &body))
         }
-    }
-
-    /// The text of a `200`, which only a whole, unrefused answer has.
-    fn read_completion(&self, body: &[u8], attempt: &mut Attempt) -> Result<String, Fault> {
-        let completion: Completion = serde_json::from_slice(body)
-            .map_err(|_| Fault::new(format!("no chat completion: {}", one_line(body)), Next::GiveUp))?;
-        attempt.usage = completion.usage();
-        if let (Some(usage), Some(price)) = (attempt.usage, &self.provider.price) {
-            attempt.cost = price.of(usage);
-        }
-        let filter_failed = completion.filter_failed();
-        attempt.model_answering = completion.model;
-        attempt.system_fingerprint = completion.system_fingerprint;
-        let Some(choice) = completion.choices.into_iter().next() else {
-            return Err(Fault::new("the answer has no choices", Next::GiveUp));
-        };
-        attempt.finish_reason = choice.finish_reason;
-        attempt.refusal = choice.message.refusal.filter(|refusal| !refusal.is_empty());
-        attempt.text = choice.message.content;
-        if attempt.refusal.is_some() {
-            return Err(Fault::new("the model refused", Next::Stop));
-        }
-        match attempt.finish_reason.as_deref() {
-            Some("stop") => {}
-            Some("content_filter") => return Err(Fault::new("the answer was filtered", Next::Stop)),
-            Some(other) => return Err(Fault::new(format!("the answer ended with `{other}`"), Next::GiveUp)),
-            None => return Err(Fault::new("the answer does not say that it is whole", Next::GiveUp)),
-        }
-        if filter_failed {
-            return Err(Fault::new("the provider's content filter did not run", Next::GiveUp));
-        }
-        let raw = attempt.text.as_deref().unwrap_or_default();
-        answer::blurb(raw, self.provider.output).map_err(|error| Fault::new(error, Next::GiveUp))
     }
 
     /// Takes the key out of whatever an upstream sent back, and bounds what ought to be short.
@@ -212,24 +199,36 @@ impl Client {
     }
 }
 
-fn completions_url(provider: &Provider) -> Result<Url, GenerateError> {
-    let wrong = || GenerateError::BaseUrl { provider: provider.name.clone(), url: provider.base_url.clone() };
-    let mut url = Url::parse(&provider.base_url).map_err(|_| wrong())?;
-    if !["http", "https"].contains(&url.scheme()) {
-        return Err(wrong());
+/// Reads the completion of a `200` into the attempt: only a whole, unrefused one has a text.
+pub(super) fn read_completion(body: &[u8], provider: &Provider, attempt: &mut Attempt) -> Result<(), Fault> {
+    let completion: Completion = serde_json::from_slice(body)
+        .map_err(|_| Fault::new(format!("no chat completion: {}", one_line(body)), Next::GiveUp))?;
+    attempt.usage = completion.usage();
+    if let (Some(usage), Some(price)) = (attempt.usage, &provider.price) {
+        attempt.cost = price.of(usage);
     }
-    {
-        let mut path = url.path_segments_mut().map_err(|()| wrong())?;
-        path.pop_if_empty();
-        if provider.kind == ProviderKind::Azure {
-            path.extend(["openai", "deployments", &provider.model]);
-        }
-        path.extend(["chat", "completions"]);
+    let filter_failed = completion.filter_failed();
+    attempt.model_answering = completion.model;
+    attempt.system_fingerprint = completion.system_fingerprint;
+    let Some(choice) = completion.choices.into_iter().next() else {
+        return Err(Fault::new("the answer has no choices", Next::GiveUp));
+    };
+    attempt.finish_reason = choice.finish_reason;
+    attempt.refusal = choice.message.refusal.filter(|refusal| !refusal.is_empty());
+    attempt.text = choice.message.content;
+    if attempt.refusal.is_some() {
+        return Err(Fault::new("the model refused", Next::Stop));
     }
-    if provider.kind == ProviderKind::Azure {
-        url.query_pairs_mut().append_pair("api-version", AZURE_API_VERSION);
+    match attempt.finish_reason.as_deref() {
+        Some("stop") => {}
+        Some("content_filter") => return Err(Fault::new("the answer was filtered", Next::Stop)),
+        Some(other) => return Err(Fault::new(format!("the answer ended with `{other}`"), Next::GiveUp)),
+        None => return Err(Fault::new("the answer does not say that it is whole", Next::GiveUp)),
     }
-    Ok(url)
+    if filter_failed {
+        return Err(Fault::new("the provider's content filter did not run", Next::GiveUp));
+    }
+    Ok(())
 }
 
 fn authorization(provider: &Provider) -> Result<Option<(&'static str, HeaderValue)>, GenerateError> {
@@ -293,7 +292,7 @@ fn header<'h>(headers: &'h HeaderMap, name: &str) -> Option<&'h str> {
 }
 
 /// A body on one line. It is cut only after the key is out of it: half a key would not be found.
-fn one_line(body: &[u8]) -> String {
+pub(super) fn one_line(body: &[u8]) -> String {
     String::from_utf8_lossy(body).split_whitespace().collect::<Vec<_>>().join(" ")
 }
 

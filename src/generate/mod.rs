@@ -4,8 +4,11 @@
 //! [`Generator::write`] asks the providers in their order. Every call it makes is an [`Attempt`], whatever became of
 //! it, so that the record can say what was asked, what came back and what it cost. Only a whole answer counts: one
 //! that ended with `stop`, is no refusal and holds text.
+//!
+//! Questions about a text go the same way: [`Generator::answer`] for one in JSON, [`Generator::moderate`] for a moderation.
 
 mod answer;
+mod ask;
 mod attempt;
 mod budget;
 mod client;
@@ -19,7 +22,8 @@ mod tests;
 
 pub use crate::config::{Output, Price, Provider, ProviderKind, TokenLimitField};
 pub use crate::prompt::{DEFAULT_MAX_TOKENS, Message, Parameters, Prompt, Role};
+pub use ask::Moderation;
 pub use attempt::{Attempt, Failure, Usage, Written};
 pub use budget::{Budget, Reservation};
 pub use gate::{Gate, Permit, Place};
-pub use write::{GenerateError, Generator};
+pub use write::{GenerateError, Generator, Whom};

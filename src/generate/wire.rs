@@ -1,6 +1,8 @@
 //! What goes over the wire. The request says only what is set; the answer is read leniently, because servers differ
 //! in everything but the shape of the one thing that matters.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Deserializer, Serialize, de::DeserializeOwned};
 use serde_json::{Value, json};
 
@@ -34,25 +36,29 @@ pub(super) fn ask_for_json() -> Message {
 }
 
 impl<'a> Request<'a> {
-    /// The request that puts a prompt to a provider; `ask_for_json` is sent after the prompt where the output needs it.
-    pub(super) fn new(provider: &'a Provider, prompt: &'a Prompt, ask_for_json: &'a Message) -> Self {
+    /// The request that puts a prompt to a provider's model; `last` is sent after the prompt. The schema is asked for only
+    /// where the provider holds its models to one.
+    pub(super) fn new(
+        provider: &Provider,
+        model: &'a str,
+        prompt: &'a Prompt,
+        last: Option<&'a Message>,
+        schema: impl FnOnce() -> Value,
+    ) -> Self {
         let Parameters { temperature, top_p, presence_penalty, frequency_penalty, .. } = prompt.parameters;
         let limit = Some(prompt.parameters.token_limit());
         let (max_completion_tokens, max_tokens) = match provider.token_limit_field {
             TokenLimitField::MaxCompletionTokens => (limit, None),
             TokenLimitField::MaxTokens => (None, limit),
         };
-        let mut messages: Vec<&Message> = prompt.messages.iter().collect();
+        let messages = prompt.messages.iter().chain(last).collect();
         let response_format = match provider.output {
             Output::Text => None,
-            Output::JsonSchema => Some(blurb_schema()),
-            Output::JsonObject => {
-                messages.push(ask_for_json);
-                Some(json!({"type": "json_object"}))
-            }
+            Output::JsonSchema => Some(schema()),
+            Output::JsonObject => Some(json!({"type": "json_object"})),
         };
         Self {
-            model: &provider.model,
+            model,
             messages,
             temperature,
             top_p,
@@ -65,7 +71,7 @@ impl<'a> Request<'a> {
     }
 }
 
-fn blurb_schema() -> Value {
+pub(super) fn blurb_schema() -> Value {
     let schema = json!({
         "type": "object",
         "properties": {"text": {"type": "string"}},
@@ -134,6 +140,33 @@ impl Completion {
         let said = |results: &Value| results.to_string().contains("content_filter_error");
         said(&self.prompt_filter_results) || self.choices.iter().any(|c| said(&c.content_filter_results))
     }
+}
+
+/// A text to moderate.
+#[derive(Serialize)]
+pub(super) struct ModerationRequest<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) model: Option<&'a str>,
+    pub(super) input: &'a str,
+}
+
+/// A moderation's answer, one result for each text sent. Whatever is missing or of the wrong type reads as absent.
+#[derive(Debug, Deserialize)]
+pub(super) struct ModerationAnswer {
+    #[serde(default, deserialize_with = "lenient")]
+    pub(super) model: Option<String>,
+    pub(super) results: Vec<ModerationResult>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct ModerationResult {
+    #[serde(default, deserialize_with = "lenient")]
+    pub(super) flagged: Option<bool>,
+    /// Some categories are null where a model does not know them.
+    #[serde(default, deserialize_with = "lenient")]
+    pub(super) categories: Option<BTreeMap<String, Option<bool>>>,
+    #[serde(default, deserialize_with = "lenient")]
+    pub(super) category_scores: Option<BTreeMap<String, Option<f64>>>,
 }
 
 /// What an error body says.

@@ -3,12 +3,13 @@
 use std::time::Duration;
 
 use jiff::civil::Date;
+use serde_json::Value;
 use thiserror::Error;
 use tokio::time::Instant;
 
+use super::ask::{Ask, Moderate, Question, Write};
 use super::client::{Client, Next};
-use super::{Attempt, Budget, Failure, Prompt, Provider, Reservation, Written};
-use crate::words::Micros;
+use super::{Attempt, Budget, Failure, Moderation, Prompt, Provider, Written};
 
 /// The wait before the first retry where the provider names none; it doubles with each, and a random half of it is
 /// left out so that many callers do not come back at once.
@@ -22,6 +23,15 @@ pub struct Generator {
     providers: Vec<Provider>,
     models: String,
     budget: Budget,
+}
+
+/// Whom a question about a text is put to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Whom<'a> {
+    /// The one provider to ask, by its name; without one all are asked in their order.
+    pub provider: Option<&'a str>,
+    /// The model to ask there, instead of the provider's own.
+    pub model: Option<&'a str>,
 }
 
 /// Why a generator cannot be made of its settings.
@@ -78,25 +88,67 @@ impl Generator {
     ///
     /// Dropping the future abandons the call in flight, which then costs what was reserved for it.
     pub async fn write(&self, prompt: &Prompt, limit: Duration, today: Date) -> Written {
+        self.ask(&Write(prompt), None, limit, today).await
+    }
+
+    /// Has a prompt answered that asks for a JSON object of this schema, likewise. The answer is what the model wrote, with
+    /// whatever it put around the object, and without the provider's key.
+    pub async fn answer(
+        &self,
+        prompt: &Prompt,
+        schema: &Value,
+        whom: Whom<'_>,
+        limit: Duration,
+        today: Date,
+    ) -> Written {
+        let question = Question { prompt, schema, model: whom.model };
+        let Written { attempts, result } = self.ask(&question, whom.provider, limit, today).await;
+        let said = || attempts.last().and_then(|attempt| attempt.text.clone()).unwrap_or_default();
+        let result = result.map(|_| said());
+        Written { attempts, result }
+    }
+
+    /// Has a text moderated, likewise. It is not metered: such services tell no tokens.
+    pub async fn moderate(
+        &self,
+        text: &str,
+        whom: Whom<'_>,
+        limit: Duration,
+        today: Date,
+    ) -> Written<Moderation> {
+        self.ask(&Moderate { text, model: whom.model }, whom.provider, limit, today).await
+    }
+
+    async fn ask<A: Ask>(
+        &self,
+        ask: &A,
+        provider: Option<&str>,
+        limit: Duration,
+        today: Date,
+    ) -> Written<A::Answer> {
         let started = Instant::now();
         let left = || limit.saturating_sub(started.elapsed());
         let mut attempts: Vec<Attempt> = Vec::new();
         let mut refused_by_budget = false;
-        for client in &self.clients {
+        let asked = |client: &&Client| provider.is_none_or(|name| client.provider.name == name);
+        if provider.is_some() && !self.clients.iter().any(|client| asked(&client)) {
+            return Written { attempts, result: Err(Failure::NoProvider) };
+        }
+        for client in self.clients.iter().filter(asked) {
             let mut retry = 0;
             loop {
                 if left().is_zero() {
                     return Written { attempts, result: Err(Failure::TimedOut) };
                 }
-                let Some(payment) = self.reserve(&client.provider, prompt, today) else {
+                let Some(payment) = self.budget.reserve(ask.worst(&client.provider), today) else {
                     refused_by_budget = true;
                     break;
                 };
-                let (attempt, next) = client.call(prompt, left(), payment.amount()).await;
+                let (attempt, next) = client.call(ask, left(), payment.amount()).await;
                 payment.settle(attempt.cost);
                 attempts.push(attempt);
                 let asked_to_wait = match next {
-                    Next::Done(text) => return Written { attempts, result: Ok(text) },
+                    Next::Done(answer) => return Written { attempts, result: Ok(answer) },
                     Next::Stop => return Written { attempts, result: Err(Failure::Upstream) },
                     Next::GiveUp => break,
                     Next::Retry(_) if retry == client.provider.retries => break,
@@ -116,11 +168,6 @@ impl Generator {
             (false, false) => Failure::Upstream,
         };
         Written { attempts, result: Err(failure) }
-    }
-
-    fn reserve(&self, provider: &Provider, prompt: &Prompt, today: Date) -> Option<Reservation> {
-        let worst = provider.price.map_or(Micros(0), |price| price.worst(prompt));
-        self.budget.reserve(worst, today)
     }
 }
 

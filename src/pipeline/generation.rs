@@ -346,7 +346,7 @@ fn repair(prompt: &Prompt, text: String, findings: &[Finding]) -> Prompt {
 
 fn reason(failure: Failure) -> Reason {
     match failure {
-        Failure::Upstream | Failure::TimedOut => Reason::Upstream,
+        Failure::Upstream | Failure::TimedOut | Failure::NoProvider => Reason::Upstream,
         Failure::Budget => Reason::Budget,
     }
 }

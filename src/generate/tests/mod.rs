@@ -2,6 +2,7 @@
 
 mod calls;
 mod order;
+mod second;
 mod upstream;
 
 use std::time::Duration;
