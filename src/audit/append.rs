@@ -8,9 +8,10 @@ use jiff::Timestamp;
 use super::chain::{self, GENESIS};
 use super::records::{
     self, Decision, Event, GENERATION, GenerationPayload, GenerationRecord, REVIEW, ReviewPayload,
-    ReviewRecord, SERVE, SERVES, ServeRecord, StoredGeneration, StoredReview,
+    ReviewRecord, SERVE, SERVES, ServeRecord, StoredGeneration, StoredReview, StoredVerdict, VERDICT,
+    VerdictPayload, VerdictRecord,
 };
-use crate::store::log::{Append, Entry, Head, IndexRow, PayloadRow, ReviewRow};
+use crate::store::log::{Append, Entry, Head, IndexRow, PayloadRow, ReviewRow, VerdictRow};
 use crate::store::{Store, StoreError};
 
 /// A record that must be durable before somebody goes on. All but its place in the chain is settled.
@@ -26,6 +27,7 @@ pub(super) struct Sealed {
 enum Index {
     Generation(IndexRow),
     Review(ReviewRow),
+    Verdict(VerdictRow),
 }
 
 /// What stands beside an entry, and can be erased.
@@ -81,6 +83,19 @@ pub(super) fn review(record: ReviewRecord, note: Option<String>) -> Result<Seale
     })
 }
 
+/// Seals what rules made of a second model's answer.
+pub(super) fn verdict(record: VerdictRecord, reason: Option<String>) -> Result<Sealed, serde_json::Error> {
+    let payload = reason.map(|reason| Payload::seal(&VerdictPayload { reason })).transpose()?;
+    let stored = StoredVerdict { payload_hash: payload.as_ref().map(Payload::hash), record };
+    Ok(Sealed {
+        kind: VERDICT,
+        at: stored.record.at,
+        bytes: records::encode(VERDICT, &stored)?,
+        index: Some(Index::Verdict(verdict_row(0, &stored.record))),
+        payload,
+    })
+}
+
 /// Seals an event.
 pub(super) fn event(event: &Event) -> Result<Sealed, serde_json::Error> {
     Ok(Sealed { kind: event.kind(), at: event.at(), bytes: event.encode()?, index: None, payload: None })
@@ -118,6 +133,12 @@ pub(super) fn review_row(seq: i64, record: &ReviewRecord) -> ReviewRow {
     ReviewRow { seq, generation: record.generation_id.to_string(), decision }
 }
 
+/// What the index says of a verdict, likewise.
+pub(super) fn verdict_row(seq: i64, record: &VerdictRecord) -> VerdictRow {
+    let cost_micros = i64::try_from(record.cost.0).unwrap_or(i64::MAX);
+    VerdictRow { seq, generation: record.generation_id.to_string(), at: record.at, cost_micros }
+}
+
 /// A transaction on the chain. The head is read inside it rather than remembered: other processes append too.
 /// Records are chained as they come and written all at once by [`insert`](Self::insert).
 pub(super) struct Appending {
@@ -126,6 +147,7 @@ pub(super) struct Appending {
     entries: Vec<Entry>,
     index: Vec<IndexRow>,
     reviews: Vec<ReviewRow>,
+    verdicts: Vec<VerdictRow>,
     payloads: Vec<(i64, PayloadRow)>,
 }
 
@@ -133,8 +155,8 @@ impl Appending {
     pub(super) async fn begin(store: &Store) -> Result<Self, StoreError> {
         let mut append = Append::begin(store).await?;
         let head = append.head().await?.unwrap_or_else(|| Head { seq: 0, hash: GENESIS.to_owned() });
-        let (entries, index, reviews, payloads) = Default::default();
-        Ok(Self { append, head, entries, index, reviews, payloads })
+        let (entries, index, reviews, verdicts, payloads) = Default::default();
+        Ok(Self { append, head, entries, index, reviews, verdicts, payloads })
     }
 
     /// Whether this very entry is in the chain.
@@ -149,6 +171,7 @@ impl Appending {
         match &sealed.index {
             Some(Index::Generation(row)) => self.index.push(IndexRow { seq, ..row.clone() }),
             Some(Index::Review(row)) => self.reviews.push(ReviewRow { seq, ..row.clone() }),
+            Some(Index::Verdict(row)) => self.verdicts.push(VerdictRow { seq, ..row.clone() }),
             None => {}
         }
         if let Some(Payload { salt, bytes }) = &sealed.payload {
@@ -189,6 +212,7 @@ impl Appending {
         self.append.entries(&std::mem::take(&mut self.entries)).await?;
         self.append.index(&std::mem::take(&mut self.index)).await?;
         self.append.reviews(&std::mem::take(&mut self.reviews)).await?;
+        self.append.verdicts(&std::mem::take(&mut self.verdicts)).await?;
         self.append.payloads(&std::mem::take(&mut self.payloads)).await
     }
 

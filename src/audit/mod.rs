@@ -17,8 +17,8 @@ mod writer;
 
 pub use records::{
     Decision, Event, FORMAT, GapRecord, GenerationPayload, GenerationRecord, KeyChange, KeyRecord, Outcome,
-    PolicyRecord, Record, ReviewAction, ReviewPayload, ReviewRecord, ServeRecord, StoredGeneration,
-    StoredReview,
+    PolicyRecord, Record, ReviewAction, ReviewPayload, ReviewRecord, RuleVerdict, ServeRecord,
+    StoredGeneration, StoredReview, StoredVerdict, VerdictMode, VerdictPayload, VerdictRecord,
 };
 pub use reviews::{Rejected, Reviews};
 pub use user::UserKey;

@@ -190,6 +190,72 @@ pub struct StoredReview {
     pub payload_hash: Option<String>,
 }
 
+/// Whether what a rule makes of an answer counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum VerdictMode {
+    /// It decides whether the text is used.
+    Enforce,
+    /// The rule is only being tried.
+    Shadow,
+}
+
+/// What one rule made of a second model's answer.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RuleVerdict {
+    /// The rule's name.
+    pub rule: String,
+    /// Whether it counts.
+    pub mode: VerdictMode,
+    /// Whether the text passes; `None` without an answer that says so.
+    pub passed: Option<bool>,
+}
+
+/// What a second model was asked about a generation's text, what it said, and what rules make of that.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct VerdictRecord {
+    /// Its id, a UUID v7.
+    pub id: Uuid,
+    /// Of which generation.
+    pub generation_id: Uuid,
+    /// When.
+    pub at: Timestamp,
+    /// What it was asked for: `judge` or `moderation`.
+    pub service: String,
+    /// The hash of what was asked.
+    pub question: String,
+    /// The hash of the guardrails that asked.
+    pub guardrails: String,
+    /// What each rule that asked this makes of it.
+    pub rules: Vec<RuleVerdict>,
+    /// What was answered, without the reason; null when nothing was.
+    pub opinion: Value,
+    /// Why there is no answer.
+    pub error: Option<String>,
+    /// An array: each attempt's model, finish reason, usage, cost, latency, upstream id and error, without its text. Empty
+    /// when the answer was known already.
+    pub attempts: Value,
+    /// What all attempts cost.
+    pub cost: Micros,
+}
+
+/// What stands beside a verdict, and can be erased: a reason may quote copy written for one person.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct VerdictPayload {
+    /// Why, in the second model's words.
+    pub reason: String,
+}
+
+/// A verdict's record as it stands in the chain.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct StoredVerdict {
+    /// The record.
+    #[serde(flatten)]
+    pub record: VerdictRecord,
+    /// SHA-256 over the payload's salt and bytes, in hex; none of a verdict without a reason.
+    pub payload_hash: Option<String>,
+}
+
 /// One answer to a page.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct ServeRecord {
@@ -332,6 +398,8 @@ pub enum Record {
     Serve(Box<ServeRecord>),
     /// A review.
     Review(StoredReview),
+    /// What rules made of a second model's answer.
+    Verdict(Box<StoredVerdict>),
     /// Anything else.
     Event(Event),
 }
@@ -339,6 +407,7 @@ pub enum Record {
 pub(super) const GENERATION: &str = "generation";
 pub(super) const SERVE: &str = "serve";
 pub(super) const REVIEW: &str = "review";
+pub(super) const VERDICT: &str = "verdict";
 /// The kind of an entry that holds a block of serves, one a line.
 pub(super) const SERVES: &str = "serves";
 const POLICY: &str = "policy";
@@ -373,6 +442,7 @@ pub(super) fn decode(bytes: &[u8]) -> Result<Record, Unreadable> {
         GENERATION => Record::Generation(serde_json::from_slice(bytes)?),
         SERVE => Record::Serve(serde_json::from_slice(bytes)?),
         REVIEW => Record::Review(serde_json::from_slice(bytes)?),
+        VERDICT => Record::Verdict(serde_json::from_slice(bytes)?),
         POLICY => Record::Event(Event::Policy(serde_json::from_slice(bytes)?)),
         KEY => Record::Event(Event::Key(serde_json::from_slice(bytes)?)),
         GAP => Record::Event(Event::Gap(serde_json::from_slice(bytes)?)),
@@ -402,6 +472,7 @@ mod tests {
         let stored = StoredGeneration { record: generation(1), payload_hash: "00".into() };
         let reviewed =
             StoredReview { record: review(1, 1, ReviewAction::Approve), payload_hash: Some("00".into()) };
+        let judged = StoredVerdict { record: verdict(1, 1), payload_hash: None };
         let written = [
             encode(GENERATION, &stored).unwrap(),
             encode(SERVE, &serve(1)).unwrap(),
@@ -409,6 +480,7 @@ mod tests {
             Event::Key(key(1)).encode().unwrap(),
             gap.encode().unwrap(),
             encode(REVIEW, &reviewed).unwrap(),
+            encode(VERDICT, &judged).unwrap(),
         ];
         insta::assert_snapshot!(written.each_ref().map(|bytes| String::from_utf8_lossy(bytes)).join("\n"));
         let read = written.map(|bytes| decode(&bytes).unwrap());
@@ -416,6 +488,7 @@ mod tests {
         assert_eq!(format!("{:?}", read[1]), format!("{:?}", Record::Serve(Box::new(serve(1)))));
         assert_eq!(format!("{:?}", read[4]), format!("{:?}", Record::Event(gap)));
         assert_eq!(format!("{:?}", read[5]), format!("{:?}", Record::Review(reviewed)));
+        assert_eq!(format!("{:?}", read[6]), format!("{:?}", Record::Verdict(Box::new(judged))));
     }
 
     #[test]

@@ -6,7 +6,7 @@ use uuid::Uuid;
 use super::chain;
 use super::records::{
     self, Decision, GenerationPayload, GenerationRecord, Outcome, Record, ReviewPayload, ReviewRecord,
-    StoredGeneration, StoredReview,
+    StoredGeneration, StoredReview, StoredVerdict, VerdictPayload, VerdictRecord,
 };
 use crate::store::log::{self, EntryBytes, PayloadRow, Query};
 use crate::store::{Store, StoreError};
@@ -55,7 +55,7 @@ pub struct Page {
     pub next_cursor: Option<String>,
 }
 
-/// A generation with what stands beside it. As JSON: the record's fields, `payload` and `reviews`.
+/// A generation with what stands beside it. As JSON: the record's fields, `payload`, `verdicts` and `reviews`.
 #[derive(Clone, Debug, PartialEq, serde::Serialize)]
 pub struct Generation {
     /// The evidence.
@@ -63,6 +63,8 @@ pub struct Generation {
     pub record: GenerationRecord,
     /// Prompt and texts; `None` once they were erased.
     pub payload: Option<GenerationPayload>,
+    /// What rules made of second models' answers on its text, oldest first.
+    pub verdicts: Vec<SecondVerdict>,
     /// What people did with it, oldest first.
     pub reviews: Vec<Review>,
 }
@@ -72,6 +74,16 @@ impl Generation {
     pub fn decided(&self) -> Option<(i64, Decision)> {
         self.reviews.iter().rev().find_map(|review| Some((review.seq, review.record.action.decision()?)))
     }
+}
+
+/// A verdict by a second model with what stands beside it. As JSON: the record's fields, and `reason`.
+#[derive(Clone, Debug, PartialEq, serde::Serialize)]
+pub struct SecondVerdict {
+    /// The evidence.
+    #[serde(flatten)]
+    pub record: VerdictRecord,
+    /// Why, in the second model's words; `None` when it gave no reason, or once that was erased.
+    pub reason: Option<String>,
 }
 
 /// A review with what stands beside it. As JSON: the record's fields, and `note`.
@@ -227,7 +239,7 @@ pub(super) async fn decisions(
     Ok(Some((rows.into_iter().filter_map(decided).collect(), last)))
 }
 
-/// What the generations that finished at `since` or later have cost.
+/// What the generations that finished at `since` or later, and second models asked since, have cost.
 ///
 /// # Errors
 ///
@@ -270,7 +282,20 @@ async fn read(store: &Store, found: EntryBytes) -> Result<Generation, StoreError
     let payload = payload(found.payload, &payload_hash, record.id)?;
     let rows = log::reviews(store, &record.id.to_string()).await?;
     let reviews = rows.into_iter().map(|(seq, found)| review(seq, found)).collect::<Result<_, _>>()?;
-    Ok(Generation { record, payload, reviews })
+    let rows = log::verdicts(store, &record.id.to_string()).await?;
+    let verdicts = rows.into_iter().map(|(_, found)| verdict(found)).collect::<Result<_, _>>()?;
+    Ok(Generation { record, payload, verdicts, reviews })
+}
+
+fn verdict(found: EntryBytes) -> Result<SecondVerdict, StoreError> {
+    let StoredVerdict { record, payload_hash } = match records::decode(&found.bytes) {
+        Ok(Record::Verdict(stored)) => *stored,
+        Ok(_) => return Err(StoreError::Corrupt("an entry is listed as a verdict and is none".to_owned())),
+        Err(error) => return Err(StoreError::Corrupt(format!("a verdict's entry: {error}"))),
+    };
+    let payload: Option<VerdictPayload> =
+        payload(found.payload, payload_hash.as_deref().unwrap_or_default(), record.id)?;
+    Ok(SecondVerdict { record, reason: payload.map(|payload| payload.reason) })
 }
 
 fn review(seq: i64, found: EntryBytes) -> Result<Review, StoreError> {

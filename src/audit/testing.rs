@@ -94,6 +94,27 @@ pub(super) fn review(n: u64, generation: u64, action: ReviewAction) -> ReviewRec
     }
 }
 
+/// The n-th verdict, on a generation: made at second n, for 7 millionths.
+pub(super) fn verdict(n: u64, generation: u64) -> VerdictRecord {
+    VerdictRecord {
+        id: id(3_000_000 + n),
+        generation_id: id(generation),
+        at: at(n as i64) + jiff::SignedDuration::from_nanos(789),
+        service: "judge".into(),
+        question: format!("{n:064x}"),
+        guardrails: "b3:00".into(),
+        rules: vec![RuleVerdict {
+            rule: "brand.tone".into(),
+            mode: VerdictMode::Shadow,
+            passed: Some(false),
+        }],
+        opinion: json!({"score": 0.2, "pass": null}),
+        error: None,
+        attempts: json!([{"finish_reason": "stop"}]),
+        cost: Micros(7),
+    }
+}
+
 /// A recorder whose clock stands at second 100, and that tries a failing store every few milliseconds.
 pub(super) fn recorder(store: &Store, capacity: usize) -> Recorder {
     let (max_delay, retry) = (Duration::from_millis(5), Duration::from_millis(5));

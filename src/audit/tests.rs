@@ -389,6 +389,54 @@ async fn a_review_that_was_tampered_with_has_no_effect_and_holds_up_no_other() {
     assert_eq!(reviews.decision(id(3)), Some(Decision::Rejected));
 }
 
+/// A generation with two verdicts, one of them with a reason.
+async fn write_verdicts(store: &Store) {
+    let recorder = recorder(store, 100);
+    recorder.generation(generation(1), payload(1)).await.unwrap();
+    recorder.verdict(verdict(2, 1), Some("It shouts.".into())).await.unwrap();
+    recorder.verdict(verdict(3, 1), None).await.unwrap();
+    recorder.close().await;
+}
+
+#[tokio::test]
+async fn verdicts_are_chained_with_their_reasons_beside_them_and_their_costs_count() {
+    let held = test_store().await;
+    write_verdicts(&held.store).await;
+    let whole = search::generation(&held.store, id(1)).await.unwrap().unwrap();
+    let told: Vec<_> = whole.verdicts.iter().map(|v| (v.record.id, v.reason.as_deref())).collect();
+    assert_eq!(told, [(verdict(2, 1).id, Some("It shouts.")), (verdict(3, 1).id, None)]);
+    assert_eq!(whole.verdicts[0].record, verdict(2, 1));
+    assert_eq!(search::spent_since(&held.store, at(0)).await.unwrap(), Micros(25 + 14));
+    assert_eq!(search::spent_since(&held.store, at(3)).await.unwrap(), Micros(7));
+    assert_eq!(proof(&held.store).await.fault, None);
+    held.tamper("UPDATE payloads SET salt = NULL, bytes = NULL").await;
+    assert_eq!(proof(&held.store).await.fault, None);
+    let whole = search::generation(&held.store, id(1)).await.unwrap().unwrap();
+    assert!(whole.verdicts.len() == 2 && whole.verdicts.iter().all(|verdict| verdict.reason.is_none()));
+}
+
+#[tokio::test]
+async fn an_index_of_verdicts_that_says_something_else_is_found() {
+    for (tampering, expected) in [
+        ("UPDATE verdicts SET cost_micros = 0 WHERE seq = 2", (Some(2), FaultKind::Index)),
+        ("UPDATE verdicts SET generation = 'another' WHERE seq = 3", (Some(3), FaultKind::Index)),
+        ("DELETE FROM verdicts WHERE seq = 2", (Some(2), FaultKind::Index)),
+        ("INSERT INTO verdicts VALUES (1, 'x', 0, 0)", (Some(1), FaultKind::Index)),
+        ("UPDATE payloads SET bytes = 'x' WHERE seq = 2", (Some(2), FaultKind::Payload)),
+        ("INSERT INTO payloads VALUES (3, 'x', 'y')", (Some(3), FaultKind::Payload)),
+        (
+            "UPDATE chain SET bytes = replace(bytes, 'false', 'true') WHERE seq = 2",
+            (Some(2), FaultKind::Changed),
+        ),
+    ] {
+        let held = test_store().await;
+        write_verdicts(&held.store).await;
+        held.tamper(tampering).await;
+        let fault = proof(&held.store).await.fault.unwrap_or_else(|| panic!("{tampering}"));
+        assert_eq!((fault.seq, fault.what), expected, "{tampering}: {}", fault.explanation);
+    }
+}
+
 #[tokio::test]
 async fn erased_payloads_leave_the_chain_whole() {
     let held = test_store().await;

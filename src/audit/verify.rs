@@ -2,9 +2,9 @@
 
 use std::collections::HashSet;
 
-use super::append::{index_row, review_row};
+use super::append::{index_row, review_row, verdict_row};
 use super::chain::{self, GENESIS};
-use super::records::{self, GENERATION, REVIEW, Record, SERVES};
+use super::records::{self, GENERATION, REVIEW, Record, SERVES, VERDICT};
 use crate::store::log::{Entry, EntryBeside, PayloadRow, Snapshot};
 use crate::store::{Store, StoreError};
 
@@ -143,6 +143,11 @@ impl Check {
                 format!("the index lists a review of generation {id} as entry {seq}, which is none");
             return Ok(Err(Fault { record: Some(id), ..fault(seq, FaultKind::Index, explanation) }));
         }
+        if let Some((seq, id)) = snapshot.stray_verdict().await? {
+            let explanation =
+                format!("the index lists a verdict on generation {id} as entry {seq}, which is none");
+            return Ok(Err(Fault { record: Some(id), ..fault(seq, FaultKind::Index, explanation) }));
+        }
         match expect_head {
             Some(head) if !self.met => {
                 let what = FaultKind::Truncated;
@@ -236,6 +241,14 @@ impl Check {
                 })?;
                 (REVIEW, stored.record.at)
             }
+            Record::Verdict(stored) => {
+                check_verdict(beside, &stored).map_err(|(what, explanation)| {
+                    let id = stored.record.id.to_string();
+                    let explanation = format!("verdict {id} in entry {}: {explanation}", entry.seq);
+                    Fault { record: Some(id), ..fault(entry.seq, what, explanation) }
+                })?;
+                (VERDICT, stored.record.at)
+            }
             Record::Event(event) => (event.kind(), event.at()),
             Record::Serve(_) => return Err(wrong_kind(entry)),
         };
@@ -278,6 +291,22 @@ fn check_review(
         Some(hash) => is_erased(beside.payload.as_ref(), hash).map(drop),
         None if beside.payload.is_none() => Ok(()),
         None => Err((FaultKind::Payload, "it was written without a note, and has one")),
+    }
+}
+
+fn check_verdict(
+    beside: &EntryBeside,
+    stored: &records::StoredVerdict,
+) -> Result<(), (FaultKind, &'static str)> {
+    let mut expected = verdict_row(beside.entry.seq, &stored.record);
+    expected.at = whole_micros(expected.at);
+    if beside.verdict.as_ref() != Some(&expected) {
+        return Err((FaultKind::Index, "the index of verdicts does not say the same of it"));
+    }
+    match &stored.payload_hash {
+        Some(hash) => is_erased(beside.payload.as_ref(), hash).map(drop),
+        None if beside.payload.is_none() => Ok(()),
+        None => Err((FaultKind::Payload, "it was written without a reason, and has one")),
     }
 }
 

@@ -11,7 +11,8 @@ use tokio::sync::{oneshot, watch};
 use super::append::{self, Appending, KnownTexts, Sealed, ServeLine};
 use super::queue::{Batch, Gap, Queue, Waiting};
 use super::records::{
-    Event, GapRecord, GenerationPayload, GenerationRecord, KeyRecord, PolicyRecord, ReviewRecord, ServeRecord,
+    Event, GapRecord, GenerationPayload, GenerationRecord, KeyRecord, PolicyRecord, ReviewRecord,
+    ServeRecord, VerdictRecord,
 };
 use crate::store::log::Head;
 use crate::store::{Store, StoreError};
@@ -101,6 +102,15 @@ impl Recorder {
     /// When it could not be written, or it is unknown whether it was.
     pub async fn review(&self, record: ReviewRecord, note: Option<String>) -> Result<(), LogUnavailable> {
         self.durable(append::review(record, note)).await
+    }
+
+    /// Records what rules made of a second model's answer, with the reason that it gave. Returns once it is durable.
+    ///
+    /// # Errors
+    ///
+    /// When it could not be written, or it is unknown whether it was.
+    pub async fn verdict(&self, record: VerdictRecord, reason: Option<String>) -> Result<(), LogUnavailable> {
+        self.durable(append::verdict(record, reason)).await
     }
 
     /// Records an answer, with its text where no generation wrote it. Neither waits nor fails: what cannot be kept is

@@ -14,7 +14,7 @@ use crate::store::{Access, Store};
 pub(super) enum Audit {
     /// Prove that the log is whole: every hash, every payload, every index row
     Verify(Verify),
-    /// Show one generation: prompt, attempts, findings, text
+    /// Show one generation: prompt, attempts, findings, text, verdicts of second models, reviews
     Show(Show),
 }
 
@@ -158,6 +158,22 @@ async fn run_show(args: Show, shell: &mut Shell) -> Result<(), Failure> {
         ))?;
     }
     shell.out.line(&format!("\n{}\n{}", heading("text"), text(at(payload, "/text"))))?;
+    for verdict in at(record, "/verdicts").as_array().into_iter().flatten() {
+        let [service, when] = ["/service", "/at"].map(|field| text(at(verdict, field)));
+        shell.out.line(&format!("\n{}", heading(&format!("{service} at {when}"))))?;
+        for rule in at(verdict, "/rules").as_array().into_iter().flatten() {
+            let passed = match at(rule, "/passed").as_bool() {
+                Some(true) => "passes it",
+                Some(false) => "does not pass it",
+                None => "has no answer",
+            };
+            let [name, mode] = ["/rule", "/mode"].map(|field| text(at(rule, field)));
+            shell.out.line(&format!("{name} ({mode}) {passed}"))?;
+        }
+        for said in ["/reason", "/error"].iter().filter_map(|field| at(verdict, field).as_str()) {
+            shell.out.line(&super::output::safe(said))?;
+        }
+    }
     for review in at(record, "/reviews").as_array().into_iter().flatten() {
         let [action, by, when] = ["/action", "/by", "/at"].map(|field| text(at(review, field)));
         shell.out.line(&format!("\n{}", heading(&format!("{action} by {by} at {when}"))))?;

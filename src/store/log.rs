@@ -53,6 +53,15 @@ pub(crate) struct ReviewRow {
     pub(crate) decision: Option<String>,
 }
 
+/// What the index says of what rules made of a second model's answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct VerdictRow {
+    pub(crate) seq: i64,
+    pub(crate) generation: String,
+    pub(crate) at: Timestamp,
+    pub(crate) cost_micros: i64,
+}
+
 /// What stands beside a record. Both parts are `None` once it was erased.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct PayloadRow {
@@ -66,6 +75,7 @@ pub(crate) struct EntryBeside {
     pub(crate) entry: Entry,
     pub(crate) index: Option<IndexRow>,
     pub(crate) review: Option<ReviewRow>,
+    pub(crate) verdict: Option<VerdictRow>,
     pub(crate) payload: Option<PayloadRow>,
 }
 
@@ -129,6 +139,16 @@ impl Append {
         .await
     }
 
+    pub(crate) async fn verdicts(&mut self, rows: &[VerdictRow]) -> Result<(), StoreError> {
+        self.insert("INSERT INTO verdicts (seq, generation, at, cost_micros) ", rows, |mut row, verdict| {
+            row.push_bind(verdict.seq)
+                .push_bind(verdict.generation.clone())
+                .push_bind(micros(verdict.at))
+                .push_bind(verdict.cost_micros);
+        })
+        .await
+    }
+
     /// Keeps payloads, each after the `seq` of its entry.
     pub(crate) async fn payloads(&mut self, payloads: &[(i64, PayloadRow)]) -> Result<(), StoreError> {
         self.insert("INSERT INTO payloads (seq, salt, bytes) ", payloads, |mut row, (seq, payload)| {
@@ -185,10 +205,13 @@ impl Snapshot {
                     g.seq AS index_seq, g.id, g.at, g.cache_key, g.placement, g.segment, g.product, g.template,
                     g.revision, g.outcome, g.cost_micros,
                     r.seq AS review_seq, r.generation AS review_generation, r.decision AS review_decision,
+                    v.seq AS verdict_seq, v.generation AS verdict_generation, v.at AS verdict_at,
+                    v.cost_micros AS verdict_cost,
                     p.seq AS payload_seq, p.salt AS payload_salt, p.bytes AS payload_bytes
              FROM chain c
              LEFT JOIN generations g ON g.seq = c.seq
              LEFT JOIN reviews r ON r.seq = c.seq
+             LEFT JOIN verdicts v ON v.seq = c.seq
              LEFT JOIN payloads p ON p.seq = c.seq
              WHERE c.seq > $1 ORDER BY c.seq LIMIT $2",
         );
@@ -216,6 +239,15 @@ impl Snapshot {
         let query = sqlx::query_as(
             "SELECT r.seq, r.generation FROM reviews r LEFT JOIN chain c ON c.seq = r.seq AND c.kind = 'review'
              WHERE c.seq IS NULL ORDER BY r.seq LIMIT 1",
+        );
+        Ok(query.fetch_optional(&mut *self.0).await?)
+    }
+
+    /// A row of the index of verdicts (its `seq` and generation) to which no verdict in the chain belongs.
+    pub(crate) async fn stray_verdict(&mut self) -> Result<Option<(i64, String)>, StoreError> {
+        let query = sqlx::query_as(
+            "SELECT v.seq, v.generation FROM verdicts v LEFT JOIN chain c ON c.seq = v.seq AND c.kind = 'verdict'
+             WHERE c.seq IS NULL ORDER BY v.seq LIMIT 1",
         );
         Ok(query.fetch_optional(&mut *self.0).await?)
     }
@@ -318,6 +350,17 @@ pub(crate) async fn reviews(store: &Store, generation: &str) -> Result<Vec<(i64,
     rows.iter().map(|row| Ok((row.try_get("seq")?, entry_bytes(row)?))).collect()
 }
 
+/// What rules made of second models' answers on a generation's text, each after its `seq`, oldest first.
+pub(crate) async fn verdicts(store: &Store, generation: &str) -> Result<Vec<(i64, EntryBytes)>, StoreError> {
+    let query = sqlx::query(
+        "SELECT c.seq, c.bytes, p.seq AS payload_seq, p.salt AS payload_salt, p.bytes AS payload_bytes
+         FROM verdicts v JOIN chain c ON c.seq = v.seq LEFT JOIN payloads p ON p.seq = c.seq
+         WHERE v.generation = $1 ORDER BY v.seq",
+    );
+    let rows = query.bind(generation).fetch_all(store.reader()).await?;
+    rows.iter().map(|row| Ok((row.try_get("seq")?, entry_bytes(row)?))).collect()
+}
+
 /// The next decisions after `seq`, in order: `seq` and bytes of each, and the cache key of its generation.
 pub(crate) async fn decisions(
     store: &Store,
@@ -358,9 +401,12 @@ async fn one_generation(
     row.as_ref().map(entry_bytes).transpose()
 }
 
-/// What all generations that finished at `since` or later have cost, in millionths.
+/// What all generations that finished at `since` or later, and second models asked since, have cost, in millionths.
 pub(crate) async fn cost_since(store: &Store, since: Timestamp) -> Result<i64, StoreError> {
-    let query = sqlx::query_scalar("SELECT coalesce(sum(cost_micros), 0) FROM generations WHERE at >= $1");
+    let query = sqlx::query_scalar(
+        "SELECT (SELECT coalesce(sum(cost_micros), 0) FROM generations WHERE at >= $1)
+              + (SELECT coalesce(sum(cost_micros), 0) FROM verdicts WHERE at >= $1)",
+    );
     Ok(query.bind(micros(since)).fetch_one(store.reader()).await?)
 }
 
@@ -379,7 +425,8 @@ fn entry_beside(row: &SqliteRow) -> Result<EntryBeside, StoreError> {
         hash: row.try_get("hash")?,
         bytes: row.try_get("bytes")?,
     };
-    Ok(EntryBeside { entry, index: index_row(row)?, review: review_row(row)?, payload: payload_row(row)? })
+    let (index, review, verdict) = (index_row(row)?, review_row(row)?, verdict_row(row)?);
+    Ok(EntryBeside { entry, index, review, verdict, payload: payload_row(row)? })
 }
 
 fn entry_bytes(row: &SqliteRow) -> Result<EntryBytes, StoreError> {
@@ -390,6 +437,16 @@ fn review_row(row: &SqliteRow) -> Result<Option<ReviewRow>, StoreError> {
     let Some(seq) = row.try_get("review_seq")? else { return Ok(None) };
     let (generation, decision) = (row.try_get("review_generation")?, row.try_get("review_decision")?);
     Ok(Some(ReviewRow { seq, generation, decision }))
+}
+
+fn verdict_row(row: &SqliteRow) -> Result<Option<VerdictRow>, StoreError> {
+    let Some(seq) = row.try_get("verdict_seq")? else { return Ok(None) };
+    Ok(Some(VerdictRow {
+        seq,
+        generation: row.try_get("verdict_generation")?,
+        at: timestamp(row.try_get("verdict_at")?)?,
+        cost_micros: row.try_get("verdict_cost")?,
+    }))
 }
 
 fn index_row(row: &SqliteRow) -> Result<Option<IndexRow>, StoreError> {

@@ -18,8 +18,11 @@ const ACQUIRE: Duration = Duration::from_secs(10);
 const READERS: u32 = 4;
 
 /// Each brings the tables one version further. Migrations only add: never edit one that was released.
-const MIGRATIONS: &[&str] =
-    &[include_str!("migrations/0001_first.sql"), include_str!("migrations/0002_reviews.sql")];
+const MIGRATIONS: &[&str] = &[
+    include_str!("migrations/0001_first.sql"),
+    include_str!("migrations/0002_reviews.sql"),
+    include_str!("migrations/0003_second_models.sql"),
+];
 
 /// The connections to one file.
 #[derive(Clone, Debug)]
