@@ -22,7 +22,7 @@ use crate::diagnostic::Diagnostic;
 use crate::document::Files;
 use crate::generate::{Budget, Gate, Generator};
 use crate::http;
-use crate::pipeline::{Parts, Trouble};
+use crate::pipeline::{Parts, SecondModels, Trouble};
 use crate::policy::{Desk, Edit, Set, Sources};
 use crate::store::keys::KeyRow;
 use crate::store::{Access, Store, keys, policies};
@@ -119,6 +119,7 @@ impl App {
             bulk: Gate::new((settings.limits.concurrency / 4).max(1), settings.limits.queue / 4),
             recorder,
             reviews: Reviews::open(store.clone()).await.map_err(anyhow::Error::from)?,
+            second: SecondModels::new(store.clone(), &settings.providers, &settings.limits),
             catalogue: Catalogue::new(store.clone()),
             user_key,
             trouble: Trouble::default(),
@@ -158,7 +159,7 @@ impl App {
         }
         let parts = &self.shared.parts;
         let drained = async {
-            while !parts.flights.is_empty() {
+            while !parts.flights.is_empty() || !parts.second.is_idle() {
                 tokio::time::sleep(Duration::from_millis(20)).await;
             }
         };

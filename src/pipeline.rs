@@ -8,6 +8,8 @@ mod case;
 mod generation;
 mod request;
 mod response;
+mod rubric;
+mod second;
 mod trouble;
 
 use std::sync::Arc;
@@ -18,6 +20,7 @@ use tokio::time::Instant;
 pub use case::{Case, Explanation, Limit};
 pub use request::{Priority, ProductRef, Request};
 pub use response::Answer;
+pub use second::SecondModels;
 pub use trouble::Trouble;
 
 use crate::audit::{Decision, Recorder, Rejected, Reviews, UserKey};
@@ -25,12 +28,14 @@ use crate::cache::{Flights, Kept, Key, Keys, Memory};
 use crate::catalogue::Catalogue;
 use crate::config::Limits;
 use crate::generate::{Gate, Generator};
+use crate::guardrail::Approved;
 use crate::policy::Policy;
 use crate::prompt::Chosen;
 use crate::store::StoreError;
 use crate::words::{Reason, Source, Tier};
 use generation::Declined;
 use response::Served;
+use second::About;
 
 /// How long the catalogue may be asked, even by a request that does not wait.
 const GRACE: Duration = Duration::from_millis(5);
@@ -57,6 +62,8 @@ pub struct Parts {
     pub recorder: Recorder,
     /// What people decided on what was written.
     pub reviews: Reviews,
+    /// What second models said of what was written.
+    pub second: SecondModels,
     /// Product facts.
     pub catalogue: Catalogue,
     /// What user references are hashed with.
@@ -125,7 +132,7 @@ async fn best(parts: &Arc<Parts>, case: &Case<'_>, deadline: Instant, may_genera
             Ok(served) => return served.because(limited),
             Err(shortfall) => {
                 (reason, pending) = (Some(shortfall.reason), shortfall.pending);
-                if let Some(served) = segment_level(parts, case, chosen, approval) {
+                if let Some(served) = segment_level(parts, case, chosen, approval, may_generate) {
                     return Served { reason, pending, ..served };
                 }
             }
@@ -158,7 +165,7 @@ async fn written(
     may_generate: bool,
 ) -> Result<Served, Shortfall> {
     let key = case.key(parts, chosen)?;
-    if let Some(served) = kept(parts, case, chosen, &key) {
+    if let Some(served) = kept(parts, case, chosen, &key, may_generate)? {
         let served = released(parts, served, approval)?;
         // Copy that a person approved is not replaced by copy that nobody has looked at.
         if served.is_stale(case.now) && may_generate && !approval {
@@ -177,7 +184,7 @@ async fn written(
         None => match generation::start(parts, case, chosen, key, approval) {
             Ok(flight) => flight,
             Err(Declined::Kept) => {
-                let served = kept(parts, case, chosen, &key).ok_or(Reason::Guardrail)?;
+                let served = kept(parts, case, chosen, &key, may_generate)?.ok_or(Reason::Guardrail)?;
                 return released(parts, served, approval);
             }
             Err(Declined::Because(reason)) => return Err(reason.into()),
@@ -190,7 +197,8 @@ async fn written(
         Ok(None) => Err(Reason::Upstream.into()),
         Ok(Some(Err(reason))) => Err(reason.into()),
         Ok(Some(Ok((kept, source)))) => {
-            let served = approved(case, chosen, &kept, source).ok_or(Reason::Guardrail)?;
+            let served =
+                approved(parts, case, chosen, &kept, source, may_generate)?.ok_or(Reason::Guardrail)?;
             released(parts, served, approval)
         }
     }
@@ -206,21 +214,47 @@ fn released(parts: &Parts, served: Served, approval: bool) -> Result<Served, Sho
 }
 
 /// Copy that is in memory and passes what is in force now, for this ground. What does not pass stays: it may for
-/// another country, and what is written in its place replaces it.
-fn kept(parts: &Parts, case: &Case<'_>, chosen: Chosen<'_>, key: &Key) -> Option<Served> {
-    let kept = parts.memory.get(key, case.now)?;
-    let served = approved(case, chosen, &kept, Source::Cache)?;
-    let draft = served.text.as_ref()?.to_draft();
-    if kept.draft.stamp != draft.stamp {
+/// another country, and what is written in its place replaces it. What lacks a second model's answer is withheld.
+fn kept(
+    parts: &Arc<Parts>,
+    case: &Case<'_>,
+    chosen: Chosen<'_>,
+    key: &Key,
+    may_ask: bool,
+) -> Result<Option<Served>, Shortfall> {
+    let Some(kept) = parts.memory.get(key, case.now) else { return Ok(None) };
+    let served = approved(parts, case, chosen, &kept, Source::Cache, may_ask)?;
+    if let Some(draft) = served.as_ref().and_then(|served| served.text.as_ref()).map(Approved::to_draft)
+        && kept.draft.stamp != draft.stamp
+    {
         // Judged again, it carries a new stamp, which saves the next judgement.
         parts.memory.restamp(*key, kept.generation, draft);
     }
-    Some(served)
+    Ok(served)
 }
 
-fn approved(case: &Case<'_>, chosen: Chosen<'_>, kept: &Kept, source: Source) -> Option<Served> {
-    let text = case.approve_generated(&kept.draft, chosen)?;
-    Some(Served {
+/// Copy as it passes; nothing when it does not, and why when it may yet: a second model is to be heard on it first. That is
+/// asked here, behind the answer's back; nothing is written in its place meanwhile.
+fn approved(
+    parts: &Arc<Parts>,
+    case: &Case<'_>,
+    chosen: Chosen<'_>,
+    kept: &Kept,
+    source: Source,
+    may_ask: bool,
+) -> Result<Option<Served>, Shortfall> {
+    let text = match case.approve_written(&parts.second, &kept.draft, chosen) {
+        Ok(text) => text,
+        Err(judgement) if judgement.wants_answers() => {
+            let text = judgement.fixed.as_deref().unwrap_or(&kept.draft.text);
+            let guardrails = Arc::clone(&case.policy.guardrails);
+            let about = About { generation: kept.generation, guardrails };
+            let ask = || second::look_into(parts, &about, case.questions(text, chosen), case.now);
+            return Err(Shortfall { reason: Reason::Guardrail, pending: may_ask && ask() });
+        }
+        Err(_) => return Ok(None),
+    };
+    Ok(Some(Served {
         corrected: text.text() != &*kept.written,
         text: Some(text),
         source,
@@ -232,16 +266,22 @@ fn approved(case: &Case<'_>, chosen: Chosen<'_>, kept: &Kept, source: Source) ->
         generation: Some(kept.generation),
         stale: Some(kept.stale),
         expires: Some(kept.expires),
-    })
+    }))
 }
 
 /// The tier below copy for one user: what was written for the segment, if it is in memory.
-fn segment_level(parts: &Parts, case: &Case<'_>, better: Chosen<'_>, approval: bool) -> Option<Served> {
+fn segment_level(
+    parts: &Arc<Parts>,
+    case: &Case<'_>,
+    better: Chosen<'_>,
+    approval: bool,
+    may_ask: bool,
+) -> Option<Served> {
     if better.template.tier() != Tier::User {
         return None;
     }
     let chosen = case.choose(Tier::Segment)?;
-    let served = kept(parts, case, chosen, &case.key(parts, chosen).ok()?)?;
+    let served = kept(parts, case, chosen, &case.key(parts, chosen).ok()?, may_ask).ok()??;
     released(parts, served, approval).ok()
 }
 

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::future::Future;
+use std::hash::Hash;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::watch;
@@ -10,15 +11,15 @@ use super::Key;
 
 /// Work under way, by the key of its question.
 #[derive(Debug)]
-pub struct Flights<T>(Arc<Mutex<HashMap<Key, watch::Receiver<Option<T>>>>>);
+pub struct Flights<T, K = Key>(Arc<Mutex<HashMap<K, watch::Receiver<Option<T>>>>>);
 
-impl<T> Clone for Flights<T> {
+impl<T, K> Clone for Flights<T, K> {
     fn clone(&self) -> Self {
         Self(Arc::clone(&self.0))
     }
 }
 
-impl<T> Default for Flights<T> {
+impl<T, K> Default for Flights<T, K> {
     fn default() -> Self {
         Self(Arc::default())
     }
@@ -28,10 +29,10 @@ impl<T> Default for Flights<T> {
 #[derive(Debug)]
 pub struct Flight<T>(watch::Receiver<Option<T>>);
 
-impl<T: Clone + Send + Sync + 'static> Flights<T> {
+impl<T: Clone + Send + Sync + 'static, K: Copy + Eq + Hash + Send + 'static> Flights<T, K> {
     /// Joins the work on this key, or starts it with `start`, which may decline. The work runs in a task of its own and
     /// is done when its future is; `start` is called under a lock and must only make the future.
-    pub fn join_or_start<F, E>(&self, key: Key, start: impl FnOnce() -> Result<F, E>) -> Result<Flight<T>, E>
+    pub fn join_or_start<F, E>(&self, key: K, start: impl FnOnce() -> Result<F, E>) -> Result<Flight<T>, E>
     where
         F: Future<Output = T> + Send + 'static,
     {
@@ -53,7 +54,7 @@ impl<T: Clone + Send + Sync + 'static> Flights<T> {
     }
 
     /// Joins the work on this key, when there is some.
-    pub fn join(&self, key: &Key) -> Option<Flight<T>> {
+    pub fn join(&self, key: &K) -> Option<Flight<T>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).get(key).cloned().map(Flight)
     }
 
@@ -75,12 +76,12 @@ impl<T: Clone> Flight<T> {
     }
 }
 
-struct Entry<T> {
-    flights: Flights<T>,
-    key: Key,
+struct Entry<T, K: Eq + Hash> {
+    flights: Flights<T, K>,
+    key: K,
 }
 
-impl<T> Drop for Entry<T> {
+impl<T, K: Eq + Hash> Drop for Entry<T, K> {
     fn drop(&mut self) {
         self.flights.0.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.key);
     }

@@ -12,7 +12,8 @@ use crate::catalogue::Product;
 use crate::condition::Scope;
 use crate::fallback::{self, Rung};
 use crate::guardrail::{
-    Approved, Ceiling, Draft, Ground, Opinions, approve, facts_hash, ground_hash, still_approved,
+    Approved, Asking, Ceiling, Draft, Ground, Judgement, Known, Opinions, Verdict, approve, facts_hash,
+    ground_hash, questions, still_approved,
 };
 use crate::policy::Policy;
 use crate::prompt::{Chosen, ExplainedLadder, Placement, Prompt, Standing, told};
@@ -148,7 +149,7 @@ impl<'a> Case<'a> {
         self.product.as_ref().ok().and_then(|product| product.facts.as_object()).unwrap_or(&NOTHING)
     }
 
-    /// What copy in this locale is judged against.
+    /// What people's own copy in this locale is judged against.
     pub fn ground<'g>(&'g self, locale: &'g Locale) -> Ground<'g> {
         let (facts, facts_hash) = match &self.trusted {
             Some(trusted) => (trusted.as_ref(), facts_hash(trusted)),
@@ -167,34 +168,57 @@ impl<'a> Case<'a> {
         }
     }
 
-    /// The hash of what copy in this locale is judged against.
+    /// The hash of what generated copy in this locale is judged against.
     pub(super) fn ground_hash(&self, locale: &Locale) -> [u8; 32] {
-        ground_hash(&self.policy.guardrails, &self.ground(locale))
+        let ground = Ground { opinions: Opinions::Unknown, ..self.ground(locale) };
+        ground_hash(&self.policy.guardrails, &ground)
     }
 
-    /// A text approved by the rules, and within the placement's own limit.
-    pub fn approve(&self, draft: &Draft, locale: &Locale) -> Option<Approved> {
-        self.approve_on(draft, &self.ground(locale))
-    }
-
-    /// The same for text that was generated for this very question. When it has to be judged again, the rules are told
-    /// what the model was given.
-    pub fn approve_generated(&self, draft: &Draft, chosen: Chosen<'_>) -> Option<Approved> {
-        let ground = self.ground(chosen.locale);
-        if let Some(approved) = still_approved(&self.policy.guardrails, draft, &ground) {
-            return self.within_limit(approved);
+    /// Generated copy approved by the rules, what is known of second models' opinions included, and within the placement's
+    /// own limit.
+    ///
+    /// # Errors
+    /// The judgement, when it does not pass.
+    pub(super) fn approve_written(
+        &self,
+        known: &dyn Known,
+        draft: &Draft,
+        chosen: Chosen<'_>,
+    ) -> Result<Approved, Judgement> {
+        let ground = Ground { opinions: Opinions::Known(known), ..self.ground(chosen.locale) };
+        let guardrails = &self.policy.guardrails;
+        // Shaping the inputs costs more than all the rest of a serve from memory.
+        let approved = match still_approved(guardrails, draft, &ground) {
+            Some(approved) => approved,
+            None => {
+                let inputs = chosen.template.inputs(&self.scope());
+                let prompt = self.policy.copy.prompts.render(chosen, &inputs).ok();
+                let instructions = prompt.as_ref().and_then(Prompt::instructions);
+                approve(guardrails, draft, &Ground { inputs: &inputs, instructions, ..ground })?
+            }
+        };
+        match self.placement.over_limit(approved.text()) {
+            None => Ok(approved),
+            Some(_) => Err(Judgement {
+                verdict: Verdict::Repair,
+                findings: approved.findings().to_vec(),
+                fixed: None,
+                evidence: Vec::new(),
+                valid_until: None,
+            }),
         }
+    }
+
+    /// What rules ask second models about generated copy.
+    pub(super) fn questions(&self, text: &str, chosen: Chosen<'_>) -> Vec<Asking<'a>> {
         let inputs = chosen.template.inputs(&self.scope());
-        let prompt = self.policy.copy.prompts.render(chosen, &inputs).ok();
-        let instructions = prompt.as_ref().and_then(Prompt::instructions);
-        self.approve_on(draft, &Ground { inputs: &inputs, instructions, ..ground })
+        let ground = Ground { inputs: &inputs, opinions: Opinions::Unknown, ..self.ground(chosen.locale) };
+        questions(&self.policy.guardrails, text, &ground)
     }
 
-    fn approve_on(&self, draft: &Draft, ground: &Ground<'_>) -> Option<Approved> {
-        self.within_limit(approve(&self.policy.guardrails, draft, ground).ok()?)
-    }
-
-    fn within_limit(&self, approved: Approved) -> Option<Approved> {
+    /// What people wrote, approved by the rules, and within the placement's own limit.
+    pub fn approve(&self, draft: &Draft, locale: &Locale) -> Option<Approved> {
+        let approved = approve(&self.policy.guardrails, draft, &self.ground(locale)).ok()?;
         self.placement.over_limit(approved.text()).is_none().then_some(approved)
     }
 

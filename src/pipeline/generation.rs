@@ -10,14 +10,15 @@ use serde_json::{Map, Value, json};
 use tokio::time::Instant;
 use uuid::Uuid;
 
-use super::{Case, Landed, Parts, Priority};
+use super::second::{self, About};
+use super::{Case, Landed, Parts, Priority, SecondModels};
 use crate::audit::{GenerationPayload, GenerationRecord, Outcome};
 use crate::cache::{Flight, Kept, Key};
 use crate::catalogue::Product;
 use crate::generate::{Attempt, Failure, Place};
 use crate::guardrail::{
-    Action, Approved, Draft, Finding, Ground, Judgement, Kind, Level, Opinions, Verdict, approve, facts_hash,
-    ground_hash,
+    Action, Approved, Draft, Enforcement, Finding, Ground, Judgement, Kind, Level, Opinions, QuestionKey,
+    Verdict, approve, facts_hash, ground_hash, questions,
 };
 use crate::policy::Policy;
 use crate::prompt::{Chosen, Message, Placement, Prompt, Role};
@@ -75,7 +76,11 @@ pub(super) fn start(
         // A flight that landed between the look into memory and here has left its copy there; copy that is stale, or
         // does not pass for this request, is not that.
         let landed = parts.memory.get(&key, case.now).filter(|kept| case.now < kept.stale);
-        if landed.is_some_and(|kept| case.approve_generated(&kept.draft, chosen).is_some()) {
+        let passes = |kept: Arc<Kept>| match case.approve_written(&parts.second, &kept.draft, chosen) {
+            Ok(_) => true,
+            Err(judgement) => judgement.wants_answers(),
+        };
+        if landed.is_some_and(passes) {
             return Err(Declined::Kept);
         }
         let overload = Declined::Because(Reason::Overload);
@@ -100,6 +105,11 @@ fn can_write(parts: &Parts) -> Result<(), Reason> {
 }
 
 impl Job {
+    /// What questions to second models are about.
+    fn about(&self, generation: Uuid) -> About {
+        About { generation, guardrails: Arc::clone(&self.policy.guardrails) }
+    }
+
     fn of(case: &Case<'_>, chosen: Chosen<'_>, key: Key) -> Result<Self, Reason> {
         let inputs = chosen.template.inputs(&case.scope());
         let product = Arc::clone(case.product.as_ref().map_err(|reason| *reason)?);
@@ -129,7 +139,12 @@ impl Job {
         })
     }
 
-    fn ground<'g>(&'g self, nothing: &'g Map<String, Value>, at: Timestamp) -> Ground<'g> {
+    fn ground<'g>(
+        &'g self,
+        nothing: &'g Map<String, Value>,
+        second: &'g SecondModels,
+        at: Timestamp,
+    ) -> Ground<'g> {
         let (facts, facts_hash) = match &self.trusted {
             Some(trusted) => (trusted.as_ref(), facts_hash(trusted)),
             None => (self.product.facts.as_object().unwrap_or(nothing), self.product.hash),
@@ -143,7 +158,7 @@ impl Job {
             inputs: &self.inputs,
             instructions: self.prompt.instructions(),
             at,
-            opinions: Opinions::Unknown,
+            opinions: Opinions::Known(second),
         }
     }
 }
@@ -155,6 +170,8 @@ struct Verdicts {
     result: Result<Approved, Reason>,
     findings: Vec<Finding>,
     outcome: Outcome,
+    /// What was asked of second models on the way, and is in the log.
+    asked: Vec<QuestionKey>,
 }
 
 async fn run(parts: &Arc<Parts>, job: Job, places: Vec<Place>) -> Landed {
@@ -162,7 +179,7 @@ async fn run(parts: &Arc<Parts>, job: Job, places: Vec<Place>) -> Landed {
     let ends = Instant::now() + limit;
     if job.approval {
         // What a person approved, or has yet to look at, is not written a second time.
-        let found = tokio::time::timeout_at(ends, from_log(parts, &job)).await;
+        let found = tokio::time::timeout_at(ends, from_log(parts, &job, ends)).await;
         if let Some(kept) = found.unwrap_or(Err(Reason::StoreUnavailable))? {
             parts.keep(job.key, &kept);
             return Ok((kept, Source::Cache));
@@ -184,18 +201,25 @@ async fn run(parts: &Arc<Parts>, job: Job, places: Vec<Place>) -> Landed {
     let record = record(&job, &verdicts, now);
     let payload = payload(&job, &verdicts);
     let landed = verdicts.result.map(|approved| Arc::new(kept(&job, &approved, job.id, now)));
+    let asked = verdicts.asked;
     if let Err(error) = parts.recorder.generation(record, payload).await {
         tracing::error!(%error, generation = %job.id, "a generation could not be recorded; its text is not used");
         return Err(Reason::StoreUnavailable);
     }
     let until = now.saturating_add(REFUSED_FOR).unwrap_or(now);
     match &landed {
-        Ok(kept) => parts.keep(job.key, kept),
+        Ok(kept) => {
+            parts.keep(job.key, kept);
+            let nothing = Map::new();
+            let ground = job.ground(&nothing, &parts.second, now);
+            let asking = questions(&job.policy.guardrails, &kept.draft.text, &ground);
+            second::ask_later(parts, &job.about(job.id), asking, &asked);
+        }
         Err(reason) => {
             parts.memory.postpone(job.key, until);
             if *reason == Reason::Guardrail {
                 let guardrails = &job.policy.guardrails;
-                let ground = ground_hash(guardrails, &job.ground(&Map::new(), now));
+                let ground = ground_hash(guardrails, &job.ground(&Map::new(), &parts.second, now));
                 parts.memory.refuse(job.key.refusal(guardrails.hash(), &ground), until);
             }
         }
@@ -205,7 +229,7 @@ async fn run(parts: &Arc<Parts>, job: Job, places: Vec<Place>) -> Landed {
 
 /// The newest copy in the log that answers the question and was not rejected, when it is still good: not too old, and
 /// within the rules and the placement's limit as they are now.
-async fn from_log(parts: &Parts, job: &Job) -> Result<Option<Arc<Kept>>, Reason> {
+async fn from_log(parts: &Arc<Parts>, job: &Job, ends: Instant) -> Result<Option<Arc<Kept>>, Reason> {
     let found = match parts.reviews.latest_passed_for_key(&job.key.to_string()).await {
         Ok(found) => found,
         Err(error @ StoreError::Corrupt(_)) => {
@@ -219,14 +243,47 @@ async fn from_log(parts: &Parts, job: &Job) -> Result<Option<Arc<Kept>>, Reason>
     };
     let Some(found) = found else { return Ok(None) };
     let now = (parts.now)();
-    let nothing = Map::new();
-    let draft = Draft::new(found.text);
-    let judged = approve(&job.policy.guardrails, &draft, &job.ground(&nothing, now));
-    let Ok(approved) = judged.and_then(|approved| within_limit(&job.placement, approved)) else {
-        return Ok(None);
+    let approved = match judged(parts, job, found.id, &found.text, ends).await.0 {
+        Ok(approved) => approved,
+        // It may yet pass: what a person has looked at is not written anew for want of an answer.
+        Err(judgement) if judgement.wants_answers() => return Err(Reason::Guardrail),
+        Err(_) => return Ok(None),
     };
-    let kept = Kept { written: draft.text, ..kept(job, &approved, found.id, found.finished) };
+    let kept = Kept { written: found.text.into(), ..kept(job, &approved, found.id, found.finished) };
     Ok((now < kept.expires).then(|| Arc::new(kept)))
+}
+
+/// Judges a text, and asks second models where their answers alone stand in its way; answers what was asked too. A text
+/// that is too long is not asked about.
+async fn judged(
+    parts: &Arc<Parts>,
+    job: &Job,
+    generation: Uuid,
+    text: &str,
+    ends: Instant,
+) -> (Result<Approved, Judgement>, Vec<QuestionKey>) {
+    let (nothing, draft, guardrails) = (Map::new(), Draft::new(text), &job.policy.guardrails);
+    let ground = || job.ground(&nothing, &parts.second, (parts.now)());
+    let judge = || {
+        let judged = approve(guardrails, &draft, &ground());
+        judged.and_then(|approved| match too_long(&job.placement, approved.text()) {
+            Some(judgement) => Err(judgement),
+            None => Ok(approved),
+        })
+    };
+    match judge() {
+        Err(judgement) if judgement.wants_answers() => {
+            let text = judgement.fixed.as_deref().unwrap_or(text);
+            if let Some(judgement) = too_long(&job.placement, text) {
+                return (Err(judgement), Vec::new());
+            }
+            let mut asking = questions(guardrails, text, &ground());
+            asking.retain(|asking| asking.mode == Enforcement::Enforce);
+            let asked = second::ask_now(parts, &job.about(generation), asking, ends).await;
+            (judge(), asked)
+        }
+        judged => (judged, Vec::new()),
+    }
 }
 
 /// Tells those who run the service when the LLM gives nothing that can be used.
@@ -245,13 +302,14 @@ fn tell(parts: &Parts, job: &Job, verdicts: &Verdicts) {
 }
 
 /// One prompt, and one more with what was wrong where the rules ask for that.
-async fn write_and_judge(parts: &Parts, job: &Job, ends: Instant) -> Verdicts {
+async fn write_and_judge(parts: &Arc<Parts>, job: &Job, ends: Instant) -> Verdicts {
     let mut verdicts = Verdicts {
         attempts: Vec::new(),
         messages: job.prompt.messages.clone(),
         result: Err(Reason::Upstream),
         findings: Vec::new(),
         outcome: Outcome::Failed,
+        asked: Vec::new(),
     };
     let mut prompt = job.prompt.clone();
     for repaired in [false, true] {
@@ -277,10 +335,9 @@ async fn write_and_judge(parts: &Parts, job: &Job, ends: Instant) -> Verdicts {
                 break;
             }
         };
-        let nothing = Map::new();
-        let ground = job.ground(&nothing, (parts.now)());
-        let judged = approve(&job.policy.guardrails, &Draft::new(text.as_str()), &ground);
-        match judged.and_then(|approved| within_limit(&job.placement, approved)) {
+        let (judged, asked) = judged(parts, job, job.id, &text, ends).await;
+        verdicts.asked.extend(asked);
+        match judged {
             Ok(approved) => {
                 verdicts.findings.extend_from_slice(approved.findings());
                 verdicts.outcome = Outcome::Passed;
@@ -305,9 +362,9 @@ async fn write_and_judge(parts: &Parts, job: &Job, ends: Instant) -> Verdicts {
 }
 
 /// The placement's own limit, as a finding that asks for a shorter text.
-fn within_limit(placement: &Placement, approved: Approved) -> Result<Approved, Judgement> {
-    let Some(over) = placement.over_limit(approved.text()) else { return Ok(approved) };
-    let length = approved.text().chars().count();
+fn too_long(placement: &Placement, text: &str) -> Option<Judgement> {
+    let over = placement.over_limit(text)?;
+    let length = text.chars().count();
     let finding = Finding {
         rule: "placement.limits".into(),
         kind: Kind::Limit,
@@ -316,13 +373,13 @@ fn within_limit(placement: &Placement, approved: Approved) -> Result<Approved, J
         family: None,
         start: length - over,
         end: length,
-        matched: approved.text().chars().skip(length - over).collect(),
+        matched: text.chars().skip(length - over).collect(),
         message: format!("The text has {length} characters; {} fit here. Shorten it.", length - over),
         evidence: None,
         shadow: false,
         unanswered: false,
     };
-    Err(Judgement {
+    Some(Judgement {
         verdict: Verdict::Repair,
         findings: vec![finding],
         fixed: None,
@@ -366,17 +423,23 @@ fn kept(job: &Job, approved: &Approved, generation: Uuid, finished: Timestamp) -
     }
 }
 
-fn record(job: &Job, verdicts: &Verdicts, finished: Timestamp) -> GenerationRecord {
-    let without = |value: Value, fields: &[&str]| match value {
+/// Attempts as they stand in a record: what the model said may hold personal data, and stands in a payload.
+pub(super) fn without_texts(attempts: &[Attempt]) -> Value {
+    attempts.iter().map(|attempt| without(json!(attempt), &["text", "refusal"])).collect()
+}
+
+fn without(value: Value, fields: &[&str]) -> Value {
+    match value {
         Value::Object(mut map) => {
             fields.iter().for_each(|field| drop(map.remove(*field)));
             Value::Object(map)
         }
         other => other,
-    };
-    // What the model said and what a finding matched may hold personal data: they stand in the payload.
-    let attempts =
-        verdicts.attempts.iter().map(|attempt| without(json!(attempt), &["text", "refusal"])).collect();
+    }
+}
+
+fn record(job: &Job, verdicts: &Verdicts, finished: Timestamp) -> GenerationRecord {
+    // What a finding matched may hold personal data: it stands in the payload.
     let findings =
         verdicts.findings.iter().map(|finding| without(json!(finding), &["match", "message"])).collect();
     let evidence = verdicts.result.as_ref().map(Approved::evidence).unwrap_or_default();
@@ -395,7 +458,7 @@ fn record(job: &Job, verdicts: &Verdicts, finished: Timestamp) -> GenerationReco
         outcome: verdicts.outcome,
         reason: verdicts.result.as_ref().err().copied(),
         model: verdicts.attempts.last().and_then(|attempt| attempt.model_answering.clone()),
-        attempts,
+        attempts: without_texts(&verdicts.attempts),
         findings,
         evidence: json!(evidence),
         cost: Micros(verdicts.attempts.iter().map(|attempt| attempt.cost.0).sum()),

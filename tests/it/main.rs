@@ -32,5 +32,6 @@ mod publishable;
 mod purity;
 mod recorded;
 mod scan;
+mod second;
 mod segments_report;
 mod usage;

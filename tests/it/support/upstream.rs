@@ -22,6 +22,8 @@ pub enum Reply {
     Text(String),
     /// Any status and body.
     Raw(u16, String),
+    /// The same once the gate lets it through.
+    After(Arc<Semaphore>, Box<Reply>),
 }
 
 #[derive(Clone)]
@@ -53,7 +55,10 @@ impl Upstream {
             requests: Arc::default(),
             gate: Arc::new(Semaphore::new(Semaphore::MAX_PERMITS >> 1)),
         };
-        let router = Router::new().route("/v1/chat/completions", post(complete)).with_state(shared.clone());
+        let router = Router::new()
+            .route("/v1/chat/completions", post(complete))
+            .route("/v1/moderations", post(complete))
+            .with_state(shared.clone());
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let task = tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
@@ -97,7 +102,13 @@ async fn complete(State(shared): State<Shared>, body: String) -> Response {
     let body: Value = serde_json::from_str(&body).unwrap();
     shared.requests.lock().unwrap().push(body.clone());
     let _open = shared.gate.acquire().await.unwrap();
-    match (shared.says)(call, &body) {
+    let mut reply = (shared.says)(call, &body);
+    while let Reply::After(gate, then) = reply {
+        drop(gate.acquire().await.unwrap());
+        reply = *then;
+    }
+    match reply {
+        Reply::After(..) => unreachable!("it was waited for"),
         Reply::Raw(status, body) => (StatusCode::from_u16(status).unwrap(), body).into_response(),
         Reply::Text(text) => axum::Json(json!({
             "id": format!("chatcmpl-{call}"), "object": "chat.completion", "created": 0, "model": "scripted",
