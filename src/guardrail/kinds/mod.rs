@@ -7,6 +7,7 @@ mod conditional;
 mod consistency;
 mod echo;
 mod language;
+mod lexicon;
 mod limit;
 mod markup;
 mod metric;
@@ -289,6 +290,7 @@ impl Check {
             Self::Url(check) => return Some(Loose::folded(check.loose())),
             Self::Competitor(check) => return Some(Loose::folded(check.loose())),
             Self::Pii(check) => return Some(Loose::folded(check.loose())),
+            Self::Personal(check) => return Some(Loose::folded(check.loose())),
             _ => return None,
         };
         Some(Loose { pattern: &pattern.loose, reads: Reads::Folded, whole: reach == Reach::Text })

@@ -471,3 +471,117 @@ fn personal_data_in_real_texts() {
         nouns.map(|n| n.0)
     );
 }
+
+#[test]
+fn statements_about_the_reader_are_found() {
+    let around = Around::default();
+    let any = rule("extends: personal");
+    for (text, category) in [
+        ("Since you love hiking, this is for you.", "interests"),
+        ("It goes with your last order.", "purchases"),
+        ("As a loyal customer, you know it.", "relationship to the shop"),
+        ("A match for what you recently viewed.", "browsing"),
+        ("Perfect for your new baby.", "family"),
+        ("Welcome back!", "relationship to the shop"),
+        ("We noticed you like tents.", "browsing"),
+        ("Based on your browsing, a good match.", "browsing"),
+        ("Hand-picked for you.", "profile"),
+        ("Picked for you.", "profile"),
+        ("Popular with people in your area.", "location"),
+        ("Made for people your age.", "age"),
+        ("For runners in their prime, in your forties.", "age"),
+        ("As a woman, you know.", "gender"),
+        ("It suits your growing family.", "family"),
+        ("Made to support you in your pregnancy.", "pregnancy"),
+        ("It eases your back pain.", "health"),
+        ("Because you suffer from migraines.", "health"),
+        ("It fits your budget.", "money"),
+        ("Easy on your wallet.", "money"),
+        ("It honours your faith.", "religion"),
+        ("A bag for gay men, as a gay man.", "sexuality"),
+        ("For people of your background.", "origin or opinion"),
+        ("Sіnce y\u{200b}ou love hiking", "interests"),
+        ("Weil Sie zuletzt ein Zelt gekauft haben, passt diese Lampe.", "purchases"),
+        ("Passt zu deiner letzten Bestellung.", "purchases"),
+        ("Willkommen zurück!", "relationship to the shop"),
+        ("Als treuer Kunde kennen Sie das.", "relationship to the shop"),
+        ("Für Sie ausgewählt.", "profile"),
+        ("Weil du gerne wanderst.", "interests"),
+        ("Gut in Ihrem Alter.", "age"),
+        ("Lindert Ihre Rückenschmerzen.", "health"),
+        ("Schont Ihren Geldbeutel.", "money"),
+        ("In deiner Schwangerschaft bequem.", "pregnancy"),
+        ("Uns ist aufgefallen, dass Sie Zelte mögen.", "browsing"),
+        ("Aufgrund Ihrer Einkäufe empfohlen.", "browsing"),
+    ] {
+        let found = around.hits(&any, text);
+        assert!(found.iter().any(|(_, says)| says == category), "{text}: {found:?}");
+    }
+    for text in [
+        "A lamp for your kitchen that you can fold.",
+        "It keeps you warm as you run, and dry as you hike.",
+        "If you love hiking, take it along; whether you're pregnant or not.",
+        "Choose your favourite colour, whatever your age or budget.",
+        "You'll love it. We think you'll agree. We hope you like it.",
+        "The tent you've been looking for.",
+        "A gift for your wife, your kids or your friends.",
+        "It distributes your weight and protects your wallet.",
+        "Made for you, just as you like it.",
+        "Eine Lampe für Ihre Küche, die Sie falten können.",
+        "Wenn Sie gerne wandern, nehmen Sie sie mit.",
+        "Als Leselampe am Bett und als echte Alternative.",
+    ] {
+        around.check(&any, text, &[]);
+    }
+}
+
+#[test]
+fn an_attribute_supports_what_is_said_of_the_reader() {
+    let lines = "extends: personal\n\
+                 allow: {user.orders_90d: ['order(?:ed|ing) again', your last order], user.interests: [since you love \\w+]}\n\
+                 tokens: [dear friend]\nnever: [your star sign]";
+    let some = rule(lines);
+    let text =
+        "You are ordering again after your last order, dear friend, since you love hiking. Your star sign!";
+    let all =
+        ["You are ordering again", "your last order", "dear friend", "since you love", "Your star sign"];
+    Around::default().check(&some, text, &all);
+    let with = |inputs: Value| Around::inputs(inputs);
+    with(json!({"user": {"orders_90d": 3}})).check(
+        &some,
+        text,
+        &["dear friend", "since you love", "Your star sign"],
+    );
+    with(json!({"user": {"orders_90d": 3, "interests": ["hiking"]}})).check(
+        &some,
+        text,
+        &["dear friend", "Your star sign"],
+    );
+    with(json!({"user": {"orders_90d": 0, "interests": []}})).check(&some, text, &all);
+    // No attribute supports what should not be said though true.
+    let bold = rule("extends: personal\nallow: {user.age: [at your age]}");
+    with(json!({"user": {"age": 70}})).check(&bold, "Nice at your age.", &["at your age"]);
+    assert_eq!(
+        faults("extends: personal\nallow: {orders: [x]}"),
+        ["g/f.yml:6:9 `orders` is no attribute of a reader"]
+    );
+    assert_eq!(
+        faults("extends: personal\ntokens: ['a(']\nnever: []"),
+        [
+            "g/f.yml:6:10 this pattern goes wrong at its character 2: unclosed group",
+            "g/f.yml:7:8 this list is empty"
+        ]
+    );
+}
+
+#[test]
+fn statements_about_the_reader_in_real_copy() {
+    // "Your budget" and "welcome back", once each; the model's own letters to customers speak of them.
+    let found = in_real_copy(&rule("extends: personal"), None);
+    let most = |set| match set {
+        "icecat" | "luma" => 1,
+        "marketing" => 4,
+        _ => 0,
+    };
+    assert!(found.into_iter().all(|(set, count)| count <= most(set)));
+}

@@ -1,0 +1,53 @@
+//! Patterns that come with a kind, sorted by what they betray: one pattern, which says of each match what it is.
+
+use std::ops::Range;
+
+use crate::diagnostic::Span;
+use crate::document::Faults;
+use crate::guardrail::patterns::{Pattern, Style, compile};
+use crate::guardrail::text::Text;
+
+/// Patterns by category.
+#[derive(Debug)]
+pub(super) struct Lexicon {
+    pattern: Pattern,
+    /// The name of each category; its patterns are the group `c` and its number.
+    categories: Vec<(String, &'static str)>,
+}
+
+impl Lexicon {
+    /// Compiles patterns, whatever their capitals, each category with what it is called. Where two match at the same
+    /// place the first counts.
+    pub(super) fn compile(
+        categories: &[(&'static str, Vec<&str>)],
+        span: Span,
+        faults: &Faults,
+    ) -> Option<Self> {
+        let groups: Vec<String> = categories
+            .iter()
+            .enumerate()
+            .filter(|(_, (_, patterns))| !patterns.is_empty())
+            .map(|(index, (_, patterns))| format!("(?P<c{index}>{})", patterns.join("|")))
+            .collect();
+        let style = Style { ignore_case: true, nonword: false };
+        let pattern = compile(&groups.join("|"), style, span, faults)?;
+        let names = categories.iter().enumerate().map(|(index, (name, _))| (format!("c{index}"), *name));
+        Some(Self { pattern, categories: names.collect() })
+    }
+
+    /// A pattern without which nothing is found.
+    pub(super) fn loose(&self) -> &str {
+        &self.pattern.loose
+    }
+
+    /// Where the patterns match, each with its category.
+    pub(super) fn find(&self, text: &Text<'_>) -> Vec<(Range<usize>, &'static str)> {
+        text.find_in(&(0..text.given().len()), |piece| {
+            let found = self.pattern.full.captures_iter(piece).filter_map(|found| {
+                let (_, name) = self.categories.iter().find(|(group, _)| found.name(group).is_some())?;
+                Some((found.get(0)?.range(), *name))
+            });
+            found.collect()
+        })
+    }
+}
