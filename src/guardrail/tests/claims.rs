@@ -823,3 +823,78 @@ fn the_register_reads_as_lawyers_write() {
     assert_eq!(faults[0].message, "YAML reads this id as the number 120000.0");
     assert_eq!(faults[0].help.as_deref(), Some("put it in quotes: \"12e4\""));
 }
+
+use proptest::prelude::*;
+
+/// Texts put together from what asks for statements, the statements, halves of them and whatever stands between.
+fn composed() -> impl Strategy<Value = String> {
+    let piece = prop::sample::select(vec![
+        "Pay monthly",
+        "on credit",
+        "pаy  monthly",
+        "Representative 29.9% APR. Credit subject to status. UK residents 18+.",
+        "representative 29.9 % apr.\nCredit subject to status. UK residents 18+",
+        "Representative 29.9",
+        "contributes to a reduction of tiredness and fatigue",
+        "The beneficial effect is obtained with a daily intake of 2 tablets.",
+        "fatigue",
+        "A light tent",
+        "2.5 kg",
+        "e.g",
+        "£5",
+        "é",
+        "😀",
+        "…",
+        "No",
+    ]);
+    let between = prop::sample::select(vec![
+        " ", ". ", "! ", "\n", "\n\n", "", ", ", ".", "\u{200b}", "” ", " “", "?) ", " - ", "。", ": ",
+    ]);
+    prop::collection::vec((piece, between), 0..8)
+        .prop_map(|parts| parts.into_iter().map(|(piece, between)| format!("{piece}{between}")).collect())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(400))]
+
+    #[test]
+    fn whatever_lacks_a_disclosure_can_be_put_right(text in composed()) {
+        static RULES: std::sync::LazyLock<[Guardrails; 3]> = std::sync::LazyLock::new(|| {
+            ["{sentences: 1, after: true}", "{sentences: 2}", "{after: true}"].map(|within| {
+                let file = UK_CREDIT.replace("{sentences: 1, after: true}", within);
+                loaded(&files([("g/a.yml", &file)]))
+            })
+        });
+        let scene = credit(json!({"type": "credit", "apr": 29.9}));
+        for rules in RULES.iter() {
+            let judgement = scene.judge(rules, &text);
+            prop_assert!(matches!(judgement.verdict, Verdict::Pass | Verdict::Fix), "{text:?} {judgement:?}");
+            let approved = scene.approve(rules, &Draft::new(text.as_str())).unwrap();
+            let again = scene.approve(rules, &Draft::new(approved.text())).unwrap();
+            prop_assert_eq!(approved.text(), again.text());
+        }
+    }
+
+    #[test]
+    fn nothing_is_found_but_what_stands_there_and_nothing_is_missed(text in composed()) {
+        static RULES: std::sync::LazyLock<Guardrails> = std::sync::LazyLock::new(|| {
+            loaded(&files([("g/claims.yml", CLAIMS), ("g/a.yml", UK_CREDIT)]))
+        });
+        for scene in [magnesium(), Scene::bare()] {
+            let judgement = scene.judge(&RULES, &text);
+            for finding in &judgement.findings {
+                let stretch: String = text.chars().skip(finding.start).take(finding.end - finding.start).collect();
+                prop_assert_eq!(&stretch, &finding.matched);
+            }
+            // What is left out before rules are run would have found nothing.
+            let (given, inputs) = (super::super::text::Text::new(&text), Map::new());
+            let Scene { facts, context, at, .. } = &scene;
+            let ground = Ground { facts, facts_hash: [0; 32], context, placement: None, locale: None, inputs: &inputs, at: *at };
+            for rule in RULES.rules().iter().filter(|rule| rule.id() != "claims.health") {
+                let hits = super::super::judge::hits(rule, &given, &ground).found.len();
+                let found = judgement.findings.iter().filter(|finding| finding.rule == rule.id()).count();
+                prop_assert_eq!(hits, found, "{}", rule.id());
+            }
+        }
+    }
+}
