@@ -51,7 +51,9 @@ pub struct RegisteredEvidence {
     id: String,
     covers: Vec<String>,
     document: String,
+    sha256: Option<String>,
     accepted_by: String,
+    from: Date,
     until: Date,
     period: Period,
     file: String,
@@ -70,6 +72,14 @@ impl RegisteredEvidence {
     /// What it is.
     pub fn document(&self) -> &str {
         &self.document
+    }
+    /// The SHA-256 of the document, as given.
+    pub fn sha256(&self) -> Option<&str> {
+        self.sha256.as_deref()
+    }
+    /// The first day on which it holds.
+    pub fn from(&self) -> Date {
+        self.from
     }
     /// Who accepted it.
     pub fn accepted_by(&self) -> &str {
@@ -600,7 +610,8 @@ fn evidence(node: &Node, timezone: &TimeZone, faults: &Faults) -> Option<Registe
         |key| fields.require(key, HELP, faults).and_then(|node| Some((date(node, faults)?, node.span)));
     let (from, until) = (day("from"), day("until"));
     fields.finish(faults);
-    if let Some((node, digest)) = sha256.and_then(|node| Some((node, text(node, faults)?)))
+    let digest = sha256.and_then(|node| Some((node, text(node, faults)?)));
+    if let Some((node, digest)) = &digest
         && digest.bytes().all(|b| b.is_ascii_hexdigit())
         && digest.len() != 64
     {
@@ -623,7 +634,9 @@ fn evidence(node: &Node, timezone: &TimeZone, faults: &Faults) -> Option<Registe
         id: id?,
         covers,
         document: document?,
+        sha256: digest.map(|(_, digest)| digest),
         accepted_by: accepted_by?,
+        from,
         until,
         period: Period { from: start_of_day(from, timezone), before },
         file: faults.file().to_owned(),

@@ -151,7 +151,7 @@ pub(super) fn judge_at(
     let mut fixes = Vec::new();
     let mut evidence = BTreeSet::new();
     // Where claims were found: their families, which come last, say nothing more of them.
-    let mut claimed: Vec<(Arc<str>, Range<usize>)> = Vec::new();
+    let mut claimed: Vec<Claimed> = Vec::new();
     let mut verdict = Verdict::Pass;
     let mut asking = Vec::new();
     for rule in guardrails.prefilter.candidates(&text).filter_map(|rule| guardrails.rules.get(rule)) {
@@ -173,7 +173,8 @@ pub(super) fn judge_at(
         evidence.extend(claim.map(|claim| claim.relied_on(&text, ground)).unwrap_or_default());
         for hit in hits(rule, &text, ground).found {
             let settings = settings.for_hit(&hit);
-            if claim.is_some_and(|claim| claim.is_whole_family() && is_said(&claimed, &hit)) {
+            if claim.is_some_and(|claim| claim.is_whole_family() && is_said(&claimed, &hit, settings.action))
+            {
                 continue;
             }
             if settings.mode == Enforcement::Enforce {
@@ -182,7 +183,12 @@ pub(super) fn judge_at(
                     fixes.extend(hit.replacement.clone().map(|replacement| (hit.range.clone(), replacement)));
                     fixes.extend(hit.insertion.clone().map(|(at, statement)| (at..at, statement)));
                 }
-                claimed.extend(hit.family.clone().map(|family| (family, hit.range.clone())));
+                claimed.extend(hit.family.clone().map(|family| Claimed {
+                    family,
+                    range: hit.range.clone(),
+                    action: settings.action,
+                    registered: rule.id.starts_with("claims."),
+                }));
             }
             findings.push(finding(rule, settings, &text, hit));
         }
@@ -208,10 +214,24 @@ pub(super) fn judge_at(
     Judgement { verdict, findings, fixed, evidence, valid_until }
 }
 
-/// Whether something of the hit's family was found where it is.
-fn is_said(claimed: &[(Arc<str>, Range<usize>)], hit: &Hit) -> bool {
-    let overlaps = |range: &Range<usize>| range.start < hit.range.end && hit.range.start < range.end;
-    claimed.iter().any(|(family, range)| hit.family.as_ref() == Some(family) && overlaps(range))
+/// Where a claim was found.
+struct Claimed {
+    family: Arc<str>,
+    range: Range<usize>,
+    action: Action,
+    /// Whether it is a claim of the register.
+    registered: bool,
+}
+
+/// Whether the claims of a family say all that a hit of the family itself would. Those of the register do; a rule of the
+/// lists does not make the family any milder.
+fn is_said(claimed: &[Claimed], hit: &Hit, action: Action) -> bool {
+    claimed.iter().any(|claim| {
+        hit.family.as_ref() == Some(&claim.family)
+            && (claim.registered || claim.action >= action)
+            && claim.range.start < hit.range.end
+            && hit.range.start < claim.range.end
+    })
 }
 
 impl Settings {

@@ -10,7 +10,7 @@ use super::examples::head;
 use super::prefilter::Prefilter;
 use super::rule::Rule;
 use super::settings;
-use super::{Guardrails, cases, examples, read};
+use super::{Guardrails, Kind, cases, examples, read};
 use crate::condition::Condition;
 use crate::diagnostic::{Diagnostic, Span, any_error};
 use crate::document::{Faults, Fields, Files, Node, list, parse};
@@ -69,6 +69,8 @@ pub fn load(files: &Files, timezone: &TimeZone) -> (Option<Guardrails>, Vec<Diag
     let mut found = Vec::new();
     let mut lists = Lists::default();
     let (mut claims, mut evidence) = (Vec::new(), Vec::new());
+    // Where the register is faulty, nothing is said of what it may have brought.
+    let mut register_is_sound = true;
     let roles = roles(files);
     let content = |path: &str| files.get(path).map(String::as_str).unwrap_or_default();
     // These come first: they may turn off a rule that this version cannot run.
@@ -94,10 +96,12 @@ pub fn load(files: &Files, timezone: &TimeZone) -> (Option<Guardrails>, Vec<Diag
                 if let Some(node) = parse(content, &faults) {
                     let mut known = |id: &str| lists.known.insert(id.to_owned());
                     let read = claims::read(&node, &mut known, timezone, &faults);
+                    register_is_sound = !any_error(&read.found);
                     found.extend(read.found);
                     claims.extend(read.rules);
                     evidence.extend(read.evidence);
                 }
+                register_is_sound &= faults.errors() == 0;
             }
             Role::Cases => {
                 cases::read(content, timezone, &faults);
@@ -128,8 +132,11 @@ pub fn load(files: &Files, timezone: &TimeZone) -> (Option<Guardrails>, Vec<Diag
         }
     };
     let register = Register::put_together(evidence, &mut rules);
-    found.extend(register.lint(&rules));
-    found.extend(rules.iter().flat_map(examples::run).map(|fault| owned(fault, &rules)));
+    if register_is_sound {
+        found.extend(register.lint(&rules));
+    }
+    let tried = rules.iter().filter(|rule| register_is_sound || rule.kind() != Kind::Claim);
+    found.extend(tried.flat_map(examples::run).map(|fault| owned(fault, &rules)));
     found.sort_by(|a, b| (&a.file, a.span).cmp(&(&b.file, b.span)));
     if any_error(&found) {
         return (None, found);

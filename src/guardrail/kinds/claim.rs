@@ -156,7 +156,7 @@ impl Claim {
                 continue;
             }
             if *allows.entry(*claim).or_insert_with(|| self.register.allows(*claim, &asking)) {
-                allowed.push(range.clone());
+                allowed.push((range.clone(), *claim));
             } else if self.whole_family {
                 own.push(range.clone());
             }
@@ -168,13 +168,22 @@ impl Claim {
         if own.is_empty() && found.is_empty() {
             return found;
         }
-        // What has to accompany them is allowed with them.
-        let with =
-            allows.iter().filter(|(_, allows)| **allows).filter_map(|(claim, _)| self.register.with(*claim));
-        for statement in with.filter_map(|with| with.fill(ground).ok()) {
-            allowed.extend(text.plain().find(&plain(&statement)));
+        // What has to accompany claims is allowed with them; words that another claim allows, all its own standing with
+        // them, lack nothing.
+        let (mut with, mut complete) = (Vec::new(), Vec::new());
+        for (claim, _) in allows.iter().filter(|(_, allows)| **allows) {
+            let statement = self.register.with(*claim);
+            let filled = statement.and_then(|statement| statement.fill(ground).ok());
+            let places = filled.map(|filled| text.plain().find(&plain(&filled))).unwrap_or_default();
+            if *claim != self.place && (statement.is_none() || !places.is_empty()) {
+                complete.push(*claim);
+            }
+            with.extend(places);
         }
-        let allowed = Cover::of(allowed);
+        let is_complete = |(_, claim): &&(Range<usize>, usize)| complete.contains(claim);
+        let complete =
+            Cover::of(allowed.iter().filter(is_complete).map(|(range, _)| range.clone()).collect());
+        let allowed = Cover::of(allowed.into_iter().map(|(range, _)| range).chain(with).collect());
         let supported = !self.whole_family && self.is_supported(&asking);
         let mut hits: Vec<Hit> = Vec::new();
         let mut refuse = |ranges: &mut dyn Iterator<Item = Range<usize>>| {
@@ -182,10 +191,18 @@ impl Claim {
             let because = refused.peek().and_then(|_| self.because(supported, &asking, ground));
             hits.extend(refused.map(|range| self.hit(range, because.clone())));
         };
-        // What is supported needs what has to accompany it; what is not is refused, unless others allow it.
+        // Of wordings within one another the longest is meant.
+        own.sort_by_key(|range| (range.start, std::cmp::Reverse(range.end)));
+        let mut furthest = 0;
+        own.retain(|range| {
+            let is_new = range.end > furthest;
+            furthest = furthest.max(range.end);
+            is_new
+        });
         let said = own.clone();
         let words = Cover::of(own);
         let triggers = found.into_iter().map(|hit| hit.range).filter(|range| !words.covers(range));
+        // What is supported needs what has to accompany it; what is not is refused, unless others allow it.
         let mut accompanied: Vec<Range<usize>> = Vec::new();
         if !supported {
             refuse(&mut said.into_iter());
@@ -196,6 +213,7 @@ impl Claim {
             accompanied.extend(said);
             refuse(&mut triggers.into_iter());
         }
+        accompanied.retain(|range| !complete.covers(range));
         if let Some(lack) = accompanied.first().and_then(|_| self.lack(text, ground)) {
             hits.extend(accompanied.into_iter().map(|range| {
                 let mut hit = self.hit(range, None);

@@ -426,6 +426,70 @@ fn claims_of_one_family_know_of_one_another() {
 }
 
 #[test]
+fn a_place_is_found_once_and_by_whoever_is_stricter() {
+    // Two claims of the same words, one of which has them twice over.
+    let twice =
+        MORE.replace("\"zinc for the immune system\"", "\"to the normal function of the immune system\"");
+    let rules = loaded(&files([("guardrails/claims.yml", &twice.replace("    triggers: [\"immune system\"]\n", "    triggers: [\"immune system\"]\n    applies: {when: {context.country: GB}}\n").replace("    triggers: [\"immune system\", \"immunity\"]\n", "    triggers: [\"immune system\", \"immunity\"]\n    applies: {when: {context.country: GB}}\n"))]));
+    let words = "contributes to the normal function of the immune system";
+    let here = Scene::new(json!({}), json!({"country": "GB"}));
+    caught(&rules, &here, &format!("It {words}."), &[("claims.vitamin-c", words), ("claims.zinc", words)]);
+    let elsewhere = Scene::new(json!({}), json!({"country": "US"}));
+    caught(&rules, &elsewhere, &format!("It {words}."), &[("claims.health", words)]);
+
+    // A milder rule of the lists takes nothing from the family; a claim of the register speaks for it.
+    let list = "rules:\n  - {id: boost, extends: claim, family: health, message: m, level: suggestion, triggers: [boosts], examples: {fail: [Boosts.], pass: [x]}}\n";
+    let rules = loaded(&files([("guardrails/claims.yml", MORE), ("guardrails/brand.yml", list)]));
+    caught(&rules, &here, "Boosts you.", &[("brand.boost", "Boosts"), ("claims.health", "Boosts")]);
+    let mild = MORE.replace(
+        "    triggers: [\"immune system\", \"immunity\"]\n",
+        "    triggers: [\"immune system\", \"immunity\"]\n    level: suggestion\n",
+    );
+    let rules = loaded(&files([("guardrails/claims.yml", &mild)]));
+    let judgement = here.judge(&rules, "Good for immunity.");
+    assert_eq!((judgement.verdict, judgement.findings.len()), (Verdict::Pass, 1));
+}
+
+#[test]
+fn a_faulty_register_is_said_where_it_is_faulty_alone() {
+    for (from, to, expected) in [
+        (
+            "until: 2027-03-31",
+            "until: 2027-3-31",
+            "g/claims.yml:18:140 `2027-3-31` is no date [write year-month-day, such as `2026-12-01`]\n",
+        ),
+        ("  - {id: lab", "  - [id: lab", "g/claims.yml:19:1 this is no YAML"),
+        (
+            "    with: \"The",
+            "    wiht: \"The",
+            "g/claims.yml:10:5 a claim has no key `wiht` [write `with`]\n",
+        ),
+    ] {
+        let (_, faults) = load(&files([("g/claims.yml", &CLAIMS.replace(from, to))]), &london());
+        assert!(shown(&faults).starts_with(expected) && faults.len() == 1, "{}", shown(&faults));
+    }
+}
+
+#[test]
+fn what_an_offer_says_supports_a_claim_until_it_ends() {
+    let list = "rules:\n  - {id: sale, extends: claim, family: price, message: m, level: error, triggers: [sale], needs: {product.offer.type: sale}, examples: {fail: [Sale.], pass: [{text: Sale., facts: {offer: {type: sale}}}]}}\n";
+    let rules = loaded(&files([("guardrails/brand.yml", list)]));
+    let mut scene = Scene::new(json!({"offer": {"type": "sale", "valid_until": "2027-01-15"}}), json!({}));
+    assert_eq!(scene.judge(&rules, "Sale.").verdict, Verdict::Pass);
+    scene.at = "2027-01-16T00:00:00Z".parse().unwrap();
+    assert_eq!(scene.judge(&rules, "Sale.").verdict, Verdict::Block);
+    let ended = list
+        .replace("offer: {type: sale}", "offer: {type: sale, valid_until: 2026-01-01}")
+        .replace("text: Sale., facts", "text: Sale., as_of: 2026-01-02, facts");
+    let (_, faults) = load(&files([("g/brand.yml", &ended)]), &london());
+    assert!(
+        shown(&faults).contains("`brand.sale` catches `Sale` in this `pass` example"),
+        "{}",
+        shown(&faults)
+    );
+}
+
+#[test]
 fn needs_without_words_allow_the_triggers() {
     let rules = loaded(&files([("guardrails/claims.yml", MORE)]));
     let winner = Scene::new(json!({"id": "0012345"}), json!({}));
@@ -673,7 +737,6 @@ fn faults_of_the_register_say_the_way_out() {
                 "evidence:\n  - {{id: a, covers: [1], document: x, {DAYS}}}\n  - {{id: a, covers: [1], document: x, {DAYS}}}\n"
             ),
             &[
-                "g/claims.yml:2:5 no claim needs the evidence `a` [name it under a claim's `needs`: `{evidence: id}`, or take it out]",
                 "g/claims.yml:3:5 there is a second evidence `a` [give each an id of its own; the first stands in line 2]",
             ],
         ),
@@ -698,6 +761,40 @@ fn faults_of_the_register_say_the_way_out() {
     ] {
         check_faults(&content, expected);
     }
+}
+
+#[test]
+fn evidence_that_nothing_needs_is_a_warning() {
+    let (rules, faults) = load(
+        &files([("g/claims.yml", &format!("evidence:\n  - {{id: a, covers: [1], document: x, {DAYS}}}\n"))]),
+        &london(),
+    );
+    assert!(rules.is_some());
+    assert_eq!(
+        shown(&faults),
+        "g/claims.yml:2:5 no claim needs the evidence `a` [name it under a claim's `needs`: `{evidence: id}`, or take it out]\n"
+    );
+}
+
+#[test]
+fn of_two_claims_in_the_same_words_either_may_be_accompanied() {
+    let file = MORE
+        .replace(
+            "    needs: {product.vitamin_c: {$gte: 15}}\n",
+            "    needs: {product.vitamin_c: {$gte: 15}}\n    with: Take one.\n",
+        )
+        .replace(
+            "    triggers: [\"immune system\"]\n",
+            "    triggers: [\"immune system\"]\n    with: Take two.\n",
+        );
+    let rules = loaded(&files([("guardrails/claims.yml", &file)]));
+    let scene = Scene::new(json!({"vitamin_c": 15, "zinc": 10}), json!({}));
+    let words = "contributes to the normal function of the immune system";
+    caught(&rules, &scene, &format!("It {words}. Take one."), &[]);
+    caught(&rules, &scene, &format!("It {words}. Take two."), &[]);
+    caught(&rules, &scene, &format!("It {words}."), &[("claims.vitamin-c", words), ("claims.zinc", words)]);
+    let scene = Scene::new(json!({"zinc": 10}), json!({}));
+    caught(&rules, &scene, &format!("It {words}. Take one."), &[("claims.zinc", words)]);
 }
 
 #[test]
