@@ -1,5 +1,5 @@
 //! A stand-in for an LLM: an OpenAI-compatible server over real HTTP that writes plain copy from the facts in a
-//! prompt, and misbehaves on demand. It is honest about it: every answer names the model `simulated` and carries
+//! prompt, gives an opinion on copy by the words in it, and misbehaves on demand. It is honest about it: every answer names the model `simulated` and carries
 //! `x-simulated: true`.
 //!
 //! It stands apart from the product's path. Nothing in the product imports it but the demo and its own command; what
@@ -9,6 +9,7 @@ mod copy;
 mod cut;
 mod facts;
 mod script;
+mod second;
 mod server;
 
 #[cfg(test)]
@@ -64,12 +65,12 @@ impl Simulator {
         format!("http://{}/v1", self.address)
     }
 
-    /// How many calls for a completion came in, understood or not.
+    /// How many calls for a completion or a moderation came in, understood or not.
     pub fn calls(&self) -> u64 {
         self.state.calls()
     }
 
-    /// The bodies of the last thousand calls for a completion that were JSON, oldest first.
+    /// The bodies of the last thousand such calls that were JSON, oldest first.
     pub fn requests(&self) -> Vec<Value> {
         self.state.requests()
     }

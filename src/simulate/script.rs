@@ -33,6 +33,9 @@ do     exactly one of
        {"garbage": true}            200 with a page of HTML
        {"reset": true}              close the connection without an answer
        {"quota": true}              429 insufficient_quota
+       {"flag": ["hate"]}           flag these categories of a moderation
+Copy that is to be judged by a rubric is a completion like any other: `text` is then the judge's whole answer. Of a
+moderation, what would be done to copy is not done.
 "#;
 
 /// An ordered list of steps; [`SCRIPT`] says how they are written.
@@ -93,6 +96,7 @@ pub(super) enum Action {
     Garbage,
     Reset,
     Quota,
+    Flag(Vec<String>),
 }
 
 impl Script {
@@ -171,6 +175,7 @@ struct WrittenAction {
     garbage: Option<bool>,
     reset: Option<bool>,
     quota: Option<bool>,
+    flag: Option<Vec<String>>,
 }
 
 impl WrittenStep {
@@ -215,6 +220,7 @@ impl WrittenAction {
             flag("garbage", self.garbage, Action::Garbage)?,
             flag("reset", self.reset, Action::Reset)?,
             flag("quota", self.quota, Action::Quota)?,
+            self.flag.map(Action::Flag),
         ];
         let mut actions = actions.into_iter().flatten();
         match (actions.next(), actions.next()) {

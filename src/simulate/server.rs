@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use axum::body::Bytes;
 use axum::extract::rejection::BytesRejection;
@@ -18,6 +19,7 @@ use tokio::sync::watch;
 use super::copy::{self, Turn};
 use super::cut::Cut;
 use super::script::{Action, Script};
+use super::second;
 
 const MAX_BODY: usize = 1 << 20;
 const KEPT: usize = 1000;
@@ -56,6 +58,46 @@ impl State {
         requests.push_back(request);
     }
 
+    fn count(&self) -> u64 {
+        self.calls.fetch_add(1, Ordering::SeqCst) + 1
+    }
+
+    /// Answers after a while, unless the simulation is stopped first.
+    async fn after(&self, wait: Duration, say: impl FnOnce() -> Response) -> Response {
+        tokio::select! {
+            () = tokio::time::sleep(wait) => say(),
+            () = self.until_stopped() => error(StatusCode::SERVICE_UNAVAILABLE, "The simulation was stopped."),
+        }
+    }
+
+    /// Does what a script says of a call, whatever it asks for; what concerns copy alone is handed back.
+    async fn fault(&self, connection: &Cut, action: Action) -> Result<Response, Action> {
+        Ok(match action {
+            Action::Stall => {
+                self.until_stopped().await;
+                connection.cut();
+                StatusCode::SERVICE_UNAVAILABLE.into_response()
+            }
+            Action::Status { status, body, headers } => {
+                let body = body.map(IntoResponse::into_response);
+                let mut response = body.unwrap_or_else(|| error(status, "A simulated fault."));
+                *response.status_mut() = status;
+                response.headers_mut().extend(headers);
+                response
+            }
+            Action::Garbage => {
+                let page = "<!doctype html><title>Simulated</title><p>This is no completion.";
+                ([(header::CONTENT_TYPE, "text/html")], page).into_response()
+            }
+            Action::Reset => {
+                connection.cut();
+                StatusCode::OK.into_response()
+            }
+            Action::Quota => quota(),
+            other => return Err(other),
+        })
+    }
+
     async fn until_stopped(&self) {
         // An error means that the simulator is gone, which is a stop too.
         let _ = self.stopped.clone().wait_for(|stop| *stop).await;
@@ -83,35 +125,45 @@ async fn models() -> Response {
     Json(json!({"object": "list", "data": [model]})).into_response()
 }
 
-async fn moderations(body: Result<Bytes, BytesRejection>) -> Response {
-    const CATEGORIES: [&str; 13] = [
-        "harassment",
-        "harassment/threatening",
-        "hate",
-        "hate/threatening",
-        "illicit",
-        "illicit/violent",
-        "self-harm",
-        "self-harm/intent",
-        "self-harm/instructions",
-        "sexual",
-        "sexual/minors",
-        "violence",
-        "violence/graphic",
-    ];
+async fn moderations(
+    Shared(state): Shared<Arc<State>>,
+    ConnectInfo(connection): ConnectInfo<Cut>,
+    body: Result<Bytes, BytesRejection>,
+) -> Response {
+    let call = state.count();
+    with_id(call, moderation(&state, call, &connection, body).await)
+}
+
+async fn moderation(
+    state: &State,
+    call: u64,
+    connection: &Cut,
+    body: Result<Bytes, BytesRejection>,
+) -> Response {
     let request = match read(body) {
         Ok(request) => request,
         Err((status, message)) => return error(status, &message),
     };
-    let inputs = match request.get("input") {
-        Some(Value::String(_)) => 1,
-        Some(Value::Array(inputs)) => inputs.len(),
+    state.remember(request.clone());
+    let inputs: Vec<&str> = match request.get("input") {
+        Some(Value::String(text)) => vec![text],
+        Some(Value::Array(inputs)) => inputs.iter().map(|input| input.as_str().unwrap_or_default()).collect(),
         _ => return error(StatusCode::BAD_REQUEST, "`input` must be a string or a list."),
     };
-    let all = |value: Value| -> Value { CATEGORIES.iter().map(|c| (c.to_string(), value.clone())).collect() };
-    let result =
-        json!({"flagged": false, "categories": all(json!(false)), "category_scores": all(json!(0.0))});
-    Json(json!({"id": "modr-sim", "model": "simulated", "results": vec![result; inputs]})).into_response()
+    let say = |flags: &[String]| {
+        let results: Vec<Value> = inputs.iter().map(|text| second::moderated(text, flags)).collect();
+        Json(json!({"id": format!("modr-sim-{call:08}"), "model": "simulated", "results": results}))
+            .into_response()
+    };
+    match state.script.next(call, inputs.iter().copied()) {
+        Some(Action::Flag(flags)) => say(&flags),
+        Some(Action::Empty) => {
+            Json(json!({"id": "modr-sim", "model": "simulated", "results": []})).into_response()
+        }
+        Some(Action::Wait(wait)) => state.after(wait, || say(&[])).await,
+        Some(action) => state.fault(connection, action).await.unwrap_or_else(|_copy| say(&[])),
+        None => say(&[]),
+    }
 }
 
 async fn completions(
@@ -119,8 +171,11 @@ async fn completions(
     ConnectInfo(connection): ConnectInfo<Cut>,
     body: Result<Bytes, BytesRejection>,
 ) -> Response {
-    let call = state.calls.fetch_add(1, Ordering::SeqCst) + 1;
-    let mut response = answer(&state, call, &connection, body).await;
+    let call = state.count();
+    with_id(call, answer(&state, call, &connection, body).await)
+}
+
+fn with_id(call: u64, mut response: Response) -> Response {
     if let Ok(id) = HeaderValue::try_from(format!("req-sim-{call:08}")) {
         response.headers_mut().entry(REQUEST_ID).or_insert(id);
     }
@@ -140,51 +195,30 @@ async fn answer(state: &State, call: u64, connection: &Cut, body: Result<Bytes, 
     if request.get("stream") == Some(&Value::Bool(true)) {
         return error(StatusCode::BAD_REQUEST, "`stream` is not simulated; ask for the whole answer.");
     }
-    let copy = || copy::write(state.seed, &turns);
-    let say = |text: String| completion(call, &request, &turns, Said::text(text));
+    // A judge's answer has a form of its own.
+    let judged = second::judged(&turns);
+    let form = request.pointer("/response_format/type").and_then(Value::as_str);
+    let in_json = judged.is_none() && matches!(form, Some("json_schema" | "json_object"));
+    let copy = || judged.clone().unwrap_or_else(|| copy::write(state.seed, &turns));
+    let complete = |said: Said| completion(call, &request, &turns, in_json, said);
+    let say = |text: String| complete(Said::text(text));
     match state.script.next(call, turns.iter().map(|turn| turn.content.as_str())) {
-        None => say(copy()),
+        None | Some(Action::Flag(_)) => say(copy()),
         Some(Action::Text(text)) => say(text),
         Some(Action::Append(text)) => say(format!("{} {text}", copy())),
         Some(Action::InventNumber) => say(format!("{} {}", copy(), copy::invented(&turns))),
-        Some(Action::Wait(wait)) => {
-            tokio::select! {
-                () = tokio::time::sleep(wait) => say(copy()),
-                () = state.until_stopped() => error(StatusCode::SERVICE_UNAVAILABLE, "The simulation was stopped."),
-            }
-        }
-        Some(Action::Stall) => {
-            state.until_stopped().await;
-            connection.cut();
-            StatusCode::SERVICE_UNAVAILABLE.into_response()
-        }
-        Some(Action::Status { status, body, headers }) => {
-            let body = body.map(IntoResponse::into_response);
-            let mut response = body.unwrap_or_else(|| error(status, "A simulated fault."));
-            *response.status_mut() = status;
-            response.headers_mut().extend(headers);
-            response
-        }
+        Some(Action::Wait(wait)) => state.after(wait, || say(copy())).await,
         Some(Action::FinishReason(reason)) => {
             let whole = copy();
             let kept = if reason == "length" { whole.chars().count() / 2 } else { usize::MAX };
             let text = whole.chars().take(kept).collect();
-            completion(call, &request, &turns, Said { finish_reason: reason, ..Said::text(text) })
+            complete(Said { finish_reason: reason, ..Said::text(text) })
         }
         Some(Action::Refusal(refusal)) => {
-            let said = Said { content: None, refusal: Some(refusal), finish_reason: "stop".to_owned() };
-            completion(call, &request, &turns, said)
+            complete(Said { content: None, refusal: Some(refusal), finish_reason: "stop".to_owned() })
         }
         Some(Action::Empty) => say(String::new()),
-        Some(Action::Garbage) => {
-            let page = "<!doctype html><title>Simulated</title><p>This is no completion.";
-            ([(header::CONTENT_TYPE, "text/html")], page).into_response()
-        }
-        Some(Action::Reset) => {
-            connection.cut();
-            StatusCode::OK.into_response()
-        }
-        Some(Action::Quota) => quota(),
+        Some(action) => state.fault(connection, action).await.unwrap_or_else(|_copy| say(copy())),
     }
 }
 
@@ -201,11 +235,10 @@ impl Said {
     }
 }
 
-/// A completion in OpenAI's shape, in JSON where the request asks for it, cut where it says so.
-fn completion(call: u64, request: &Value, turns: &[Turn], mut said: Said) -> Response {
+/// A completion in OpenAI's shape, copy in JSON where the request asks for it, cut where it says so.
+fn completion(call: u64, request: &Value, turns: &[Turn], in_json: bool, mut said: Said) -> Response {
     if let Some(content) = &mut said.content {
-        let format = request.pointer("/response_format/type").and_then(Value::as_str);
-        if matches!(format, Some("json_schema" | "json_object")) && !content.is_empty() {
+        if in_json && !content.is_empty() {
             *content = json!({"text": content}).to_string();
         }
         let limit = ["max_completion_tokens", "max_tokens"].iter().find_map(|key| request.get(key)?.as_u64());

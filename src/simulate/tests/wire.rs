@@ -35,7 +35,7 @@ async fn the_other_endpoints_answer_too() {
     assert_eq!(moderations["results"][0]["categories"]["self-harm/intent"], false);
     let nowhere = client().get(format!("{}/embeddings", simulator.base_url())).send().await.unwrap();
     assert_eq!((nowhere.status().as_u16(), nowhere.headers()["x-simulated"].as_bytes()), (404, &b"true"[..]));
-    assert_eq!(simulator.calls(), 0);
+    assert_eq!(simulator.calls(), 1, "a moderation is a call");
 }
 
 #[tokio::test]
@@ -181,9 +181,72 @@ fn a_script_that_cannot_be_done_says_what_is_wrong() {
 #[test]
 fn the_help_names_every_action() {
     let actions: Vec<&str> = SCRIPT.lines().filter_map(|line| line.trim().strip_prefix(r#"{""#)).collect();
-    assert_eq!(actions.len(), 12);
+    assert_eq!(actions.len(), 13);
     for line in actions {
         let action = line.split("  ").next().unwrap_or(line);
         Script::parse(&format!(r#"[{{"do": {{"{action}}}]"#)).unwrap();
     }
+}
+
+/// A question such as a judge is asked, with the copy in it.
+fn to_judge(copy: &str, rubric: &str) -> Value {
+    let instructions = format!(
+        "You judge copy by a rubric.\n\nThe rubric:\n\n{rubric}\n\nAnswer with one JSON object: {{\"score\": …}}."
+    );
+    let data = json!({"copy": copy, "facts": {"name": "Lamp"}}).to_string();
+    json!({"model": "m", "messages": [{"role": "system", "content": instructions}, {"role": "user", "content": data}]})
+}
+
+#[tokio::test]
+async fn copy_is_judged_by_the_words_that_a_rubric_quotes() {
+    let simulator =
+        simulator(r#"[{"when": {"contains": "scripted"}, "do": {"text": "{\"score\": 0.4}"}}]"#).await;
+    let check = async |request: Value, expected: f64, reason: &str| {
+        let (_, body) = ask(&simulator, &request).await;
+        assert_eq!(body["model"], "simulated");
+        let said: Value =
+            serde_json::from_str(body["choices"][0]["message"]["content"].as_str().unwrap()).unwrap();
+        assert_eq!(said["score"].as_f64(), Some(expected), "{said}");
+        assert!(said["reason"].as_str().unwrap_or_default().contains(reason), "{said}");
+    };
+    let rubric = "Nothing is \"cheap\" or “dirt cheap”.";
+    check(to_judge("A Cheap lamp.", rubric), 0.0, "found 'cheap'").await;
+    check(to_judge("A cheaper lamp.", rubric), 1.0, "looks for nothing else").await;
+    check(to_judge("A score for a lamp.", "It is calm."), 1.0, "looks for nothing else").await;
+    check(to_judge("A scripted lamp.", rubric), 0.4, "").await;
+    let mut in_json = to_judge("A cheap lamp.", rubric);
+    in_json["response_format"] = json!({"type": "json_object"});
+    check(in_json, 0.0, "found 'cheap'").await;
+}
+
+#[tokio::test]
+async fn texts_are_moderated_by_words_and_scripts() {
+    let script = r#"[
+        {"when": {"contains": "flagged"}, "do": {"flag": ["sexual", "spam"]}},
+        {"when": {"contains": "busy"}, "do": {"status": 503}},
+        {"when": {"contains": "nothing"}, "do": {"empty": true}}
+    ]"#;
+    let simulator = simulator(script).await;
+    let moderate = async |text: &str| {
+        let sent =
+            client().post(format!("{}/moderations", simulator.base_url())).json(&json!({"input": text}));
+        let response = sent.send().await.unwrap();
+        assert!(response.headers().contains_key("x-request-id"));
+        (response.status().as_u16(), response.json::<Value>().await.unwrap())
+    };
+    let flagged = async |text: &str| {
+        let (_, body) = moderate(text).await;
+        let result = &body["results"][0];
+        let categories = result["categories"].as_object().unwrap().iter();
+        let on: Vec<String> =
+            categories.filter(|(_, on)| **on == json!(true)).map(|(name, _)| name.clone()).collect();
+        assert_eq!(result["flagged"], json!(!on.is_empty()));
+        assert!(on.iter().all(|name| result["category_scores"][name].as_f64() > Some(0.9)));
+        on
+    };
+    assert_eq!(flagged("A knife for bread.").await, [""; 0]);
+    assert_eq!(flagged("A skillet to kill for.").await, ["violence"]);
+    assert_eq!(flagged("It is flagged.").await, ["sexual", "spam"]);
+    assert_eq!(moderate("busy").await.0, 503);
+    assert_eq!(moderate("nothing").await.1["results"], json!([]));
 }
