@@ -21,6 +21,7 @@ use crate::config::{PolicySettings, Settings};
 use crate::diagnostic::Diagnostic;
 use crate::document::Files;
 use crate::generate::{Budget, Gate, Generator};
+use crate::guardrail::Enforcement;
 use crate::http;
 use crate::pipeline::{Parts, SecondModels, Trouble};
 use crate::policy::{Desk, Edit, Set, Sources};
@@ -212,6 +213,24 @@ impl Shared {
         }
     }
 
+    /// Tells of rules that ask a provider which the settings do not have: they can ask nobody, and what is enforced passes no text.
+    fn tell_of_unknown_providers(&self) {
+        let providers = self.parts.generator.as_ref().map(Generator::providers).unwrap_or_default();
+        let policy = self.desk.pin();
+        for rule in policy.guardrails.rules().iter().filter(|rule| rule.mode() != Enforcement::Off) {
+            if let Some(provider) = rule.asks().and_then(|asks| asks.provider.as_ref())
+                && !providers.iter().any(|known| known.name == *provider)
+            {
+                let rule = rule.id();
+                tracing::warn!(
+                    rule,
+                    provider,
+                    "the settings have no provider of that name, so this rule can ask nobody"
+                );
+            }
+        }
+    }
+
     /// Keeps an accepted set, records what became of an edit, and says so.
     async fn settle(&self, edit: Edit) {
         let now = (self.parts.now)();
@@ -226,6 +245,7 @@ impl Shared {
         let set = edit.set.as_str();
         if edit.accepted {
             tracing::info!(set, hash = %edit.hash, "in force");
+            self.tell_of_unknown_providers();
             if let Err(error) = policies::keep(&self.store, set, edit.hash.as_str(), &edit.files, now).await {
                 tracing::warn!(%error, set, "the set in force could not be kept for a later start");
             }

@@ -106,7 +106,7 @@ mod tests {
             Opinion::Judge { score, pass, reason } => (*score, *pass, reason.as_str()),
             Opinion::Moderation { .. } => panic!("no judge answers that"),
         });
-        assert_eq!(read, expected.as_ref().map(|e| *e).map_err(|e| e), "{answer}");
+        assert_eq!(read.map_err(|error| *error), expected, "{answer}");
     }
 
     #[test]
