@@ -85,13 +85,16 @@ pub struct Diagnostic {
     /// Whom to tell, where the file names an owner.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub owner: Option<String>,
+    /// What sort of fault it is, for programs; only those sorts have one that somebody may want to tell apart.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub code: Option<&'static str>,
 }
 
 impl Diagnostic {
     /// An error.
     pub fn error(file: impl Into<String>, span: Span, message: impl Into<String>) -> Self {
         let (file, message) = (file.into(), message.into());
-        Self { severity: Severity::Error, file, span, message, help: None, owner: None }
+        Self { severity: Severity::Error, file, span, message, help: None, owner: None, code: None }
     }
 
     /// A warning.
@@ -102,6 +105,12 @@ impl Diagnostic {
     /// Adds what to write instead.
     pub fn with_help(mut self, help: impl Into<String>) -> Self {
         self.help = Some(help.into());
+        self
+    }
+
+    /// Adds what sort of fault it is.
+    pub fn with_code(mut self, code: &'static str) -> Self {
+        self.code = Some(code);
         self
     }
 

@@ -41,10 +41,7 @@ pub(super) fn run(args: Check, shell: &mut Shell) -> Result<(), Failure> {
             let (report, sources) = policy::check(&policy::below(&settings.policy, &args.dir), now);
             (report, sources)
         }
-        None => (
-            Report { ok: false, diagnostics: Vec::new(), rules: Vec::new(), files: 0 },
-            crate::document::Files::new(),
-        ),
+        None => (Report::default(), crate::document::Files::new()),
     };
     report.ok &= !crate::diagnostic::any_error(&settings_faults);
     settings_faults.append(&mut report.diagnostics);

@@ -211,6 +211,15 @@ impl Condition {
     pub fn paths(&self) -> impl Iterator<Item = &str> {
         self.0.paths.iter().map(Path::text)
     }
+
+    /// Whether nothing whatever can fulfil it; `known` says what is known of a path. One that is too involved to be
+    /// searched through counts as possible.
+    pub fn is_impossible(&self, known: impl Fn(&str) -> Known) -> bool {
+        /// The most looks at one test that the question takes.
+        const LOOKS: u64 = 100_000;
+        let goal = Goal { rule: 0, matches: true };
+        Space::new(&self.0, known).find(&[goal], Who::Anybody, LOOKS) == Found::Nobody
+    }
 }
 
 impl Rules {

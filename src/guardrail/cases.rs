@@ -8,7 +8,7 @@
 //!      as_of: 2026-12-01, expect: pass}
 //! ```
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
@@ -20,6 +20,7 @@ use super::load::{Role, roles};
 use super::{Action, Enforcement, Finding, Guardrails, Judgement};
 use crate::diagnostic::{Diagnostic, Span};
 use crate::document::{Faults, Fields, Files, Kind, Node, did_you_mean, list, parse, text};
+use crate::words::Locale;
 
 /// One labelled text.
 #[derive(Debug)]
@@ -45,6 +46,21 @@ pub struct RuleReport {
     pub left_alone: usize,
     /// Texts that are labelled for it and were not tried, because that takes a second model.
     pub not_run: usize,
+    /// How many of the labelled cases name it: texts that its own examples do not hold.
+    pub cases: usize,
+}
+
+/// What the labelled cases came to.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Tried {
+    /// How each rule did, in the order of the rules.
+    pub rules: Vec<RuleReport>,
+    /// How many labelled cases there are.
+    pub cases: usize,
+    /// The placements that cases name.
+    pub placements: BTreeSet<String>,
+    /// The locales that cases name.
+    pub locales: BTreeSet<Locale>,
 }
 
 /// Reads one file of labelled cases.
@@ -85,8 +101,9 @@ fn case(node: &Node, timezone: &TimeZone, faults: &Faults) -> Option<Case> {
 /// Tries every labelled case of `files` against the whole set, and counts, rule by rule, what these and the rules' own
 /// examples came to. A case that comes out otherwise than it says is an error where it stands. Rules in shadow may
 /// catch and may miss; that a note is made is never wrong. Rules that are off are not expected to catch, and a case that
-/// names no others is skipped. A case without `as_of` is judged by all rules, whatever their dates.
-pub fn try_cases(guardrails: &Guardrails, files: &Files) -> (Vec<RuleReport>, Vec<Diagnostic>) {
+/// names no others is skipped. A case without `as_of` is judged by all rules, and on all evidence, whatever their dates.
+pub fn try_cases(guardrails: &Guardrails, files: &Files) -> (Tried, Vec<Diagnostic>) {
+    let mut tried = Tried::default();
     let mut reports: BTreeMap<&str, RuleReport> = guardrails
         .rules
         .iter()
@@ -111,6 +128,14 @@ pub fn try_cases(guardrails: &Guardrails, files: &Files) -> (Vec<RuleReport>, Ve
         for case in read(content, &guardrails.timezone, &faults) {
             unknown_rules(&case, guardrails, &faults);
             let sample = &case.sample;
+            tried.cases += 1;
+            tried.placements.extend(sample.placement.clone());
+            tried.locales.extend(sample.locale.clone());
+            for (id, _) in &case.expect {
+                if let Some(report) = reports.get_mut(id.as_str()) {
+                    report.cases += 1;
+                }
+            }
             let mode = |id: &str| mode(guardrails, id, sample.as_of);
             if !case.expect.is_empty() && case.expect.iter().all(|(id, _)| mode(id) == Enforcement::Off) {
                 continue;
@@ -128,7 +153,8 @@ pub fn try_cases(guardrails: &Guardrails, files: &Files) -> (Vec<RuleReport>, Ve
         }
         found.extend(faults.into_diagnostics());
     }
-    (guardrails.rules.iter().filter_map(|rule| reports.remove(rule.id.as_str())).collect(), found)
+    tried.rules = guardrails.rules.iter().filter_map(|rule| reports.remove(rule.id.as_str())).collect();
+    (tried, found)
 }
 
 /// Whether a rule's findings count. A rule that nobody knows is an error of its own.

@@ -114,7 +114,7 @@ impl Applies {
 
 /// `en` and `en-*` match `en`, `en-GB`; `*-GB` matches every language of Great Britain. A region that the copy does not
 /// say is unknown, so `en-GB` matches `en` too.
-fn locale_matches(pattern: &str, locale: &str) -> bool {
+pub(super) fn locale_matches(pattern: &str, locale: &str) -> bool {
     pattern
         .split('-')
         .zip(locale.split('-'))

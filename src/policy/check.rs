@@ -1,19 +1,22 @@
 //! `check`: everything that people edit below one folder, read as the service would read it.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
 use serde::Serialize;
 
 use super::files::shown;
-use super::{MISSING, Standing, load_copy, read_dir, read_file};
+use super::{Copy, MISSING, Standing, load_copy, read_dir, read_file};
 use crate::config::PolicySettings;
 use crate::diagnostic::{Diagnostic, Span, any_error};
 use crate::document::Files;
-use crate::guardrail::{self, RuleReport};
+use crate::guardrail::{self, Enforcement, Guardrails, RuleReport, Spot, Surroundings, Tried};
+use crate::prompt::Prompts;
+use crate::words::Locale;
 
 /// What a check found.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Default, Serialize)]
 pub struct Report {
     /// Whether the files would be put in force.
     pub ok: bool,
@@ -21,15 +24,67 @@ pub struct Report {
     pub diagnostics: Vec<Diagnostic>,
     /// How each rule did on its examples and the labelled cases.
     pub rules: Vec<RuleReport>,
+    /// What the labelled cases leave untried.
+    pub coverage: Coverage,
     /// How many files were read.
     pub files: usize,
 }
 
-/// Checks the files of a policy as of an instant, and answers the files that it read. Guardrails are checked alone where there are no prompts.
+/// What the labelled cases try, beyond the rules' own examples, and what they leave untried.
+#[derive(Debug, Default, Serialize)]
+pub struct Coverage {
+    /// How many labelled cases there are.
+    pub cases: usize,
+    /// How many rules are named by at least one of them. Those that are off are not counted.
+    pub rules: usize,
+    /// The rules that none of them names.
+    pub rules_without_cases: Vec<String>,
+    /// The placements that none of them names.
+    pub placements_without_cases: Vec<String>,
+    /// The languages of copy that none of them is in.
+    pub languages_without_cases: Vec<String>,
+}
+
+impl Coverage {
+    fn of(tried: &Tried, guardrails: &Guardrails, copy: Option<&Copy>) -> Self {
+        let mut coverage = Self { cases: tried.cases, ..Self::default() };
+        for (rule, report) in guardrails.rules().iter().zip(&tried.rules) {
+            match report.cases {
+                _ if rule.mode() == Enforcement::Off => {}
+                0 => coverage.rules_without_cases.push(report.rule.clone()),
+                _ => coverage.rules += 1,
+            }
+        }
+        let Some(Copy { prompts, .. }) = copy else { return coverage };
+        let ids = prompts.placements().map(|placement| placement.id.to_string());
+        coverage.placements_without_cases = ids.filter(|id| !tried.placements.contains(id)).collect();
+        let tried: BTreeSet<&str> = tried.locales.iter().map(Locale::language).collect();
+        let all: BTreeSet<&str> =
+            languages(prompts).into_iter().filter_map(|locale| locale.split('-').next()).collect();
+        coverage.languages_without_cases =
+            all.difference(&tried).map(|language| (*language).to_owned()).collect();
+        coverage
+    }
+}
+
+/// The locales that copy is written in: of templates, and of what stands in for them.
+fn languages(prompts: &Prompts) -> BTreeSet<&str> {
+    let mut found: BTreeSet<&str> = prompts.shop.keys().map(String::as_str).collect();
+    for placement in prompts.placements() {
+        found.insert(placement.language.as_str());
+        found.extend(placement.last_resort.keys().map(String::as_str));
+        let templates = prompts.templates(&placement.id);
+        found.extend(templates.flat_map(|template| template.languages().map(Locale::as_str)));
+    }
+    found
+}
+
+/// Checks the files of a policy as of an instant, and answers the files that it read. Guardrails are checked alone where
+/// there are no prompts.
 pub fn check(settings: &PolicySettings, now: Timestamp) -> (Report, Files) {
     let mut diagnostics = Vec::new();
     let (mut rule_files, mut copy_files) = (Files::new(), Files::new());
-    let mut rules = Vec::new();
+    let mut tried = Tried::default();
     let there = |path: &Path| path.exists();
     let (has_rules, has_copy) =
         (there(&settings.guardrails), there(&settings.prompts) || there(&settings.segments));
@@ -51,13 +106,14 @@ pub fn check(settings: &PolicySettings, now: Timestamp) -> (Report, Files) {
         let (loaded, found) = guardrail::load(&rule_files, &settings.timezone);
         diagnostics.extend(found);
         if let Some(loaded) = loaded {
-            let (reports, found) = guardrail::try_cases(&loaded, &rule_files);
-            rules = reports;
+            let (all, found) = guardrail::try_cases(&loaded, &rule_files);
+            tried = all;
             diagnostics.extend(found);
             diagnostics.extend(guardrail::expiring(&loaded, now));
             guardrails = Some(loaded);
         }
     }
+    let mut copy = None;
     if has_copy {
         if there(&settings.prompts) {
             read_dir(&settings.prompts, &mut copy_files, &mut diagnostics);
@@ -66,16 +122,38 @@ pub fn check(settings: &PolicySettings, now: Timestamp) -> (Report, Files) {
             read_file(&settings.segments, &mut copy_files, &mut diagnostics);
         }
         let (segments, prompts) = (shown(&settings.segments), shown(&settings.prompts));
-        let found = load_copy(&copy_files, &segments, &prompts, guardrails.as_ref(), Standing::New, now).1;
+        let (loaded, found) =
+            load_copy(&copy_files, &segments, &prompts, guardrails.as_ref(), Standing::New, now);
+        copy = loaded;
         // A file that is there and cannot be read is not missing as well.
         let said = diagnostics.iter().any(|fault| fault.file == segments);
         diagnostics.extend(found.into_iter().filter(|fault| !(said && fault.message == MISSING)));
     }
+    let mut coverage = Coverage::default();
+    if let Some(guardrails) = &guardrails {
+        coverage = Coverage::of(&tried, guardrails, copy.as_ref());
+        diagnostics.extend(lints(guardrails, &rule_files, copy.as_ref(), now));
+    }
     let files = rule_files.len() + copy_files.len();
     (
-        Report { ok: !any_error(&diagnostics), diagnostics, rules, files },
+        Report { ok: !any_error(&diagnostics), diagnostics, rules: tried.rules, coverage, files },
         rule_files.into_iter().chain(copy_files).collect(),
     )
+}
+
+/// What the guardrails say that nobody can have meant, given what stands beside them.
+fn lints(guardrails: &Guardrails, files: &Files, copy: Option<&Copy>, now: Timestamp) -> Vec<Diagnostic> {
+    let surroundings = copy.map(|Copy { segments, prompts, .. }| {
+        let spot = |id, max_characters| Spot { id, max_characters };
+        let spots =
+            prompts.placements().map(|placement| spot(placement.id.as_str(), placement.max_characters));
+        Surroundings {
+            placements: spots.collect(),
+            locales: languages(prompts).into_iter().collect(),
+            attributes: Some(&segments.attributes),
+        }
+    });
+    guardrail::lint(guardrails, files, surroundings.as_ref(), now)
 }
 
 /// The same settings for the files below another folder.

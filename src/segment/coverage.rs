@@ -117,7 +117,7 @@ pub(super) fn check(
     sets: &[(SegmentSet, SetPlace)],
     faults: &Faults,
 ) {
-    let space = Space::new(rules, |path| known(path, attributes));
+    let space = Space::new(rules, |path| attributes.known(path));
     let coverage = Coverage { rules, space, places, faults };
     let impossible = coverage.impossible();
     coverage.shadowed(&impossible);
@@ -135,19 +135,23 @@ pub(super) fn check(
     }
 }
 
-/// What a request's attribute can be, by its declaration. Facts of products are not held to any.
-fn known(path: &str, attributes: &Attributes) -> Known {
-    let text = Known { sort: Some(Sort::Text), ..Known::default() };
-    if path == "context.locale" {
-        return text;
-    }
-    let declared = attributes.find(path).filter(|declared| declared.path == path);
-    let Some(declared) = declared.filter(|_| !path.starts_with("product.")) else { return Known::default() };
-    Known {
-        sort: Some(sort(declared)),
-        only: declared.values.clone(),
-        dated: true,
-        max_age: declared.max_age.and_then(|age| age.try_into().ok()),
+impl Attributes {
+    /// What a request's attribute can be, by its declaration. Facts of products are not held to any.
+    pub fn known(&self, path: &str) -> Known {
+        let text = Known { sort: Some(Sort::Text), ..Known::default() };
+        if path == "context.locale" {
+            return text;
+        }
+        let declared = self.find(path).filter(|declared| declared.path == path);
+        let Some(declared) = declared.filter(|_| !path.starts_with("product.")) else {
+            return Known::default();
+        };
+        Known {
+            sort: Some(sort(declared)),
+            only: declared.values.clone(),
+            dated: true,
+            max_age: declared.max_age.and_then(|age| age.try_into().ok()),
+        }
     }
 }
 
@@ -849,7 +853,7 @@ groups: {staff: [a, b]}
             let attributes = load("s.yml", &format!("{DECLARED}segments: []\n")).0.unwrap().attributes;
             let rules = rules(&written);
             let faults = Faults::of("s.yml");
-            let space = Space::new(&rules, |path| known(path, &attributes));
+            let space = Space::new(&rules, |path| attributes.known(path));
             let places: Vec<Place> = (0..3).map(|index| {
                 Place { id: SegmentId::new(format!("s{index}")), line: 1, when: Span::START, refers: Vec::new() }
             }).collect();

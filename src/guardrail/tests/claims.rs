@@ -866,7 +866,7 @@ fn faults_of_disclosures_say_the_way_out() {
 fn a_case_may_name_a_claim_or_its_family() {
     let cases = "cases:\n  - {text: Good for the immune system., expect: [claims.health]}\n  - {text: Good for the immune system., expect: [claims.vitamin-c, claims.zinc]}\n  - {text: Boosts you., expect: [claims.health]}\n  - {text: Good., expect: [claims.health]}\n  - {text: Good for the immune system., expect: [claims.zinc]}\n";
     let files = files([("g/claims.yml", MORE), ("g/cases/a.yml", cases)]);
-    let (reports, faults) = try_cases(&loaded(&files), &files);
+    let (Tried { rules: reports, .. }, faults) = try_cases(&loaded(&files), &files);
     assert_eq!(
         shown(&faults),
         "g/cases/a.yml:5:28 `claims.health` does not catch this text [widen the rule, or correct the case]\n\
@@ -986,7 +986,7 @@ proptest! {
             // What is left out before rules are run would have found nothing.
             let (given, inputs) = (super::super::text::Text::new(&text), Map::new());
             let Scene { facts, context, at, .. } = &scene;
-            let ground = Ground { facts, facts_hash: [0; 32], context, placement: None, locale: None, inputs: &inputs, at: *at };
+            let ground = Ground { facts, facts_hash: [0; 32], context, placement: None, locale: None, inputs: &inputs, instructions: None, opinions: Opinions::Unknown, at: *at };
             for rule in RULES.rules().iter().filter(|rule| rule.id() != "claims.health") {
                 let hits = super::super::judge::hits(rule, &given, &ground).found.len();
                 let found = judgement.findings.iter().filter(|finding| finding.rule == rule.id()).count();

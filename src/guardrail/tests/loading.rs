@@ -218,7 +218,7 @@ fn cases_are_tried() {
     let cases = "cases:\n  - {text: Guaranteed., expect: [house.no-guarantees]}\n  - {text: Sturdy., expect: pass}\n  \
                  - {text: Utilise it., expect: pass}\n  - {text: Sturdy., expect: [house.calm]}\n  - {text: x, expect: [house.clam]}\n";
     let files = files([("g/house.yml", EVERY_KIND), ("g/cases/a.yml", cases)]);
-    let (reports, faults) = try_cases(&loaded(&files), &files);
+    let (tried, faults) = try_cases(&loaded(&files), &files);
     let found: Vec<String> = faults.iter().map(|f| format!("{} {}", f.place(), f.message)).collect();
     assert_eq!(
         found,
@@ -228,7 +228,7 @@ fn cases_are_tried() {
             "g/cases/a.yml:6:24 there is no rule `house.clam`",
         ]
     );
-    let of = |id: &str| reports.iter().find(|report| report.rule == id).unwrap();
+    let of = |id: &str| tried.rules.iter().find(|report| report.rule == id).unwrap();
     let guarantees = of("house.no-guarantees");
     assert_eq!((guarantees.caught, guarantees.missed, guarantees.wrongly_caught), (3, 0, 0));
     assert_eq!((of("house.calm").missed, of("house.plain-words").wrongly_caught), (1, 1));

@@ -297,7 +297,7 @@ fn examples_are_labels_and_only_those_that_nobody_would_be_asked_about_are_fault
     let guardrails = loaded(&files([("guardrails/brand.yml", RULES)]));
     let cases = "cases:\n  - {text: BUY, expect: [brand.tone]}\n  - {text: A lamp., expect: pass}\n";
     let all = files([("guardrails/brand.yml", RULES), ("guardrails/cases/c.yml", cases)]);
-    let (reports, faults) = try_cases(&guardrails, &all);
+    let (Tried { rules: reports, .. }, faults) = try_cases(&guardrails, &all);
     assert_eq!(shown(&faults), "");
     let counts: Vec<_> =
         reports.iter().map(|r| (r.caught + r.missed + r.wrongly_caught, r.left_alone, r.not_run)).collect();

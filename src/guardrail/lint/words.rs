@@ -1,0 +1,339 @@
+//! Words and expressions of rules, tried with texts made from themselves: those that nothing can match, those that an
+//! exception takes away, those that another one finds already.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use regex::{Regex, RegexBuilder, RegexSet, RegexSetBuilder};
+
+use super::expand::{Texts, expand};
+use super::{EXCEPTED, NEVER_MATCHES, SHADOWED, Site, TWICE, Warnings, items, scalar};
+use crate::diagnostic::Span;
+use crate::document::{Kind as NodeKind, Node};
+use crate::guardrail::examples::Sample;
+use crate::guardrail::fold::{Space, fold_pattern, fold_text};
+use crate::guardrail::judge::judge_at;
+use crate::guardrail::rule::{Action, Enforcement, Hit, Rule};
+use crate::guardrail::text::Text;
+use crate::guardrail::{Guardrails, Kind};
+
+/// What a word is tried in: by itself, within a sentence, and beside letters, for those that ask for them.
+const CARRIERS: [(&str, &str); 6] =
+    [("", ""), ("So ", " it is."), ("x", ""), ("", "x"), ("x", "x"), ("So\n", "\nit is")];
+/// The most words of one rule that are held against one another by what they find.
+const MANY_WORDS: usize = 1_000;
+/// The most texts that are tried on the whole set.
+const MANY_TEXTS: usize = 20_000;
+
+/// One word or expression of a rule.
+struct Word<'s> {
+    given: &'s str,
+    span: Span,
+    /// What it is replaced by.
+    replacement: Option<&'s str>,
+    /// It alone, anchored at both ends; none where this cannot be told.
+    whole: Option<Regex>,
+    texts: Option<Texts>,
+}
+
+pub(super) fn lint(guardrails: &Guardrails, sites: &[Site<'_>], warnings: &mut Warnings) {
+    let words: Vec<Vec<Word<'_>>> = sites.iter().map(words).collect();
+    for (site, words) in sites.iter().zip(&words) {
+        let said = twice(site, words, warnings);
+        for (word, _) in words.iter().zip(&said).filter(|(_, said)| !**said) {
+            tried(site, word, warnings);
+        }
+    }
+    shadowed(guardrails, sites, &words, warnings);
+}
+
+/// The words of a rule. Those that `raw` stands in front of mean nothing by themselves.
+fn words<'s>(site: &Site<'s>) -> Vec<Word<'s>> {
+    let ignores_case = site.at(&["ignorecase"]).and_then(scalar) == Some("true");
+    let word = |given: &'s str, span, replacement| {
+        let folded = fold_pattern(given);
+        let whole = RegexBuilder::new(&format!(r"\A(?:{folded})\z"))
+            .case_insensitive(ignores_case)
+            .multi_line(true)
+            .build()
+            .ok();
+        Word { given, span, replacement, texts: whole.as_ref().and_then(|_| expand(given)), whole }
+    };
+    match site.rule.kind() {
+        Kind::Existence if site.at(&["raw"]).is_none() => items(site.node, "tokens")
+            .iter()
+            .filter_map(|node| Some(word(scalar(node)?, node.span, None)))
+            .collect(),
+        Kind::Substitution => match site.node.get("swap").map(|node| &node.kind) {
+            Some(NodeKind::Map(entries)) => {
+                entries.iter().map(|(key, value)| word(&key.text, key.span, scalar(value))).collect()
+            }
+            _ => Vec::new(),
+        },
+        _ => Vec::new(),
+    }
+}
+
+/// Words that another one of the rule finds already; answers for each whether that was said of it.
+fn twice(site: &Site<'_>, words: &[Word<'_>], warnings: &mut Warnings) -> Vec<bool> {
+    let mut said = vec![false; words.len()];
+    let patterns = || words.iter().map(|word| word.whole.as_ref().map_or(r"[^\s\S]", Regex::as_str));
+    let ignores_case = site.at(&["ignorecase"]).and_then(scalar) == Some("true");
+    let set = (words.len() <= MANY_WORDS)
+        .then(|| {
+            RegexSetBuilder::new(patterns()).case_insensitive(ignores_case).multi_line(true).build().ok()
+        })
+        .flatten();
+    let mut first: BTreeMap<&str, usize> = BTreeMap::new();
+    for (index, word) in words.iter().enumerate() {
+        let same = first.get(word.given).copied();
+        first.entry(word.given).or_insert(index);
+        let other = same.or_else(|| {
+            let finders = finders(word, set.as_ref()?)?;
+            // Of two that find the same, the later one is too many.
+            let is_too_many = |other: usize| {
+                other < index
+                    || !words
+                        .get(other)
+                        .and_then(|other| finders_of(other, set.as_ref()))
+                        .is_some_and(|f| f.contains(&index))
+            };
+            finders.into_iter().find(|other| *other != index && is_too_many(*other))
+        });
+        let Some(other) = other.and_then(|other| words.get(other)) else { continue };
+        if let Some(said) = said.get_mut(index) {
+            *said = true;
+        }
+        let message = if same.is_some() {
+            format!("`{}` stands here a second time", word.given)
+        } else {
+            format!("`{}` adds nothing: `{}` finds it already", word.given, other.given)
+        };
+        let help = match word.replacement {
+            Some(_) if same.is_none() => format!("take it out, or narrow `{}`", other.given),
+            _ => "take it out".to_owned(),
+        };
+        site.warn(warnings, TWICE, word.span, message, help);
+    }
+    said
+}
+
+fn finders_of(word: &Word<'_>, set: Option<&RegexSet>) -> Option<BTreeSet<usize>> {
+    finders(word, set?)
+}
+
+/// The words that find all that a word finds, where all of that is known.
+fn finders(word: &Word<'_>, set: &RegexSet) -> Option<BTreeSet<usize>> {
+    let texts = word.texts.as_ref().filter(|texts| texts.all)?;
+    let found = |text: &String| -> BTreeSet<usize> {
+        set.matches(&fold_text(text, Space::Written)).into_iter().collect()
+    };
+    texts.texts.iter().map(found).reduce(|a, b| a.intersection(&b).copied().collect())
+}
+
+/// Whether a word can be found at all, and whether anything is left of it after the rule's exceptions.
+fn tried(site: &Site<'_>, word: &Word<'_>, warnings: &mut Warnings) {
+    let (Some(whole), Some(texts)) = (&word.whole, &word.texts) else { return };
+    let ground = Sample::default();
+    let ground = ground.ground();
+    let loose = Regex::new(whole.as_str().trim_start_matches(r"\A").trim_end_matches(r"\z"));
+    let (mut is_met, mut is_found) = (false, false);
+    // The exceptions that let every single match pass.
+    let mut always: Option<BTreeSet<usize>> = None;
+    for (before, after) in CARRIERS {
+        for made in &texts.texts {
+            let carried = format!("{before}{made}{after}");
+            let range = before.len()..before.len() + made.len();
+            // Beside letters, only what asks for letters is told of.
+            let asks = !before.starts_with('x') && !after.starts_with('x');
+            let met = loose
+                .as_ref()
+                .is_ok_and(|loose| loose.find_iter(&carried).any(|found| found.range() == range));
+            is_met |= met && asks;
+            let text = Text::new(&carried);
+            let touches = |hit: &Hit| hit.range.start < range.end && range.start < hit.range.end;
+            for hit in site.rule.check.find(&text, &ground).iter().filter(|hit| touches(hit)) {
+                is_found = true;
+                let covering = site.rule.exceptions.iter().enumerate();
+                let covering = covering.filter(|(_, exception)| exception.covers(&hit.range, &text, &ground));
+                let covering: BTreeSet<usize> = covering.map(|(index, _)| index).collect();
+                always = Some(match always {
+                    None => covering,
+                    Some(always) => always.intersection(&covering).copied().collect(),
+                });
+            }
+        }
+    }
+    if word.replacement == Some(word.given) && !is_found {
+        let message = format!("`{}` is replaced by itself", word.given);
+        return site.warn(
+            warnings,
+            NEVER_MATCHES,
+            word.span,
+            message,
+            "say what to write instead, or take it out",
+        );
+    }
+    if !is_found
+        && (is_met || texts.all)
+        && word.replacement.is_none_or(|to| !texts.texts.iter().any(|made| made == to))
+    {
+        let folds = texts.texts.iter().any(|made| fold_text(made, Space::Written) != *made);
+        let help = if folds {
+            "copy is read with curly quotes, long dashes, look-alike and unseen characters as the plain ones: write those, \
+             such as `'`, `-` or a space"
+        } else {
+            "what stands before or after it asks for what cannot be there; write the words alone"
+        };
+        let message = format!("no text can match `{}`", word.given);
+        return site.warn(warnings, NEVER_MATCHES, word.span, message, help);
+    }
+    let exception = always.iter().flatten().find_map(|index| site.rule.exceptions.get(*index));
+    if let Some(exception) = exception {
+        let message = format!("the exception `{}` lets every `{}` pass", exception.given, word.given);
+        let help = format!(
+            "write the exception with the words around it that make it harmless, or take `{}` out of the rule",
+            word.given
+        );
+        site.warn(warnings, EXCEPTED, exception.span, message, help);
+    }
+}
+
+/// Rules, and words of rules, that another rule makes needless: it finds the same, is at least as strict, and applies
+/// wherever the one does.
+fn shadowed(guardrails: &Guardrails, sites: &[Site<'_>], words: &[Vec<Word<'_>>], warnings: &mut Warnings) {
+    let covers: Vec<Vec<BTreeSet<usize>>> = {
+        let mut left = MANY_TEXTS;
+        let by_pattern = by_pattern(sites, words);
+        let all = sites.iter().zip(words).enumerate();
+        let finders = |(index, (site, words)): (usize, (&Site<'_>, &Vec<Word<'_>>))| {
+            let found = |word: &Word<'_>| others(guardrails, sites, index, word, &mut left, &by_pattern);
+            match site.rule.settings(None).mode {
+                Enforcement::Off => vec![BTreeSet::new(); words.len()],
+                _ => words.iter().map(found).collect(),
+            }
+        };
+        all.map(finders).collect()
+    };
+    for (index, (site, words)) in sites.iter().zip(words).enumerate() {
+        let Some(found) = covers.get(index) else { continue };
+        let wholly =
+            found.iter().cloned().reduce(|a, b| a.intersection(&b).copied().collect()).unwrap_or_default();
+        // Of two that find the same, the later one is too many.
+        let is_left = |other: &usize| {
+            let mutual = stricter(sites.get(index), sites.get(*other))
+                && covers
+                    .get(*other)
+                    .is_some_and(|theirs| !theirs.is_empty() && theirs.iter().all(|f| f.contains(&index)));
+            !mutual || *other < index
+        };
+        if let Some(other) = wholly.iter().find(|other| is_left(other)).and_then(|other| sites.get(*other)) {
+            let span = site.at(&["id"]).map_or(site.node.span, |node| node.span);
+            let message = format!(
+                "`{}` adds nothing: `{}` finds all that it finds{}",
+                site.rule.id,
+                other.rule.id,
+                and_more(other.rule)
+            );
+            let help = "take it out and list it under `retired` in guardrails.yml, or say where each of them `applies`";
+            site.warn(warnings, SHADOWED, span, message, help);
+            continue;
+        }
+        for (word, found) in words.iter().zip(found) {
+            let other = found.iter().find(|other| {
+                // Each of two rules may find one word of the other's; the later one is told.
+                !stricter(sites.get(index), sites.get(**other)) || **other < index
+            });
+            if let Some(other) = other.and_then(|other| sites.get(*other)) {
+                let message =
+                    format!("`{}` stands in `{}` as well{}", word.given, other.rule.id, and_more(other.rule));
+                site.warn(warnings, SHADOWED, word.span, message, "take it out of one of them");
+            }
+        }
+    }
+}
+
+fn and_more(other: &Rule) -> &'static str {
+    match other.settings(None).action {
+        Action::Block => ", and blocks the text",
+        Action::Repair => ", and sends the text back",
+        Action::Fix => ", and corrects it",
+        Action::Note => "",
+    }
+}
+
+/// Whether the first makes the second needless, as far as both find the same.
+fn stricter(one: Option<&Site<'_>>, other: Option<&Site<'_>>) -> bool {
+    let (Some(one), Some(other)) = (one, other) else { return false };
+    let (ours, theirs) = (one.rule.settings(None), other.rule.settings(None));
+    let narrows = |key: &str| one.at(&[key]).map(Node::to_json);
+    let within = |ours: &[String], theirs: &[String]| {
+        ours.is_empty() || (!theirs.is_empty() && theirs.iter().all(|one| ours.contains(one)))
+    };
+    ours.mode == Enforcement::Enforce
+        && ours.action >= theirs.action
+        && one.rule.overridden.before.is_none()
+        && within(&one.rule.applies.locales, &other.rule.applies.locales)
+        && within(&one.rule.applies.placements, &other.rule.applies.placements)
+        && (one.rule.applies.when.is_none()
+            || one.at(&["applies", "when"]).map(Node::to_json)
+                == other.at(&["applies", "when"]).map(Node::to_json))
+        && (narrows("effective").is_none()
+            || narrows("effective") == other.at(&["effective"]).map(Node::to_json))
+        && one
+            .rule
+            .exceptions
+            .iter()
+            .all(|ours| other.rule.exceptions.iter().any(|theirs| ours.given == theirs.given))
+}
+
+/// The rules that have a word in the same writing, by that and by how it is read.
+type ByPattern<'s> = BTreeMap<(&'s str, String), BTreeSet<usize>>;
+
+fn style(site: &Site<'_>) -> String {
+    let of = |key: &str| site.at(&[key]).and_then(scalar).unwrap_or_default();
+    format!("{} {} {}", of("ignorecase"), of("nonword"), of("scope"))
+}
+
+fn by_pattern<'s>(sites: &[Site<'s>], words: &[Vec<Word<'s>>]) -> ByPattern<'s> {
+    let mut found = ByPattern::new();
+    for (index, (site, words)) in sites.iter().zip(words).enumerate() {
+        for word in words {
+            found.entry((word.given, style(site))).or_default().insert(index);
+        }
+    }
+    found
+}
+
+/// The rules besides its own that find all that a word finds and make it needless.
+fn others(
+    guardrails: &Guardrails,
+    sites: &[Site<'_>],
+    index: usize,
+    word: &Word<'_>,
+    left: &mut usize,
+    by_pattern: &ByPattern<'_>,
+) -> BTreeSet<usize> {
+    let Some(site) = sites.get(index) else { return BTreeSet::new() };
+    let same = by_pattern.get(&(word.given, style(site))).cloned().unwrap_or_default();
+    let mut found = same;
+    if let Some(texts) = word.texts.as_ref().filter(|texts| texts.all && texts.texts.len() <= *left) {
+        *left -= texts.texts.len();
+        let by_rule: BTreeMap<&str, usize> =
+            sites.iter().enumerate().map(|(index, site)| (site.rule.id(), index)).collect();
+        let finds = |made: &String| -> BTreeSet<usize> {
+            let text = format!("So {made} it is.");
+            let (start, end) = (3, 3 + made.chars().count());
+            let judgement = judge_at(guardrails, &text, &Sample::default().ground(), None);
+            let covering =
+                judgement.findings.iter().filter(|finding| finding.start <= start && end <= finding.end);
+            covering.filter_map(|finding| by_rule.get(finding.rule.as_str()).copied()).collect()
+        };
+        let all = texts.texts.iter().map(finds).reduce(|a, b| a.intersection(&b).copied().collect());
+        found.extend(all.unwrap_or_default());
+    }
+    let is_text = |other: &usize| {
+        sites.get(*other).is_some_and(|site| matches!(site.rule.kind(), Kind::Existence | Kind::Substitution))
+    };
+    found.retain(|other| *other != index && is_text(other) && stricter(sites.get(*other), Some(site)));
+    found
+}
