@@ -133,7 +133,20 @@ pub fn any_error(diagnostics: &[Diagnostic]) -> bool {
 /// Renders one diagnostic for a terminal: severity, message, `file:line:column`, the line itself with a caret, and
 /// what to write instead. `source` is the file's text, empty where there is none to show; `colour` adds ANSI colours.
 pub fn render(diagnostic: &Diagnostic, source: &str, colour: bool) -> String {
+    render_within(diagnostic, source, colour, None)
+}
+
+/// The same for a terminal so many characters wide: long lines are cut around what they are shown for, sentences go on in
+/// the next line.
+pub fn render_within(diagnostic: &Diagnostic, source: &str, colour: bool, columns: Option<usize>) -> String {
+    /// What stands before a message at most: `   = help: `.
+    const BEFORE: usize = 12;
     let renderer = if colour { Renderer::styled() } else { Renderer::plain() };
+    let renderer = columns.map_or(renderer.clone(), |columns| renderer.term_width(columns.max(40)));
+    let within = |text: &str| match columns {
+        Some(columns) => folded(text, columns.max(40) - BEFORE),
+        None => text.to_owned(),
+    };
     let level = match diagnostic.severity {
         Severity::Error => Level::ERROR,
         Severity::Warning => Level::WARNING,
@@ -144,16 +157,34 @@ pub fn render(diagnostic: &Diagnostic, source: &str, colour: bool) -> String {
         .path(diagnostic.file.as_str())
         .line_start(1)
         .annotation(AnnotationKind::Primary.span(start..end));
-    let title = level.primary_title(diagnostic.message.as_str());
+    let title = level.primary_title(within(&diagnostic.message));
     // A file that is not there, or a folder, has no line to show.
     let mut group = match source.is_empty() {
         true => title.element(Origin::path(diagnostic.file.as_str())),
         false => title.element(snippet),
     };
     if let Some(help) = &diagnostic.help {
-        group = group.element(Level::HELP.message(help.as_str()));
+        group = group.element(Level::HELP.message(within(help)));
     }
     renderer.render(&[group])
+}
+
+/// A text in lines of at most so many characters, where its words allow.
+fn folded(text: &str, width: usize) -> String {
+    let (mut out, mut column) = (String::with_capacity(text.len()), 0);
+    for word in text.split(' ') {
+        let length = word.chars().count();
+        if column > 0 && column + 1 + length > width {
+            out.push('\n');
+            column = 0;
+        } else if column > 0 {
+            out.push(' ');
+            column += 1;
+        }
+        out.push_str(word);
+        column += length;
+    }
+    out
 }
 
 /// The byte at which a position stands; the text's end when it stands beyond it.

@@ -1,15 +1,16 @@
 //! `copyrail check`.
 
+mod sarif;
+mod text;
+
 use std::path::{Path, PathBuf};
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
-use super::output::{Paint, counted};
-use super::{Failure, Format, Shell};
+use super::{Failure, Shell};
 use crate::config;
-use crate::diagnostic::Severity;
 use crate::policy::{self, Report};
 
 #[derive(Debug, Args)]
@@ -27,6 +28,16 @@ pub(super) struct Check {
     /// How to write it
     #[arg(long, value_enum, default_value_t)]
     format: Format,
+}
+
+/// How a check is written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+enum Format {
+    // As everywhere, the words speak for themselves.
+    #[default]
+    Text,
+    Json,
+    Sarif,
 }
 
 pub(super) fn run(args: Check, shell: &mut Shell) -> Result<(), Failure> {
@@ -48,18 +59,8 @@ pub(super) fn run(args: Check, shell: &mut Shell) -> Result<(), Failure> {
     report.diagnostics = settings_faults;
     match args.format {
         Format::Json => shell.out.line(&serde_json::to_string(&report).map_err(anyhow::Error::from)?)?,
-        Format::Text => {
-            let source = |file: &str| {
-                let kept = sources.get(file).cloned();
-                kept.or_else(|| std::fs::read_to_string(file).ok())
-            };
-            for diagnostic in &report.diagnostics {
-                let text = source(&diagnostic.file).unwrap_or_default();
-                shell.out.line(&crate::diagnostic::render(diagnostic, &text, shell.out.colour))?;
-                shell.out.line("")?;
-            }
-            summary(&report, shell)?;
-        }
+        Format::Sarif => shell.out.line(&sarif::write(&report, &sources).to_string())?,
+        Format::Text => text::write(&report, &sources, shell)?,
     }
     if report.ok { Ok(()) } else { Err(Failure::NotInOrder) }
 }
@@ -95,49 +96,4 @@ pub(super) fn as_of(
             Ok(day.to_zoned(zone.clone()).map_err(|error| Failure::Usage(error.to_string()))?.timestamp())
         }
     }
-}
-
-fn summary(report: &Report, shell: &Shell) -> Result<(), Failure> {
-    if !report.rules.is_empty() {
-        let width = report.rules.iter().map(|rule| rule.rule.chars().count()).max().unwrap_or(4).clamp(4, 40);
-        let head = format!(
-            "{:<width$}  {:>6}  {:>6}  {:>14}  {:>10}",
-            "rule", "caught", "missed", "wrongly caught", "left alone"
-        );
-        shell.out.line(&shell.out.paint(Paint::Strong, &head))?;
-        for rule in &report.rules {
-            let name: String = rule.rule.chars().take(width).collect();
-            let row = format!(
-                "{name:<width$}  {:>6}  {:>6}  {:>14}  {:>10}",
-                rule.caught, rule.missed, rule.wrongly_caught, rule.left_alone
-            );
-            let faulty = rule.missed + rule.wrongly_caught > 0;
-            shell.out.line(&if faulty { shell.out.paint(Paint::Bad, &row) } else { row })?;
-        }
-        for rule in report.rules.iter().filter(|rule| rule.not_run > 0) {
-            let texts = counted(rule.not_run as u64, "text");
-            let name = super::output::safe(&rule.rule);
-            shell.out.line(&format!(
-                "{name}: {texts} not tried; that takes a second model, which is not asked here"
-            ))?;
-        }
-        shell.out.line("")?;
-    }
-    let count = |severity| report.diagnostics.iter().filter(|d| d.severity == severity).count();
-    let (errors, warnings) = (count(Severity::Error), count(Severity::Warning));
-    let files = counted(report.files as u64, "file");
-    let counts = format!("{}, {}", counted(errors as u64, "error"), counted(warnings as u64, "warning"));
-    let line = if report.ok {
-        format!(
-            "{} {files}, {}: {counts}; a running service would put them in force",
-            shell.out.paint(Paint::Good, "in order:"),
-            counted(report.rules.len() as u64, "rule")
-        )
-    } else {
-        format!(
-            "{} {files}: {counts}; a running service would refuse them and keep what is in force",
-            shell.out.paint(Paint::Bad, "not in order:"),
-        )
-    };
-    Ok(shell.out.line(&line)?)
 }

@@ -198,6 +198,11 @@ impl Shell {
         settings.ok_or(Failure::NotInOrder)
     }
 
+    /// How many characters wide the terminal is, where that is said.
+    fn columns(&self) -> Option<usize> {
+        self.environment.get("COLUMNS").and_then(|columns| columns.parse().ok())
+    }
+
     /// Shows diagnostics on standard error, each where it stands.
     fn say(&self, diagnostics: &[Diagnostic], source: impl Fn(&str) -> Option<String>) {
         for diagnostic in diagnostics {

@@ -6,6 +6,7 @@ use serde_json::{Map, Value};
 
 use super::judge::hits;
 use super::opinions::Opinions;
+use super::patterns::Exception;
 use super::rule::Rule;
 use super::text::{Text, slice};
 use super::{Ground, TIMELESS, offer};
@@ -162,6 +163,9 @@ fn example(node: &Node, fails: bool, timezone: &TimeZone, faults: &Faults) -> Op
 /// Runs a rule's examples against that rule alone, whatever its mode. Of a rule that asks a second model it says only
 /// which examples the rule would never be asked about: the others are labels until a model is.
 pub(super) fn run(rule: &Rule) -> Vec<Diagnostic> {
+    if let Some(fault) = let_all_pass(rule) {
+        return vec![fault];
+    }
     let mut used = Vec::new();
     let mut faults: Vec<Diagnostic> =
         rule.examples.iter().filter_map(|example| run_one(rule, example, &mut used)).collect();
@@ -176,6 +180,25 @@ pub(super) fn run(rule: &Rule) -> Vec<Diagnostic> {
         }));
     }
     faults
+}
+
+/// An exception that covers all that the rule finds in every one of its `fail` examples, which is said once.
+fn let_all_pass(rule: &Rule) -> Option<Diagnostic> {
+    let fails = || rule.examples.iter().filter(|example| example.expect != Expect::Pass);
+    let covers = |exception: &Exception, example: &Example| {
+        let (text, ground) = (Text::new(&example.sample.text), example.sample.ground());
+        let found = rule.check.find(&text, &ground);
+        let applies = rule.effective.holds(example.sample.as_of) && rule.applies.holds(&ground);
+        applies && !found.is_empty() && found.iter().all(|hit| exception.covers(&hit.range, &text, &ground))
+    };
+    let exception =
+        rule.exceptions.iter().find(|exception| fails().all(|example| covers(exception, example)))?;
+    // One example that is no good shows nothing.
+    fails().nth(1)?;
+    let message =
+        format!("the exception `{}` lets everything pass that `{}` finds", exception.given, rule.id);
+    let help = "write it with the words around it that make a match harmless";
+    Some(Diagnostic::error(&rule.file, exception.span, message).with_help(help))
 }
 
 fn run_one(rule: &Rule, example: &Example, used: &mut Vec<usize>) -> Option<Diagnostic> {

@@ -214,36 +214,37 @@ fn shadowed(guardrails: &Guardrails, sites: &[Site<'_>], words: &[Vec<Word<'_>>]
         };
         all.map(finders).collect()
     };
-    for (index, (site, words)) in sites.iter().zip(words).enumerate() {
+    let mut needless = BTreeSet::new();
+    for (index, site) in sites.iter().enumerate() {
         let Some(found) = covers.get(index) else { continue };
-        let wholly =
-            found.iter().cloned().reduce(|a, b| a.intersection(&b).copied().collect()).unwrap_or_default();
+        let wholly = found.iter().cloned().reduce(|a, b| a.intersection(&b).copied().collect());
         // Of two that find the same, the later one is too many.
         let is_left = |other: &usize| {
-            let mutual = stricter(sites.get(index), sites.get(*other))
-                && covers
-                    .get(*other)
-                    .is_some_and(|theirs| !theirs.is_empty() && theirs.iter().all(|f| f.contains(&index)));
+            let theirs = covers.get(*other).filter(|theirs| !theirs.is_empty());
+            let mutual = theirs.is_some_and(|theirs| theirs.iter().all(|found| found.contains(&index)));
             !mutual || *other < index
         };
-        if let Some(other) = wholly.iter().find(|other| is_left(other)).and_then(|other| sites.get(*other)) {
+        let other = wholly.unwrap_or_default().into_iter().find(is_left);
+        if let Some(other) = other.and_then(|other| sites.get(other)) {
+            needless.insert(index);
             let span = site.at(&["id"]).map_or(site.node.span, |node| node.span);
-            let message = format!(
-                "`{}` adds nothing: `{}` finds all that it finds{}",
-                site.rule.id,
-                other.rule.id,
-                and_more(other.rule)
-            );
+            let (ours, theirs) = (&site.rule.id, &other.rule.id);
+            let message =
+                format!("`{ours}` adds nothing: `{theirs}` finds all that it finds{}", and_more(other.rule));
             let help = "take it out and list it under `retired` in guardrails.yml, or say where each of them `applies`";
             site.warn(warnings, SHADOWED, span, message, help);
-            continue;
         }
-        for (word, found) in words.iter().zip(found) {
-            let other = found.iter().find(|other| {
-                // Each of two rules may find one word of the other's; the later one is told.
-                !stricter(sites.get(index), sites.get(**other)) || **other < index
-            });
-            if let Some(other) = other.and_then(|other| sites.get(*other)) {
+    }
+    for (index, (site, words)) in sites.iter().zip(words).enumerate() {
+        let found = covers.get(index).filter(|_| !needless.contains(&index));
+        for (word, found) in words.iter().zip(found.into_iter().flatten()) {
+            // Each of two rules may find a word of the other's; the later one is told.
+            let is_told = |other: &&usize| {
+                let theirs = covers.get(**other).into_iter().flatten();
+                let mutual = theirs.into_iter().any(|found| found.contains(&index));
+                !needless.contains(*other) && (!mutual || **other < index)
+            };
+            if let Some(other) = found.iter().find(is_told).and_then(|other| sites.get(*other)) {
                 let message =
                     format!("`{}` stands in `{}` as well{}", word.given, other.rule.id, and_more(other.rule));
                 site.warn(warnings, SHADOWED, word.span, message, "take it out of one of them");

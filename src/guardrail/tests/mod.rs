@@ -4,6 +4,7 @@ mod approving;
 mod claims;
 pub(super) mod hostile;
 mod judging;
+mod linting;
 mod loading;
 mod matching;
 mod reader;

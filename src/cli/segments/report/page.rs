@@ -3,9 +3,10 @@
 use minijinja::value::{Serde, Value as Jinja};
 use minijinja::{AutoEscape, Environment, HtmlEscape, UndefinedBehavior, context};
 
-use super::text::{cut, pairs};
+use super::text::pairs;
 use super::{Whole, few, percent, thousands};
 use crate::cli::Failure;
+use crate::cli::output::cut;
 use crate::cli::output::safe;
 
 /// The page's template. Every value in it is escaped.

@@ -1,7 +1,7 @@
 //! The report on a terminal.
 
 use super::{Whole, few, percent, thousands};
-use crate::cli::output::{Paint, counted, safe};
+use crate::cli::output::{Paint, counted, cut, folded, safe};
 use crate::cli::{Failure, Shell};
 use crate::prompt::Demand;
 use crate::segment::{Coverage, Part, Size, Undeclared};
@@ -33,8 +33,7 @@ enum Side {
 use Side::{Left, Right};
 
 pub(super) fn write(whole: &Whole, shell: &Shell) -> Result<(), Failure> {
-    let width = shell.environment.get("COLUMNS").and_then(|columns| columns.parse().ok());
-    let writer = Writer { shell, width: width.unwrap_or(WIDTH).clamp(40, 200) };
+    let writer = Writer { shell, width: shell.columns().unwrap_or(WIDTH).clamp(40, 200) };
     let report = &whole.report;
     let consent = match report.without_consent.users {
         0 => String::new(),
@@ -352,27 +351,4 @@ fn counted_in_thousands(number: u64, word: &str) -> String {
 
 fn length(text: &str) -> usize {
     text.chars().count()
-}
-
-/// A text of at most so many characters.
-pub(super) fn cut(text: &str, width: usize) -> String {
-    if length(text) <= width {
-        return text.to_owned();
-    }
-    text.chars().take(width.saturating_sub(1)).chain(['…']).collect()
-}
-
-/// A text in lines of at most so many characters.
-fn folded(text: &str, width: usize) -> Vec<String> {
-    let mut lines: Vec<String> = Vec::new();
-    for word in text.split_whitespace() {
-        match lines.last_mut() {
-            Some(line) if length(line) + 1 + length(word) <= width => {
-                line.push(' ');
-                line.push_str(word);
-            }
-            _ => lines.push(word.to_owned()),
-        }
-    }
-    lines
 }
