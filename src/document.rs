@@ -5,6 +5,7 @@
 
 mod parse;
 mod read;
+pub mod schema;
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;

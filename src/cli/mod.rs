@@ -10,6 +10,7 @@ mod lines;
 mod output;
 mod render;
 mod scan;
+mod schema;
 mod segments;
 mod serve;
 mod simulate;
@@ -53,6 +54,8 @@ enum Command {
     Render(render::Render),
     /// Judge texts in bulk: JSON Lines in, JSON Lines out
     Scan(scan::Scan),
+    /// JSON Schemas of the files that people edit, for editors
+    Schema(schema::Schema),
     /// Why this user is in this segment; sizes and unknowns over a sample
     #[command(subcommand)]
     Segments(segments::Segments),
@@ -159,6 +162,7 @@ async fn run(command: Command, shell: &mut Shell) -> Result<(), Failure> {
         Command::Check(args) => check::run(args, shell),
         Command::Render(args) => render::run(args, shell).await,
         Command::Scan(args) => scan::run(args, shell),
+        Command::Schema(args) => schema::run(args, shell),
         Command::Segments(command) => segments::run(command, shell).await,
         Command::Catalog(command) => catalog::run(command, shell).await,
         Command::Keys(command) => keys::run(command, shell).await,

@@ -28,6 +28,7 @@ mod plain;
 mod prefilter;
 mod read;
 mod rule;
+pub mod schema;
 mod settings;
 mod statement;
 mod text;

@@ -24,7 +24,7 @@ pub(super) const ACTIONS: &[(&str, Action)] =
     &[("block", Action::Block), ("repair", Action::Repair), ("fix", Action::Fix), ("note", Action::Note)];
 pub(super) const ENFORCEMENTS: &[(&str, Enforcement)] =
     &[("enforce", Enforcement::Enforce), ("shadow", Enforcement::Shadow), ("off", Enforcement::Off)];
-const REACHES: &[(&str, Reach)] =
+pub(super) const REACHES: &[(&str, Reach)] =
     &[("text", Reach::Text), ("sentence", Reach::Sentence), ("paragraph", Reach::Paragraph)];
 
 /// What a file that is no list of rules says of each rule in it by being what it is.

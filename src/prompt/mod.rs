@@ -9,6 +9,7 @@ mod ladder;
 mod load;
 mod placement;
 mod render;
+mod schema;
 mod template;
 
 use std::collections::BTreeMap;
@@ -22,6 +23,7 @@ pub use ladder::{ExplainedLadder, Ladder, Lot, Share, Standing, told};
 pub use load::{SampleCopy, load};
 pub use placement::{Placement, Ttl};
 pub use render::RenderError;
+pub use schema::schema;
 pub use template::Template;
 
 use crate::words::{DEFAULT_SEGMENT, Locale, PlacementId, SegmentId, Tier};

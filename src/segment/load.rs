@@ -20,6 +20,38 @@ const MAX_SEGMENTS: usize = 500;
 /// The most tests that one segment comes to, with those of the segments that it asks for.
 const MAX_TESTS: usize = 10_000;
 
+pub(super) const TYPES: &[(&str, Type)] = &[
+    ("string", Type::String),
+    ("integer", Type::Integer),
+    ("number", Type::Number),
+    ("boolean", Type::Boolean),
+    ("list", Type::List),
+    ("map", Type::Map),
+    ("date", Type::Date),
+];
+pub(super) const CLASSES: &[(&str, Class)] = &[
+    ("plain", Class::Plain),
+    ("public", Class::Public),
+    ("score", Class::Score),
+    ("personal", Class::Personal),
+    ("special", Class::Special),
+];
+pub(super) const KINDS: &[(&str, SegmentKind)] = &[
+    ("demographic", SegmentKind::Demographic),
+    ("lifecycle", SegmentKind::Lifecycle),
+    ("engagement", SegmentKind::Engagement),
+    ("persona", SegmentKind::Persona),
+    ("context", SegmentKind::Context),
+    ("predictive", SegmentKind::Predictive),
+];
+pub(super) const OUTCOMES: &[(&str, Truth)] = &[
+    ("match", Truth::True),
+    ("no-match", Truth::False),
+    ("no_match", Truth::False),
+    ("unknown", Truth::Unknown),
+];
+pub(super) const TRUSTS: &[(&str, bool)] = &[("public", true), ("shop", false)];
+
 /// Reads a segments file. `None` when anything in it is faulty.
 pub fn load(file: &str, text: &str) -> (Option<Segments>, Vec<Diagnostic>) {
     let faults = Faults::of(file);
@@ -155,22 +187,6 @@ fn attributes(node: &Node, faults: &Faults) -> Attributes {
 }
 
 fn declared(path: String, node: &Node, faults: &Faults) -> Option<Declared> {
-    const TYPES: &[(&str, Type)] = &[
-        ("string", Type::String),
-        ("integer", Type::Integer),
-        ("number", Type::Number),
-        ("boolean", Type::Boolean),
-        ("list", Type::List),
-        ("map", Type::Map),
-        ("date", Type::Date),
-    ];
-    const CLASSES: &[(&str, Class)] = &[
-        ("plain", Class::Plain),
-        ("public", Class::Public),
-        ("score", Class::Score),
-        ("personal", Class::Personal),
-        ("special", Class::Special),
-    ];
     let mut fields = Fields::of(node, "an attribute", faults)?;
     let kind =
         fields.require("type", "write `type: string`, or integer, number, boolean, list, map, date", faults);
@@ -187,8 +203,7 @@ fn declared(path: String, node: &Node, faults: &Faults) -> Option<Declared> {
     }
     let values = fields.texts("values", faults);
     let max_age = fields.take("max_age").and_then(|node| document::duration(node, faults));
-    let trust =
-        fields.take("trust").and_then(|node| one_of(node, &[("public", true), ("shop", false)], faults));
+    let trust = fields.take("trust").and_then(|node| one_of(node, TRUSTS, faults));
     let reason = fields.text("reason", faults).filter(|reason| !reason.trim().is_empty());
     let _ = fields.text("description", faults);
     if class == Class::Public && values.is_empty() && kind != Type::Boolean {
@@ -229,14 +244,6 @@ fn segment<'n>(
     reader: &Reader<'_>,
     faults: &Faults,
 ) -> Option<Drafted<'n>> {
-    const KINDS: &[(&str, SegmentKind)] = &[
-        ("demographic", SegmentKind::Demographic),
-        ("lifecycle", SegmentKind::Lifecycle),
-        ("engagement", SegmentKind::Engagement),
-        ("persona", SegmentKind::Persona),
-        ("context", SegmentKind::Context),
-        ("predictive", SegmentKind::Predictive),
-    ];
     let mut fields = Fields::of(node, "a segment", faults)?;
     let id_node = fields.require("id", "write `id: bargain-hunters`", faults);
     let id = id_node.and_then(|node| document::text(node, faults)).unwrap_or_default();
@@ -467,12 +474,6 @@ fn try_example(
     attributes: &Attributes,
     faults: &Faults,
 ) {
-    const OUTCOMES: &[(&str, Truth)] = &[
-        ("match", Truth::True),
-        ("no-match", Truth::False),
-        ("no_match", Truth::False),
-        ("unknown", Truth::Unknown),
-    ];
     let Some(mut fields) = Fields::of(node, "an example", faults) else { return };
     let mut given =
         |key| fields.take(key).map(Node::to_json).and_then(|v| v.as_object().cloned()).unwrap_or_default();

@@ -6,6 +6,7 @@ mod bucket;
 mod coverage;
 mod load;
 mod report;
+mod schema;
 
 use serde::Serialize;
 
@@ -16,6 +17,7 @@ pub use load::load;
 pub use report::{
     Coverage, Metric, Missing, Overlap, Part, Report, Sampled, Size, Split, Splits, Taken, Tally, Undeclared,
 };
+pub use schema::schema;
 
 use crate::condition::{Label, Rules, Scope, Step, Truth};
 use crate::words::{DEFAULT_SEGMENT, SegmentId};
