@@ -32,6 +32,7 @@ mod publishable;
 mod purity;
 mod recorded;
 mod scan;
+mod schema;
 mod second;
 mod segments_report;
 mod usage;
