@@ -14,6 +14,8 @@ use crate::document::schema::{
 
 /// A language or a region of it, with `*` for any.
 const LOCALE_PATTERN: &str = r"^(\*|[A-Za-z0-9]{2,3})(-(\*|[A-Za-z0-9]{1,8}))*$";
+/// A rule's own name: letters and digits of any script, `-` and `_`. Written without classes that not every validator knows.
+const NAME: &str = r"^[^\s!-,./:-@\[-^`{-~]+$";
 /// A rule's whole name.
 const RULE: &str = r"^[^.\s]+\.[^\s]+$";
 
@@ -317,7 +319,7 @@ fn common() -> Vec<Key> {
             "id",
             json!({
                 "type": ["string", "number", "boolean"],
-                "pattern": r"^[\p{L}\p{N}_-]+$",
+                "pattern": NAME,
                 "description": "Its name; the file's name goes in front by itself.",
                 "examples": ["no-guarantees"],
             }),
