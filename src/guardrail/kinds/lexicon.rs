@@ -7,6 +7,12 @@ use crate::document::Faults;
 use crate::guardrail::patterns::{Pattern, Style, compile};
 use crate::guardrail::text::Text;
 
+/// The patterns of a kind's own: `\w` in them is a letter, digit or `_` of the languages that they are in, since all of
+/// Unicode's would make the compiled pattern many times larger.
+pub(super) fn own(patterns: &[&str]) -> Vec<String> {
+    patterns.iter().map(|pattern| pattern.replace(r"\w", "[a-zß-ÿ0-9_]")).collect()
+}
+
 /// Patterns by category.
 #[derive(Debug)]
 pub(super) struct Lexicon {
@@ -19,7 +25,7 @@ impl Lexicon {
     /// Compiles patterns, whatever their capitals, each category with what it is called. Where two match at the same
     /// place the first counts.
     pub(super) fn compile(
-        categories: &[(&'static str, Vec<&str>)],
+        categories: &[(&'static str, Vec<String>)],
         span: Span,
         faults: &Faults,
     ) -> Option<Self> {

@@ -9,7 +9,7 @@ use super::super::Ground;
 use super::super::patterns::{Style, compile, tokens};
 use super::super::rule::Hit;
 use super::super::text::{Text, slice};
-use super::lexicon::Lexicon;
+use super::lexicon::{self, Lexicon};
 use crate::condition::look_up;
 use crate::document::{Faults, Fields, Node, entries};
 
@@ -278,9 +278,9 @@ impl Personal {
         let lexicon =
             |known: &[(&'static str, &'static [&'static str])], name, own: &[String], node: Option<&Node>| {
                 // A rule's own words come first: they say most exactly what is meant.
-                let own = (name, own.iter().map(String::as_str).collect::<Vec<&str>>());
-                let known = known.iter().map(|(name, patterns)| (*name, patterns.to_vec()));
-                let all: Vec<(&'static str, Vec<&str>)> = std::iter::once(own).chain(known).collect();
+                let known = known.iter().map(|(name, patterns)| (*name, lexicon::own(patterns)));
+                let all: Vec<(&'static str, Vec<String>)> =
+                    std::iter::once((name, own.to_vec())).chain(known).collect();
                 Lexicon::compile(&all, node.map_or(fields.span(), |node| node.span), faults)
             };
         let observed = lexicon(OBSERVED, TOKENS, &extra, tokens_node);
