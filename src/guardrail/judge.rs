@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::kinds::Check;
 use super::opinions::{Ask, Heard, Opinions, question};
 use super::rule::{Action, Enforcement, Evidence, Hit, Level, Rule, Settings};
+use super::statement::Cover;
 use super::text::{Text, slice};
 use super::{Ground, Guardrails, Kind, Subject, offer};
 
@@ -171,10 +172,11 @@ pub(super) fn judge_at(
             _ => None,
         };
         evidence.extend(claim.map(|claim| claim.relied_on(&text, ground)).unwrap_or_default());
+        let family = claim.filter(|claim| claim.is_whole_family());
+        let said = family.map(|claim| said(&claimed, claim.family.as_ref(), settings.action));
         for hit in hits(rule, &text, ground).found {
             let settings = settings.for_hit(&hit);
-            if claim.is_some_and(|claim| claim.is_whole_family() && is_said(&claimed, &hit, settings.action))
-            {
+            if said.as_ref().is_some_and(|said| said.touches(&hit.range)) {
                 continue;
             }
             if settings.mode == Enforcement::Enforce {
@@ -223,15 +225,13 @@ struct Claimed {
     registered: bool,
 }
 
-/// Whether the claims of a family say all that a hit of the family itself would. Those of the register do; a rule of the
-/// lists does not make the family any milder.
-fn is_said(claimed: &[Claimed], hit: &Hit, action: Action) -> bool {
-    claimed.iter().any(|claim| {
-        hit.family.as_ref() == Some(&claim.family)
-            && (claim.registered || claim.action >= action)
-            && claim.range.start < hit.range.end
-            && hit.range.start < claim.range.end
-    })
+/// Where the claims of a family say all that the family itself would. Those of the register do; a rule of the lists does
+/// not make the family any milder.
+fn said(claimed: &[Claimed], family: Option<&Arc<str>>, action: Action) -> Cover {
+    let said = claimed
+        .iter()
+        .filter(|claim| family == Some(&claim.family) && (claim.registered || claim.action >= action));
+    Cover::of(said.map(|claim| claim.range.clone()).collect())
 }
 
 impl Settings {

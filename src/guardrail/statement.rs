@@ -245,6 +245,13 @@ impl Cover {
         Self { reach: reach.collect() }
     }
 
+    /// Whether the stretch has something in common with one of them.
+    pub(super) fn touches(&self, range: &Range<usize>) -> bool {
+        let before = self.reach.partition_point(|(start, _)| *start < range.end);
+        let last = before.checked_sub(1).and_then(|last| self.reach.get(last));
+        last.is_some_and(|(_, furthest)| range.start < *furthest)
+    }
+
     /// Whether the stretch lies within one of them.
     pub(super) fn covers(&self, range: &Range<usize>) -> bool {
         let before = self.reach.partition_point(|(start, _)| *start <= range.start);

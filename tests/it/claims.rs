@@ -159,7 +159,9 @@ fn every_authorised_health_claim_may_be_made_on_its_condition_and_only_so() {
         let elsewhere = judged(&rules, &text, &enough, "US");
         assert_eq!(elsewhere.verdict, Verdict::Block, "{text}");
         assert!(elsewhere.findings.iter().all(|finding| finding.rule == "claims.health"), "{text}");
-        if claim.with.is_some() {
+        // The same words stand twice in the register, once without anything to accompany them.
+        let is_twice = claims.iter().filter(|other| other.wording == claim.wording).count() > 1;
+        if claim.with.is_some() && !is_twice {
             let alone = judged(&rules, &format!("{}.", claim.wording), &enough, "GB");
             assert_eq!(alone.verdict, Verdict::Block, "{}", claim.wording);
         }

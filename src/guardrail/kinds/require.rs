@@ -63,7 +63,7 @@ impl Require {
         };
         let standing = text.plain().find(&plain(&statement));
         let sentences = self.within.sentences.map(|most| (most, text.pieces(Reach::Sentence)));
-        hits.retain(|hit| !standing.iter().any(|place| self.fits(&hit.range, place, sentences.as_ref())));
+        hits.retain(|hit| !self.fits(&hit.range, &standing, sentences.as_ref()));
         let end = text.given().trim_end().len();
         // The statement is put where it serves as many as it can.
         let mut place: Option<(usize, usize)> = None;
@@ -92,25 +92,28 @@ impl Require {
         hits
     }
 
+    /// Whether the disclosure, standing at these places in order, stands where this trigger needs it. Of those behind it
+    /// and before it the nearest decide.
     fn fits(
         &self,
         trigger: &Range<usize>,
-        standing: &Range<usize>,
+        standing: &[Range<usize>],
         sentences: Option<&(usize, Vec<Range<usize>>)>,
     ) -> bool {
-        if standing.start <= trigger.start && trigger.end <= standing.end {
-            // What asks for the disclosure is the disclosure.
-            return true;
-        }
-        let behind = trigger.end <= standing.start;
-        if self.within.after && !behind {
-            return false;
-        }
-        sentences.is_none_or(|(most, pieces)| {
-            let asking = sentence(pieces, trigger.start);
-            let said = if behind { standing.start } else { standing.end.saturating_sub(1) };
-            asking.abs_diff(sentence(pieces, said)) <= *most
-        })
+        let next = standing.partition_point(|place| place.start < trigger.end);
+        let near = |at: usize| {
+            sentences.is_none_or(|(most, pieces)| {
+                sentence(pieces, trigger.start).abs_diff(sentence(pieces, at)) <= *most
+            })
+        };
+        let behind = standing.get(next).is_some_and(|place| near(place.start));
+        let before = next.checked_sub(1).and_then(|last| standing.get(last));
+        behind
+            || before.is_some_and(|place| {
+                // What asks for the disclosure may be the disclosure.
+                let within = place.start <= trigger.start && trigger.end <= place.end;
+                within || (!self.within.after && near(place.end.saturating_sub(1)))
+            })
     }
 }
 

@@ -220,8 +220,7 @@ fn what_is_put_in_is_judged_like_any_text() {
     let rules = loaded(&files([("guardrails/compliance.yml", &format!("{UK_CREDIT}{more}"))]));
     let scene = credit(json!({"type": "credit", "apr": 29.9}));
     check(&rules, &scene, "Pay monthly.", Verdict::Repair, &["Pay monthly"], None);
-    let mut german = UK_CREDIT.replace("{product.offer.apr}%", "{product.offer.apr} %");
-    german = german.replace("locale: x", "");
+    let german = UK_CREDIT.replace("{product.offer.apr}%", "{product.offer.apr} %");
     let rules = loaded(&files([("guardrails/compliance.yml", &german)]));
     let mut scene = credit(json!({"type": "credit", "apr": 29.9}));
     scene.locale = Locale::parse("de-DE");
@@ -883,7 +882,7 @@ fn a_case_may_name_a_claim_or_its_family() {
 
 #[test]
 fn what_accompanies_a_claim_may_name_what_betrays_it() {
-    let with = CLAIMS.replace("beneficial effect", "effect on tiredness").replace("The effect", "The effect");
+    let with = CLAIMS.replace("beneficial effect", "effect on tiredness");
     let rules = loaded(&files([("guardrails/claims.yml", &with)]));
     let allowed = ALLOWED.replace("beneficial effect", "effect on tiredness");
     caught(&rules, &magnesium(), &allowed, &[]);
@@ -993,5 +992,25 @@ proptest! {
                 prop_assert_eq!(hits, found, "{}", rule.id());
             }
         }
+    }
+}
+
+#[test]
+fn long_texts_full_of_claims_are_judged() {
+    let rules = loaded(&files([("g/claims.yml", CLAIMS), ("g/a.yml", UK_CREDIT)]));
+    for piece in [
+        "contributes to a reduction of tiredness and fatigue. ",
+        "fatigue ",
+        "Pay monthly. ",
+        "Pay monthly ",
+        "Representative % APR. Credit subject to status. UK residents 18+. Pay monthly. ",
+        "The beneficial effect is obtained with a daily intake of 2 tablets. Fatigue. ",
+    ] {
+        let text = piece.repeat(60_000 / piece.len());
+        let began = std::time::Instant::now();
+        for scene in [magnesium(), Scene::bare(), credit(json!({"type": "credit", "apr": 29.9}))] {
+            scene.judge(&rules, &text);
+        }
+        eprintln!("{piece} {:?}", began.elapsed());
     }
 }
