@@ -25,8 +25,8 @@ pub(super) struct Text<'a> {
     lined: OnceCell<Option<Reading<'a>>>,
     /// As statements are looked for in it.
     plain: OnceCell<Plain>,
-    /// Where each character of the given text begins.
-    starts: OnceCell<Vec<usize>>,
+    /// Where each character of the given text begins; nothing where each is one byte.
+    starts: OnceCell<Option<Vec<usize>>>,
 }
 
 /// One way to read a text, and the way back to the text as given.
@@ -246,11 +246,11 @@ impl<'a> Text<'a> {
 
     /// How many characters of the given text stand before this byte.
     pub(super) fn characters_before(&self, byte: usize) -> usize {
-        if self.given.is_ascii() {
-            return byte;
-        }
-        let starts = self.starts.get_or_init(|| self.given.char_indices().map(|(at, _)| at).collect());
-        starts.partition_point(|start| *start < byte)
+        // Asked once: a text may hold as many findings as words.
+        let starts = self.starts.get_or_init(|| {
+            (!self.given.is_ascii()).then(|| self.given.char_indices().map(|(at, _)| at).collect())
+        });
+        starts.as_ref().map_or(byte, |starts| starts.partition_point(|start| *start < byte))
     }
 }
 

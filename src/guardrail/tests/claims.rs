@@ -998,19 +998,16 @@ proptest! {
 #[test]
 fn long_texts_full_of_claims_are_judged() {
     let rules = loaded(&files([("g/claims.yml", CLAIMS), ("g/a.yml", UK_CREDIT)]));
-    for piece in [
-        "contributes to a reduction of tiredness and fatigue. ",
-        "fatigue ",
-        "Pay monthly. ",
-        "Pay monthly ",
-        "Representative % APR. Credit subject to status. UK residents 18+. Pay monthly. ",
-        "The beneficial effect is obtained with a daily intake of 2 tablets. Fatigue. ",
+    let scene = credit(json!({"type": "credit", "apr": 29.9}));
+    for (piece, each) in [
+        ("contributes to a reduction of tiredness and fatigue. ", 1),
+        ("fatigue ", 1),
+        ("Pay monthly. ", 1),
+        ("Pay monthly ", 1),
+        ("Pay monthly. Representative 29.9% APR. Credit subject to status. UK residents 18+. ", 0),
+        ("The beneficial effect is obtained with a daily intake of 2 tablets. Fatigue. ", 1),
     ] {
-        let text = piece.repeat(60_000 / piece.len());
-        let began = std::time::Instant::now();
-        for scene in [magnesium(), Scene::bare(), credit(json!({"type": "credit", "apr": 29.9}))] {
-            scene.judge(&rules, &text);
-        }
-        eprintln!("{piece} {:?}", began.elapsed());
+        let times = 60_000 / piece.len();
+        assert_eq!(scene.judge(&rules, &piece.repeat(times)).findings.len(), each * times, "{piece}");
     }
 }
