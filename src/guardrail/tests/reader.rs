@@ -714,3 +714,133 @@ fn echoes_in_real_copy() {
     let found = in_real_copy(&rule("extends: echo"), Some("en"));
     assert!(found.into_iter().all(|(set, count)| (count > 0) == (set == "marketing")));
 }
+
+/// German copy as a shop has it.
+const GERMAN: &[&str] = &[
+    "Jetzt Zelt sichern und losziehen!",
+    "Robuste Lampe mit warmem Licht.",
+    "Perfekt für draußen und unterwegs.",
+    "Hält den ganzen Tag warm.",
+    "Der Topf verteilt die Wärme gleichmäßig.",
+    "Leicht, wetterfest und schnell aufgebaut.",
+    "Eine Jacke, die Wind und Regen abhält.",
+    "Mit zwei Taschen und einer Kapuze.",
+    "So bleibt der Kaffee lange heiß.",
+    "Das Gestell besteht aus Aluminium.",
+    "Passt in jede Küche.",
+    "Ein weiches Kissen für ruhige Nächte.",
+    "Kocht Wasser in weniger als vier Minuten.",
+    "Die Matte lässt sich klein zusammenrollen.",
+    "Für Gas, Induktion und Ceran geeignet.",
+    "Ohne Werkzeug in wenigen Minuten montiert.",
+    "Der Akku reicht für einen langen Abend.",
+    "Dank Reißverschluss schnell an- und ausgezogen.",
+    "Aus Baumwolle, die mit jeder Wäsche weicher wird.",
+    "Damit sitzt der Rucksack auch bergauf bequem.",
+    "Gibt dem Flur ein helles, freundliches Licht.",
+    "Wer gern draußen kocht, nimmt ihn mit.",
+    "Spült sich in der Maschine ab.",
+    "Zwei Personen finden darin Platz.",
+    "Nimmt Schmutz auf und lässt sich leicht reinigen.",
+    "Schluss mit kalten Füßen.",
+    "Ein Begleiter für lange Wege.",
+    "Schützt vor Nässe und hält trotzdem warm.",
+    "Das Outdoor Jacket mit Full Zip und Hood.",
+    "Die Kamera nimmt Videos in Full HD auf.",
+    "Sattes Grün, klare Form, gute Griffe.",
+];
+
+#[test]
+fn another_language_is_found() {
+    let any = rule("extends: language");
+    let (english, german) = (Around::locale("en-GB"), Around::locale("de"));
+    let missed: Vec<_> = GERMAN.iter().filter(|text| english.hits(&any, text).is_empty()).collect();
+    eprintln!("German taken for English: {missed:?}");
+    assert!(missed.len() <= 2, "{missed:?}");
+    for text in GERMAN {
+        german.check(&any, text, &[]);
+        Around::default().check(&any, text, &[]);
+    }
+    for text in [
+        "Made for Nature: Jacke mit Kapuze",
+        "Just do it.",
+        "TrailMaster X4 Zelt",
+        "Der TrailMaster X4 Tent von OutdoorLiving hat Mesh Panels, Guy Lines und eine Rainfly.",
+        "Full HD, Wi-Fi, Bluetooth 5.0, USB-C",
+    ] {
+        german.check(&any, text, &[]);
+    }
+    for (locale, text, expected, says) in [
+        ("en", "Eine Lampe für den Tisch.", "Eine Lampe für den Tisch.", "German"),
+        ("de", "A lamp for the desk.", "A lamp for the desk.", "English"),
+        (
+            "de",
+            "Eine Lampe für den Tisch. It is made of steel and it will last.",
+            "It is made of steel and it will last.",
+            "English",
+        ),
+        (
+            "en",
+            "A lamp for the desk. Jetzt für die Küche und den Flur!",
+            "Jetzt für die Küche und den Flur!",
+            "German",
+        ),
+        (
+            "en",
+            "Une lampe pour le bureau, avec un pied en acier.",
+            "Une lampe pour le bureau, avec un pied en acier.",
+            "French",
+        ),
+        ("de", "Una lámpara para el escritorio.", "Una lámpara para el escritorio.", "Spanish"),
+        ("en", "Настольная лампа из стали.", "Настольная лампа из стали.", "Cyrillic script"),
+        ("en", "一盏台灯。", "一盏台灯。", "Mandarin script"),
+        ("ru", "A lamp for the desk.", "A lamp for the desk.", "Latin script"),
+        ("ja", "Настольная лампа", "Настольная лампа", "Cyrillic script"),
+    ] {
+        let found = Around::locale(locale).hits(&any, text);
+        assert_eq!(found, [(expected.to_owned(), says.to_owned())], "{text}");
+    }
+    for (locale, text) in [
+        ("ru", "Лампа Lumo 3 для стола."),
+        ("ja", "スチール製のデスクランプです。"),
+        ("zh", "一盏台灯。"),
+        ("el", "Ένα φωτιστικό γραφείου."),
+        ("fr", "Une lampe pour le bureau, avec un pied en acier."),
+        ("tlh", "A lamp for the desk."),
+        ("sr", "Lampa za sto od čelika."),
+        ("sr", "Лампа за сто од челика."),
+        ("en", "The Любовь lamp is made of steel."),
+        ("en", "🏕🏕🏕🏕 12 345"),
+    ] {
+        Around::locale(locale).check(&any, text, &[]);
+    }
+    let named = Around {
+        facts: json!({"name": "Der die das und mit Tisch", "brand": "Für den"}).as_object().cloned().unwrap(),
+        ..Around::locale("en")
+    };
+    named.check(&any, "Der die das und mit Tisch, für den: solid oak board game", &[]);
+    let strict = rule("extends: language\nmin_words: 8");
+    english.check(&strict, "Eine Lampe für den Tisch.", &[]);
+    assert_eq!(faults("extends: language\nmin_words: 0"), ["g/f.yml:6:12 no words are in no language"]);
+    assert_eq!(faults("extends: language\nconfidence: 2"), ["g/f.yml:6:13 2 is no confidence"]);
+}
+
+#[test]
+fn the_language_of_real_copy() {
+    let any = rule("extends: language");
+    for (set, count) in in_real_copy(&any, Some("en")) {
+        assert!(count <= if set == "icecat" { 30 } else { 5 }, "{set}: {count}");
+    }
+    let mut missed = std::collections::BTreeMap::<&str, (usize, usize)>::new();
+    let german = Around::locale("de");
+    for (set, text, _) in copy() {
+        let (quiet, all) = missed.entry(set).or_default();
+        *all += 1;
+        let is_quiet = german.hits(&any, &text).is_empty();
+        *quiet += usize::from(is_quiet);
+        if is_quiet && set != "icecat" {
+            eprintln!("{set} is taken for German: {:?}", text.chars().take(200).collect::<String>());
+        }
+    }
+    eprintln!("English taken for German, of all: {missed:?}");
+}
