@@ -33,7 +33,9 @@ const SMALL_WORDS: &[(&str, &str)] = &[
          hier ich ihm ihn ihr ihre ihrem ihren ihrer im immer in ist jede jedem jeden jeder jedes jetzt kann kein keine \
          keinen können lässt macht man mehr mein mit nach nicht noch nur ob oder ohne sehr sein seine sich sie sind so \
          sorgt sowie statt über um und uns unser unsere unter vom von vor war was weil wenn werden wie wieder wir wird wo \
-         wurde zu zum zur zwischen",
+         wurde zu zum zur zwischen bleibt darauf dafür daran darin drei gut gute guten gutes groß große großen hält heiß \
+         klein kleine kleinen lang lange langen leicht leichte macht neu neue neuen neuer neues passt schnell tag tage vier \
+         weniger wenigen zwei",
     ),
     (
         "fr",
@@ -133,7 +135,9 @@ const CLOSE: &[&[&str]] = &[
 /// The fewest words that are judged by their language.
 const MIN_WORDS: usize = 4;
 /// How sure the statistics must be to confirm what small words say too little of.
-const CONFIDENCE: f64 = 0.8;
+const CONFIDENCE: f64 = 0.5;
+/// Of how many words one at least is a small one.
+const LEAST_SHARE: usize = 7;
 /// The fewest letters of another script that are judged; signs of one syllable say more each.
 const MIN_LETTERS: usize = 4;
 const MIN_SIGNS: usize = 2;
@@ -173,7 +177,7 @@ impl Language {
         let confidence = fields.take("confidence").and_then(|node| {
             let given = number(node, faults)?;
             if !(0.0..=1.0).contains(&given) {
-                let help = "write a number from 0 to 1, such as `0.8`; a lower one finds more";
+                let help = "write a number from 0 to 1, such as `0.5`; a lower one finds more";
                 faults.error_with_help(node.span, format!("{given} is no confidence"), help);
             }
             Some(given)
@@ -194,21 +198,35 @@ impl Language {
             };
             Hit { says: vec![says], ..Hit::at(range) }
         };
-        let read = text.spaced().text();
-        if let Some(seems) = self.seems(read, wanted, &names, true) {
+        let all = self.seems(text.spaced().text(), wanted, &names, true);
+        let pieces = text.pieces(Reach::Sentence);
+        let sentence = |piece: &Range<usize>| slice(text.given(), piece.clone());
+        if let Some(seems) = all
+            && !pieces.iter().any(|piece| self.is_in(sentence(piece), wanted))
+        {
             let given = text.given();
             let (end, start) = (given.trim_end().len(), given.len() - given.trim_start().len());
             return if start < end { vec![hit(start..end, seems)] } else { Vec::new() };
         }
-        let pieces = text.pieces(Reach::Sentence);
         if pieces.len() < 2 {
             return Vec::new();
         }
         let found = pieces.into_iter().filter_map(|piece| {
-            let seems = self.seems(slice(text.given(), piece.clone()), wanted, &names, false)?;
+            // Among others a sentence need not be as clear when the text as a whole seems to be in another language.
+            let seems = self.seems(sentence(&piece), wanted, &names, all.is_some())?;
             Some(hit(piece, seems))
         });
         found.collect()
+    }
+
+    /// Whether a sentence is in this language by two of its small words at least, and by more than of any other.
+    fn is_in(&self, sentence: &str, wanted: &str) -> bool {
+        let counted = |small: &HashSet<&str>| {
+            let words = sentence.split(|c: char| !c.is_alphabetic());
+            words.filter(|word| small.contains(word.to_lowercase().as_str())).count()
+        };
+        let own = self.small.iter().find(|(code, _)| *code == wanted).map_or(0, |(_, small)| counted(small));
+        own >= 2 && self.small.iter().all(|(code, small)| *code == wanted || counted(small) < own)
     }
 
     /// What a text, or one sentence of it, is in, when that is not what is wanted. A sentence has to be clearer: a
@@ -217,11 +235,10 @@ impl Language {
         if let Some(script) = other_script(text, wanted) {
             return Some(Seems::Written(script));
         }
-        let words: Vec<&str> =
-            text.split(|c: char| !c.is_alphabetic()).filter(|word| !word.is_empty()).collect();
-        let words: Vec<String> = words
-            .into_iter()
-            // What is all in capitals, and what has them inside, is no small word.
+        let words: Vec<String> = text
+            .split(|c: char| !c.is_alphanumeric())
+            // What is all in capitals or has them inside, has figures in it or is one letter, is no small word.
+            .filter(|word| word.chars().nth(1).is_some() && word.chars().all(char::is_alphabetic))
             .filter(|word| !word.chars().skip(1).any(char::is_uppercase))
             .map(str::to_lowercase)
             .filter(|word| !names.contains(word))
@@ -229,30 +246,43 @@ impl Language {
         if words.len() < self.min_words {
             return None;
         }
-        let counted =
-            |small: &HashSet<&str>| words.iter().filter(|word| small.contains(word.as_str())).count();
-        let known =
-            self.small.iter().find(|(code, _)| is_close(code, wanted)).map(|(_, small)| counted(small));
+        let known = self.small.iter().find(|(code, _)| is_close(code, wanted)).map(|(_, small)| small);
         let others = self.small.iter().filter(|(code, _)| !is_close(code, wanted));
-        let (most, other) =
-            others.map(|(code, small)| (counted(small), *code)).max_by_key(|(count, _)| *count)?;
-        let own = known.unwrap_or(0);
+        // A word that both languages have speaks for neither.
+        let counted = |small: &HashSet<&str>, not: Option<&HashSet<&str>>| {
+            let counts = |word: &&str| small.contains(word) && !not.is_some_and(|not| not.contains(word));
+            words.iter().map(String::as_str).filter(counts).count()
+        };
+        let (most, other, small) = others
+            .map(|(code, small)| (counted(small, known), *code, small))
+            .max_by_key(|(count, ..)| *count)?;
+        let own = known.map_or(0, |known| counted(known, Some(small)));
+        // Lists of features have hardly any small words; sentences are full of them.
+        let dense = most * LEAST_SHARE >= words.len();
+        let strange =
+            || wanted == "en" && words.iter().any(|word| word.chars().any(|c| "äöüßñõåøæœłşğ".contains(c)));
         let clear = match (known, whole) {
-            (Some(_), true) => most >= 2 && most > 2 * own,
-            (Some(_), false) => most >= 3 && own == 0,
+            (Some(_), true) => dense && most > 2 * own && (most >= 2 || strange()),
+            (Some(_), false) => dense && most >= 3 && own == 0,
             // Of a language whose small words are not known nothing can be said for it.
             (None, _) => false,
         };
         if clear {
             return Some(Seems::In(other));
         }
-        let likely = own == 0 && most >= if whole { 1 } else { 2 };
-        // Without a small word of either only a longer text says enough.
-        let bare = whole && own == 0 && most == 0 && words.len() >= 2 * self.min_words;
+        let least = match (known, whole) {
+            (None, _) => 3,
+            (Some(_), true) => 1,
+            (Some(_), false) => 2,
+        };
+        let likely = own == 0 && dense && most >= least;
+        // With hardly a small word of either only a longer text says enough.
+        let bare = whole && own == 0 && !dense && words.len() >= 2 * self.min_words;
         if !likely && !bare {
             return None;
         }
-        let wanted_lang = lang(wanted)?;
+        // What the statistics do not know in Latin letters, Serbian for one, they take for something else.
+        let wanted_lang = lang(wanted).filter(|wanted| Script::Latin.langs().contains(wanted))?;
         let candidates = self.small.iter().filter(|(code, _)| *code == wanted || !is_close(code, wanted));
         let mut candidates: Vec<Lang> = candidates.filter_map(|(code, _)| lang(code)).collect();
         if !candidates.contains(&wanted_lang) {

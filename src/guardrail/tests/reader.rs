@@ -775,8 +775,8 @@ fn another_language_is_found() {
         ("de", "A lamp for the desk.", "A lamp for the desk.", "English"),
         (
             "de",
-            "Eine Lampe für den Tisch. It is made of steel and it will last.",
-            "It is made of steel and it will last.",
+            "Eine Lampe für den Tisch, die in jede Küche passt. It is made of steel.",
+            "It is made of steel.",
             "English",
         ),
         (
@@ -829,7 +829,8 @@ fn another_language_is_found() {
 fn the_language_of_real_copy() {
     let any = rule("extends: language");
     for (set, count) in in_real_copy(&any, Some("en")) {
-        assert!(count <= if set == "icecat" { 30 } else { 5 }, "{set}: {count}");
+        // One text is German indeed.
+        assert!(count <= if set == "icecat" { 2 } else { 0 }, "{set}: {count}");
     }
     let mut missed = std::collections::BTreeMap::<&str, (usize, usize)>::new();
     let german = Around::locale("de");
@@ -843,4 +844,8 @@ fn the_language_of_real_copy() {
         }
     }
     eprintln!("English taken for German, of all: {missed:?}");
+    // Tables, pages of HTML and lists of names are in no language.
+    for (set, (quiet, _)) in missed {
+        assert!(set == "icecat" || quiet <= if set == "marketing" { 5 } else { 0 }, "{set}: {quiet}");
+    }
 }
