@@ -31,7 +31,7 @@ use crate::words::{Micros, new_id};
 const MEMORY: u64 = 32 << 20;
 /// About what is kept beside each, in bytes.
 const BESIDE: usize = 500;
-/// How long a question that nobody answered is not asked again for copy that is kept.
+/// How long a question that nobody answered is not asked again about copy that waits for it.
 const SILENT_FOR: SignedDuration = SignedDuration::from_secs(60);
 
 /// What second models said, and what they are being asked.
@@ -172,8 +172,8 @@ fn gathered(second: &SecondModels, about: &About, asking: Vec<Asking<'_>>) -> Ve
     all
 }
 
-/// Asks what is not known yet, and returns once all is answered or the time is up. Answers what was recorded on the way:
-/// [`ask_later`] leaves that out.
+/// Asks what is not known yet, and returns once all is answered or the time is up; what was asked a moment ago in vain is
+/// not asked again. Answers what was recorded on the way: [`ask_later`] leaves that out.
 pub(super) async fn ask_now(
     parts: &Arc<Parts>,
     about: &About,
@@ -181,7 +181,9 @@ pub(super) async fn ask_now(
     ends: Instant,
 ) -> Vec<QuestionKey> {
     let unknown = gathered(&parts.second, about, asking).into_iter();
-    let unknown = unknown.filter(|work| parts.second.said(&work.key).is_none());
+    let now = (parts.now)();
+    let unknown = unknown
+        .filter(|work| parts.second.said(&work.key).is_none() && !parts.second.is_silent(&work.key, now));
     // All are on their way before any is waited for.
     let asked: Vec<_> = unknown.map(|work| (start(parts, work.clone(), ends, None), work)).collect();
     let mut recorded = Vec::new();

@@ -19,7 +19,7 @@ const ONE: [(&str, &str); 2] = [("COPYRAIL__LIMITS__CONCURRENCY", "1"), ("COPYRA
 const TEXT: &str = "A handy companion for the evening.";
 
 /// A request as the HTTP surface would put it to the pipeline.
-fn request(name: &str) -> Request {
+pub fn request(name: &str) -> Request {
     let product = Product::inline(json!({ "name": name })).unwrap();
     Request {
         placement: PlacementId::new("why-this"),

@@ -17,7 +17,7 @@ const CTA: &str = "prompts/cta-subtext/placement.yml";
 const SEGMENTS: &str = "config/segments.yml";
 
 /// The shipped file of a placement, with lines put before its last-resort copy.
-fn placement(path: &str, lines: &str) -> String {
+pub fn placement(path: &str, lines: &str) -> String {
     let shipped = std::fs::read_to_string(crate::support::root().join(path)).unwrap();
     shipped.replacen("last_resort:", &format!("{lines}\nlast_resort:"), 1)
 }
@@ -215,14 +215,14 @@ async fn review(app: &TestApp, id: &str, body: Value) -> Answered {
 }
 
 /// Records a review, which must be taken.
-async fn decide(app: &TestApp, id: &str, action: &str) -> Value {
+pub async fn decide(app: &TestApp, id: &str, action: &str) -> Value {
     let answered = review(app, id, json!({"action": action})).await;
     assert_eq!(answered.status, 201, "{}", answered.body);
     answered.body
 }
 
 /// The ids of the generations that stand like this with reviewers, newest first.
-async fn standing(app: &TestApp, state: &str) -> Vec<String> {
+pub async fn standing(app: &TestApp, state: &str) -> Vec<String> {
     let page = app.get(&format!("/v1/generations?review={state}"), "review").await;
     assert_eq!(page.status, 200, "{}", page.body);
     page.body["items"].as_array().unwrap().iter().map(|i| i["id"].as_str().unwrap().to_owned()).collect()
@@ -230,7 +230,7 @@ async fn standing(app: &TestApp, state: &str) -> Vec<String> {
 
 /// Asks, and is told that a person has yet to approve the text.
 #[track_caller]
-fn check_awaiting(answer: &Value) {
+pub fn check_awaiting(answer: &Value) {
     let told = ["source", "tier", "reason", "pending", "generation_id"].map(|field| &answer[field]);
     assert_eq!(
         told,

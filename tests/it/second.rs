@@ -5,10 +5,14 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use copyrail::app::wall_clock;
+use copyrail::pipeline::{self, Request};
 use copyrail::simulate::{self, Script};
+use copyrail::words::{Reason, Source};
 use serde_json::{Value, json};
 use tokio::sync::Semaphore;
 
+use crate::flights::request;
+use crate::ladder::{check_awaiting, decide, placement, standing};
 use crate::support::{Reply, TestApp, Upstream, ask, eventually};
 
 const TEXT: &str = "A handy companion for the evening.";
@@ -319,6 +323,58 @@ async fn what_was_answered_survives_a_restart() {
         generations.iter().map(|g| g["verdicts"][0]["attempts"].as_array().unwrap().len()).collect();
     assert_eq!(attempts, [0, 1], "each generation's verdict is in the log, and one was paid for");
     is_whole(&app).await;
+}
+
+#[tokio::test]
+async fn a_text_that_a_person_approved_is_asked_about_and_not_written_anew() {
+    let answers = Arc::new(AtomicUsize::new(0));
+    let fails = Arc::clone(&answers);
+    let says = move |_: &Value| match fails.fetch_add(1, Ordering::SeqCst) {
+        0 => Reply::Raw(400, "not now".into()),
+        _ => score(0.9, "Calm."),
+    };
+    let two = Two::new(&[TEXT, OTHER], says).await;
+    let path = "prompts/why-this/placement.yml";
+    let approval = placement(path, "approval: true");
+    let mut app = TestApp::start_with(&two.upstream, &[(path, &approval)], &[]).await;
+    check_awaiting(&app.blurb(ask("Lumo lamp")).await);
+    decide(&app, &standing(&app, "awaiting").await[0], "approve").await;
+    check_served(&app.blurb(ask("Lumo lamp")).await, "cache", TEXT);
+    app.edit(FILE, &enforced()).await;
+    app.restart().await.unwrap();
+    // It is read from the log, and nobody answers on it: it waits, and is not asked about again at once.
+    for _ in 0..3 {
+        check_withheld(&app.blurb(ask("Lumo lamp")).await, false);
+    }
+    assert_eq!(two.calls(), (1, 1));
+    app.restart().await.unwrap();
+    check_served(&app.blurb(ask("Lumo lamp")).await, "cache", TEXT);
+    assert_eq!(two.calls(), (1, 2));
+    let verdicts = only(&app).await["verdicts"].clone();
+    let passed: Vec<_> = (0..2).map(|at| &verdicts[at]["rules"][0]["passed"]).collect();
+    assert_eq!(passed, [&json!(null), &json!(true)], "{verdicts}");
+}
+
+#[tokio::test]
+async fn whoever_may_not_have_copy_written_has_nobody_asked_either() {
+    let two = Two::new(&[TEXT], |_| score(0.9, "Calm.")).await;
+    let app = TestApp::start(&two.upstream).await;
+    let asked = async |may_generate: bool| {
+        let shared = &app.app().shared;
+        let request = Request { may_generate, ..request("Lumo lamp") };
+        pipeline::answer(&shared.parts, &shared.desk.pin(), request).await.unwrap()
+    };
+    assert_eq!(asked(true).await.source, Source::Generated);
+    app.edit(FILE, &enforced()).await;
+    let answer = asked(false).await;
+    assert_eq!(
+        (answer.source, answer.reason, answer.pending),
+        (Source::Prewritten, Some(Reason::Guardrail), false)
+    );
+    assert_eq!(two.calls(), (1, 0));
+    assert!(asked(true).await.pending);
+    eventually("it is served again", || async { asked(false).await.source == Source::Cache }).await;
+    assert_eq!(two.calls(), (1, 1));
 }
 
 #[tokio::test]
