@@ -31,7 +31,7 @@ fn found<'t>(rules: &[Rule], text: &'t str, prefiltered: bool) -> Vec<(usize, &'
     let mut all = Vec::new();
     for index in rules_to_run {
         let hits = judge::hits(&rules[index], &read, &ground).found;
-        all.extend(hits.into_iter().map(|hit| (index, &text[hit.range])));
+        all.extend(hits.into_iter().map(|hit| (index, text::slice(text, hit.range))));
     }
     all
 }
