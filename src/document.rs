@@ -3,6 +3,7 @@
 //! Scalars stay the text that was written until a reader asks for a number or a truth value, so `no`, `0012345` and
 //! `2026-12-01` mean what they say. Knows nothing of what the files are for, and reads none: files come as values.
 
+mod explain;
 mod parse;
 mod read;
 pub mod schema;
@@ -14,8 +15,8 @@ use serde_json::Value;
 
 pub use parse::parse;
 pub use read::{
-    Fields, boolean, count, date, did_you_mean, duration, entries, list, number, one_of, parse_duration,
-    text, texts,
+    Fields, boolean, count, date, did_you_mean, duration, entries, list, not_quoted, number, one_of,
+    parse_duration, text, texts,
 };
 
 use crate::diagnostic::{Diagnostic, Span};
@@ -69,6 +70,15 @@ impl Node {
             Kind::List(_) => "a list",
             Kind::Map(_) => "a map",
         }
+    }
+
+    /// The text that somebody most likely meant who wrote `New: a lamp` without quotes, which is a map to YAML.
+    pub fn cut_at_colon(&self) -> Option<String> {
+        let Kind::Map(entries) = &self.kind else { return None };
+        let [(key, Node { kind: Kind::Scalar { text, plain: true }, span })] = entries.as_slice() else {
+            return None;
+        };
+        (key.span.start.line == span.end.line && !text.is_empty()).then(|| format!("{}: {text}", key.text))
     }
 
     /// Whether it is YAML's null: nothing, `~` or `null`, without quotes.
@@ -127,7 +137,9 @@ fn scalar(text: &str) -> Option<Value> {
     let digits = text.strip_prefix('-').unwrap_or(text);
     let starts_like_a_number = digits.starts_with(|c: char| c.is_ascii_digit());
     let leading_zero = digits.len() > 1 && digits.starts_with('0') && !digits.starts_with("0.");
-    if !starts_like_a_number || leading_zero {
+    // `1e3` is an article's number more often than a thousand.
+    let bare_exponent = !digits.contains('.') && digits.contains(['e', 'E']);
+    if !starts_like_a_number || leading_zero || bare_exponent {
         return None;
     }
     if let Ok(integer) = text.parse::<i64>() {
@@ -220,8 +232,20 @@ mod tests {
             json!({"a": 1, "b": 1.5, "c": true, "d": null, "e": "true"}),
         );
         check_json(
-            "[no, off, 0012345, 2026-12-01, 1e999, .inf, 0x10, -0.5]",
-            json!(["no", "off", "0012345", "2026-12-01", "1e999", ".inf", "0x10", -0.5]),
+            "[no, off, 0012345, 2026-12-01, 1e999, .inf, 0x10, -0.5, 1e3, 12:30, 1.5e3]",
+            json!([
+                "no",
+                "off",
+                "0012345",
+                "2026-12-01",
+                "1e999",
+                ".inf",
+                "0x10",
+                -0.5,
+                "1e3",
+                "12:30",
+                1500.0
+            ]),
         );
         check_json("a: &x [1]\nb: *x", json!({"a": [1], "b": [1]}));
         check_json("", json!({}));
@@ -246,11 +270,7 @@ mod tests {
     fn what_yaml_would_drop_is_said() {
         check_fault("a: 1\nb: 2\na: 3", "a.yml:3:1", "`a` stands here a second time");
         check_fault("a: 1\n---\nb: 1", "a.yml:2:1", "a second document begins here");
-        check_fault(
-            "a: [1",
-            "a.yml:2:1",
-            "this is no YAML: while parsing a flow sequence, expected ',' or ']'",
-        );
+        check_fault("a: [1", "a.yml:1:4", "the bracket `[` is never closed");
     }
 
     #[test]

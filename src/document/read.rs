@@ -150,10 +150,23 @@ pub fn text(node: &Node, faults: &Faults) -> Option<String> {
     match &node.kind {
         Kind::Scalar { text, .. } => Some(text.clone()),
         _ => {
-            faults.error(node.span, format!("a text is needed here, and this is {}", node.noun()));
+            match node.cut_at_colon() {
+                Some(meant) => not_quoted(node, &meant, faults),
+                None => faults.error_with_help(
+                    node.span,
+                    format!("a text is needed here, and this is {}", node.noun()),
+                    "write words alone, in quotes where they begin with a sign",
+                ),
+            }
             None
         }
     }
+}
+
+/// Says that a text was taken apart at its colon.
+pub fn not_quoted(node: &Node, meant: &str, faults: &Faults) {
+    let help = format!("put it in quotes: {}", super::explain::quoted(meant));
+    faults.error_with_help(node.span, "YAML takes the `:` of this text for the end of a key", help);
 }
 
 /// `true` or `false`.

@@ -153,6 +153,10 @@ fn example(node: &Node, fails: bool, timezone: &TimeZone, faults: &Faults) -> Op
         let sample = Sample { text: text.clone(), ..Sample::default() };
         return Some(Example { sample, span: node.span, expect: expect(None) });
     }
+    if let Some(meant) = node.cut_at_colon().filter(|_| node.get("text").is_none()) {
+        crate::document::not_quoted(node, &meant, faults);
+        return None;
+    }
     let mut fields = Fields::of(node, "an example", faults)?;
     let sample = Sample::read(&mut fields, timezone, faults);
     let matched = if fails { fields.text("match", faults) } else { None };

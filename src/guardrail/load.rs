@@ -87,11 +87,10 @@ pub fn load(files: &Files, timezone: &TimeZone) -> (Option<Guardrails>, Vec<Diag
         let faults = Faults::of(*path);
         match role {
             Role::Settings => continue,
-            Role::Rules => {
-                if let Some(node) = parse(content, &faults) {
-                    found.extend(lists.read(&node, path, timezone, &faults));
-                }
-            }
+            Role::Rules => match parse(content, &faults) {
+                Some(node) => found.extend(lists.read(&node, path, timezone, &faults)),
+                None => lists.unread.extend([stem(path).to_owned()]),
+            },
             Role::Claims => {
                 if let Some(node) = parse(content, &faults) {
                     let mut known = |id: &str| lists.known.insert(id.to_owned());
@@ -100,6 +99,8 @@ pub fn load(files: &Files, timezone: &TimeZone) -> (Option<Guardrails>, Vec<Diag
                     found.extend(read.found);
                     claims.extend(read.rules);
                     evidence.extend(read.evidence);
+                } else {
+                    lists.unread.extend(["claims".to_owned()]);
                 }
                 register_is_sound &= faults.errors() == 0;
             }
@@ -120,13 +121,13 @@ pub fn load(files: &Files, timezone: &TimeZone) -> (Option<Guardrails>, Vec<Diag
         }
         found.extend(faults.into_diagnostics());
     }
-    let Lists { mut rules, known, not_run, .. } = lists;
+    let Lists { mut rules, known, not_run, unread, .. } = lists;
     // Whole families come last: they leave to their claims what these have found.
     rules.extend(claims);
     let (ceilings, retired) = match settings {
         None => Default::default(),
         Some((settings, faults)) => {
-            let applied = settings.apply(&mut rules, &known, &faults);
+            let applied = settings.apply(&mut rules, &known, &unread, &faults);
             found.extend(faults.into_diagnostics());
             applied
         }
@@ -166,6 +167,12 @@ pub fn load(files: &Files, timezone: &TimeZone) -> (Option<Guardrails>, Vec<Diag
     (Some(guardrails), found)
 }
 
+/// A file's name without its ending, which goes before the names of its rules.
+fn stem(path: &str) -> &str {
+    let name = path.rsplit('/').next().unwrap_or(path);
+    name.strip_suffix(".yml").or_else(|| name.strip_suffix(".yaml")).unwrap_or(name)
+}
+
 /// The rules read so far, and the ids of all that stand in the files.
 #[derive(Default)]
 struct Lists {
@@ -175,13 +182,14 @@ struct Lists {
     off: BTreeSet<String>,
     /// Those among them whose kind this version cannot run.
     not_run: BTreeSet<String>,
+    /// The names of lists that are no YAML: nothing is known of their rules.
+    unread: BTreeSet<String>,
 }
 
 impl Lists {
     /// Reads one list. Faults of a rule are answered with the rule's owner; faults of the file go to `faults`.
     fn read(&mut self, node: &Node, path: &str, timezone: &TimeZone, faults: &Faults) -> Vec<Diagnostic> {
-        let name = path.rsplit('/').next().unwrap_or(path);
-        let stem = name.strip_suffix(".yml").or_else(|| name.strip_suffix(".yaml")).unwrap_or(name);
+        let stem = stem(path);
         let mut found = Vec::new();
         let Some(mut fields) = Fields::of(node, "a list of rules", faults) else { return found };
         let items = match node.get("rules") {

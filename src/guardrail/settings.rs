@@ -109,18 +109,20 @@ impl Settings {
     }
 
     /// Applies the overrides to the rules and answers the retired ids. `known` holds the ids of all rules that stand in
-    /// the files, of those too that did not compile.
+    /// the files, of those too that did not compile; `unread` the names of the lists that are no YAML.
     pub(super) fn apply(
         self,
         rules: &mut [Rule],
         known: &BTreeSet<String>,
+        unread: &BTreeSet<String>,
         faults: &Faults,
     ) -> (Vec<Bound>, BTreeSet<String>) {
         for (key, span, over) in self.overrides {
-            let in_style =
-                key.text.split_once('.').is_some_and(|(style, _)| self.styles.iter().any(|s| s == style));
+            let is_said = key.text.split_once('.').is_some_and(|(stem, _)| {
+                unread.contains(stem) || self.styles.iter().any(|style| style == stem)
+            });
             if !known.contains(&key.text) {
-                if !in_style {
+                if !is_said {
                     let help = did_you_mean(&key.text, known.iter().map(String::as_str));
                     faults.error_with_help(key.span, format!("there is no rule `{}`", key.text), help);
                 }

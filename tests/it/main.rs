@@ -25,6 +25,7 @@ mod kept;
 mod keys;
 mod ladder;
 mod log;
+mod mistakes;
 mod presets;
 mod promises;
 mod prompts;
