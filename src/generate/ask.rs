@@ -154,7 +154,9 @@ impl Ask for Moderate<'_> {
         let mut all = Moderation::default();
         // One text was sent; should a server cut it into parts, the worst of them counts.
         for result in answer.results {
-            let known = |name: &String| name.chars().count() <= MAX_CATEGORY;
+            // Names go into findings: what shows nothing, or changes what others show, has no place in one.
+            let shows = |c: char| c.is_alphanumeric() || c.is_ascii_graphic() || c == ' ';
+            let known = |name: &String| name.chars().count() <= MAX_CATEGORY && name.chars().all(shows);
             let categories = result.categories.into_iter().flatten().filter(|(name, _)| known(name));
             let named: Vec<(String, bool)> =
                 categories.filter_map(|(name, on)| Some((name, on?))).take(MAX_CATEGORIES).collect();

@@ -90,6 +90,9 @@ async fn a_moderation_is_asked_for_and_read_as_far_as_it_goes() {
         moderation(false, &[], &[]),
     )
     .await;
+    let odd =
+        json!({"flagged": true, "categories": {"ha\u{202e}te": true, "x\n": true, "Hass & Hetze": true}});
+    check(result(odd), moderation(true, &[("Hass & Hetze", true)], &[])).await;
     let unflagged = json!({"categories": {"hate": true}, "category_scores": {"hate": 7}});
     check(result(unflagged), moderation(true, &[("hate", true)], &[("hate", 1.0)])).await;
     let parts = json!({"results": [
