@@ -26,6 +26,7 @@ mod keys;
 mod ladder;
 mod log;
 mod mistakes;
+mod naughty;
 mod presets;
 mod promises;
 mod prompts;
