@@ -1,6 +1,7 @@
 //! Patterns that people write, compiled: tokens into one expression, word boundaries, and the exceptions of a rule.
 
 use std::ops::Range;
+use std::sync::OnceLock;
 
 use regex::{Regex, RegexBuilder};
 use serde_json::Value;
@@ -51,8 +52,9 @@ enum Quick {
     /// Its phrases, without a regex engine.
     Plain(Plain),
     /// The full pattern with boundaries of ASCII words: what it finds between boundaries of words is what the full one
-    /// finds. Unicode's boundaries make the engine leave its fast path as soon as a text holds one `£`.
-    Ascii(Regex),
+    /// finds. Unicode's boundaries make the engine leave its fast path as soon as a text holds one `£`. Compiled when the
+    /// first such text asks for it.
+    Ascii { pattern: String, compiled: OnceLock<Option<Regex>> },
     /// There is none, nor need of it.
     Full,
 }
@@ -70,9 +72,15 @@ impl Pattern {
         {
             return found.into_iter().map(|(range, alternative)| (range, Some(alternative))).collect();
         }
-        let found = match &self.quick {
-            Quick::Ascii(ascii) if !text.is_ascii() => self.find_quickly(ascii, text),
-            _ => self
+        let ascii = match &self.quick {
+            Quick::Ascii { pattern, compiled } if !text.is_ascii() => compiled
+                .get_or_init(|| RegexBuilder::new(pattern).size_limit(MAX_COMPILED).build().ok())
+                .as_ref(),
+            _ => None,
+        };
+        let found = match ascii {
+            Some(ascii) => self.find_quickly(ascii, text),
+            None => self
                 .full
                 .find_iter(text)
                 .map(|found| found.range())
@@ -129,7 +137,13 @@ pub(super) fn check_token(given: &str, span: Span, faults: &Faults) -> bool {
         faults.error(span, format!("this pattern is longer than {MAX_TOKEN} characters"));
         return false;
     }
-    match RegexBuilder::new(&fold_pattern(given)).size_limit(MAX_COMPILED).build() {
+    let folded = fold_pattern(given);
+    // What is in order and not empty is compiled with the rest of its rule; only a fault needs the engine's words.
+    let least = regex_syntax::parse(&folded).ok().and_then(|hir| hir.properties().minimum_len());
+    if least.is_some_and(|least| least > 0) {
+        return true;
+    }
+    match RegexBuilder::new(&folded).size_limit(MAX_COMPILED).build() {
         Err(error) => {
             pattern_fault(&error, span, faults);
             false
@@ -191,14 +205,11 @@ pub(super) fn compile_alternatives(
     let limit = if plain.is_some() { MAX_COMPILED_PHRASES } else { MAX_COMPILED };
     match RegexBuilder::new(&full).size_limit(limit).build() {
         Ok(full) => {
-            let ascii = || {
-                let ascii = format!("{flags}{ASCII_BOUNDARY}(?:{expression}){ASCII_BOUNDARY}");
-                RegexBuilder::new(&ascii).size_limit(MAX_COMPILED).build()
-            };
+            let ascii = || format!("{flags}{ASCII_BOUNDARY}(?:{expression}){ASCII_BOUNDARY}");
             let quick = match plain {
                 Some(plain) => Quick::Plain(plain),
                 None if style.nonword => Quick::Full,
-                None => ascii().map_or(Quick::Full, Quick::Ascii),
+                None => Quick::Ascii { pattern: ascii(), compiled: OnceLock::new() },
             };
             Some(Pattern { full, loose, quick })
         }
@@ -211,11 +222,12 @@ pub(super) fn compile_alternatives(
 
 /// One of the alternatives of a pattern, to be held against the text from one character before a match: says whether the
 /// match is of this alternative, and what its groups matched.
-pub(super) fn behind_one(expression: &str, style: Style) -> Option<Regex> {
+pub(super) fn behind_one(expression: &str, style: Style, span: Span, faults: &Faults) -> Option<Regex> {
     let flags = if style.ignore_case { "(?mi)" } else { "(?m)" };
     let boundary = if style.nonword { "" } else { BOUNDARY };
     let pattern = format!(r"{flags}\A(?s:.)(?:{expression}){boundary}");
-    RegexBuilder::new(&pattern).size_limit(MAX_COMPILED).build().ok()
+    let compiled = RegexBuilder::new(&pattern).size_limit(MAX_COMPILED).build();
+    compiled.map_err(|error| pattern_fault(&error, span, faults)).ok()
 }
 
 /// What a rule lets pass though it matches.

@@ -345,7 +345,7 @@ fn substitution(fields: &mut Fields<'_>, style: Style, faults: &Faults) -> Optio
     for (key, value) in entries(node, faults) {
         let pattern = check_token(&key.text, key.span, faults)
             .then(|| super::fold::fold_pattern(&key.text))
-            .and_then(|pattern| Some((behind_one(&pattern, style)?, pattern)));
+            .and_then(|pattern| Some((behind_one(&pattern, style, key.span, faults)?, pattern)));
         if let (Some((alone, pattern)), Some(replacement)) = (pattern, text(value, faults)) {
             swaps.push((pattern, alone, replacement, value.span));
         }
