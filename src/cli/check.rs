@@ -15,14 +15,21 @@ use crate::policy::{self, Report};
 
 #[derive(Debug, Args)]
 #[command(
-    before_help = "Example:\n  copyrail check --as-of 2027-01-01",
-    after_help = "Exit 0 when the files would be put in force, 1 when they would be refused."
+    before_help = "Example:\n  copyrail check --as-of 2027-01-01\n  copyrail check --format sarif > check.sarif",
+    after_help = "Errors hold an edit back; warnings say what nobody can have meant: words that never match, exceptions \
+    that leave nothing, rules that another makes needless, days that are past, placements that do not exist.\n\n\
+    --format sarif is SARIF 2.1.0, for code scanning. --format json is one object:\n  \
+    {\"ok\", \"files\", \"diagnostics\": [{\"severity\", \"file\", \"line\", \"column\", \"end_line\", \"end_column\",\n  \
+    \"message\", \"help\"?, \"owner\"?, \"code\"?}], \"rules\": [{\"rule\", \"caught\", \"missed\", \"wrongly_caught\",\n  \
+    \"left_alone\", \"cases\"}], \"coverage\": {\"cases\", \"rules\", \"rules_without_cases\",\n  \
+    \"placements_without_cases\", \"languages_without_cases\"}}\n\n\
+    Exit 0 when the files would be put in force, 1 when they would be refused."
 )]
 pub(super) struct Check {
     /// The folder that holds guardrails/, prompts/ and config/
     #[arg(value_name = "DIR", default_value = ".")]
     dir: PathBuf,
-    /// Check as of this day
+    /// Check as of this day: what has ended, and last-resort copy against what begins later
     #[arg(long, value_name = "DATE")]
     as_of: Option<jiff::civil::Date>,
     /// How to write it

@@ -476,7 +476,7 @@ mod tests {
             ("#14", vec!["2:1 YAML takes `#14` for a comment, so `b` would hold nothing → put it in quotes, \"#14\", or a space after the `#` of a comment".into()]),
             ("\n  - #1 choice", vec!["3:5 YAML takes `#1 choice` for a comment, so this item would hold nothing → put it in quotes, \"#1 choice\", or a space after the `#` of a comment".into()]),
             ("'it's so'", vec!["2:8 the text in quotes ends here, and `s so'` stands behind it → use the other quotes around it: \"it's so\"".into()]),
-            ("\"a \"b\" c\"", vec!["2:7 the text in quotes ends here, and `b\" c\"` stands behind it → use the other quotes around it: 'a \"b\" c'".into()]),
+            ("\"a \"b\" c\"", vec!["2:8 the text in quotes ends here, and `b\" c\"` stands behind it → use the other quotes around it: 'a \"b\" c'".into()]),
             ("\"a\" and \"b\"", vec!["2:7 the text in quotes ends here, and `and \"b\"` stands behind it → put all of it in quotes: '\"a\" and \"b\"'".into()]),
             ("\"open", vec!["2:4 the quote `\"` is never closed → write \"open\"".into()]),
             ("“curly”", vec!["2:4 these quotes are curly, and YAML takes them for part of the text → write straight ones, \"curly\"; or, if they belong to the text, straight ones around them, \"“curly”\"".into()]),

@@ -227,11 +227,23 @@ pub fn list<'n>(node: &'n Node, faults: &Faults) -> &'n [Node] {
             faults.error_with_help(
                 node.span,
                 format!("a list is needed here, and this is {}", node.noun()),
-                "begin each item with `- `",
+                match &node.kind {
+                    Kind::Scalar { text, .. } if !node.is_null() && text.len() <= 60 => {
+                        format!("write `- ` before each item, or `[{}]`", in_brackets(text))
+                    }
+                    _ => "begin each item with `- `".to_owned(),
+                },
             );
             &[]
         }
     }
+}
+
+/// A text as an item between brackets.
+fn in_brackets(text: &str) -> String {
+    let is_plain =
+        text.chars().all(|c| c.is_alphanumeric() || " -_.".contains(c)) && !text.starts_with(['-', ' ']);
+    if is_plain { text.to_owned() } else { super::explain::quoted(text) }
 }
 
 /// The entries of a map; a fault when it is none.
@@ -266,8 +278,13 @@ pub fn date(node: &Node, faults: &Faults) -> Option<jiff::civil::Date> {
     // The parser would also take a whole timestamp; a rule begins and ends with days.
     let parsed = (given.len() == 10).then(|| given.parse().ok()).flatten();
     if parsed.is_none() {
-        let help = "write year-month-day, such as `2026-12-01`";
-        faults.error_with_help(node.span, format!("`{given}` is no date"), help);
+        let is_digits =
+            given.split('-').all(|part| !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit()));
+        let (message, help) = match given.len() == 10 && given.split('-').count() == 3 && is_digits {
+            true => (format!("there is no day `{given}`"), "look it up in a calendar: year, month, day"),
+            false => (format!("`{given}` is no date"), "write year-month-day, such as `2026-12-01`"),
+        };
+        faults.error_with_help(node.span, message, help);
     }
     parsed
 }

@@ -126,7 +126,7 @@ pub fn try_cases(guardrails: &Guardrails, files: &Files) -> (Tried, Vec<Diagnost
         let faults = Faults::of(path);
         let content = files.get(path).map(String::as_str).unwrap_or_default();
         for case in read(content, &guardrails.timezone, &faults) {
-            unknown_rules(&case, guardrails, &faults);
+            let names_unknown = unknown_rules(&case, guardrails, &faults);
             let sample = &case.sample;
             tried.cases += 1;
             tried.placements.extend(sample.placement.clone());
@@ -135,6 +135,10 @@ pub fn try_cases(guardrails: &Guardrails, files: &Files) -> (Tried, Vec<Diagnost
                 if let Some(report) = reports.get_mut(id.as_str()) {
                     report.cases += 1;
                 }
+            }
+            if names_unknown {
+                // What it should come out as is not known until the name is.
+                continue;
             }
             let mode = |id: &str| mode(guardrails, id, sample.as_of);
             if !case.expect.is_empty() && case.expect.iter().all(|(id, _)| mode(id) == Enforcement::Off) {
@@ -166,12 +170,15 @@ fn mode(guardrails: &Guardrails, id: &str, at: Option<Timestamp>) -> Enforcement
     rule.map_or(Enforcement::Enforce, |rule| rule.settings(at).mode)
 }
 
-fn unknown_rules(case: &Case, guardrails: &Guardrails, faults: &Faults) {
+/// Says which rules a case names that there are not; answers whether there are such.
+fn unknown_rules(case: &Case, guardrails: &Guardrails, faults: &Faults) -> bool {
     let known = || guardrails.rules.iter().map(|rule| &rule.id).chain(&guardrails.not_run);
-    for (id, span) in case.expect.iter().filter(|(id, _)| !known().any(|known| known == id)) {
+    let unknown = case.expect.iter().filter(|(id, _)| !known().any(|known| known == id));
+    let said = unknown.map(|(id, span)| {
         let help = did_you_mean(id, known().map(String::as_str).collect::<Vec<_>>().into_iter());
         faults.error_with_help(*span, format!("there is no rule `{id}`"), help);
-    }
+    });
+    said.count() > 0
 }
 
 /// Whether a finding is of the family of claims whose rule has this name.

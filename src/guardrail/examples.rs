@@ -135,7 +135,7 @@ pub(super) fn read(rule: &mut Fields<'_>, timezone: &TimeZone, faults: &Faults) 
         let items = given.map(|node| list(node, faults)).unwrap_or_default();
         if items.is_empty() {
             let message = format!("a rule needs at least one `{sort}` example");
-            let fault = Diagnostic::error(faults.file(), head(rule.span()), message).with_help(HELP);
+            let fault = Diagnostic::error(faults.file(), head(node.span), message).with_help(HELP);
             match given {
                 Some(_) => faults.push(fault),
                 None => fields.lacks(sort, fault, faults),

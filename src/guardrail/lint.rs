@@ -178,13 +178,10 @@ impl Site<'_> {
             self.warn(warnings, OVER, node.span, message, help);
         }
         let mode = self.at(&["mode"]);
-        if let Some(node) = mode.filter(|_| says(mode, Enforcement::Shadow))
-            && until.is_none()
-            && self.rule.overridden.before.is_none()
-        {
+        if let Some(node) = mode.filter(|_| says(mode, Enforcement::Shadow) && until.is_none()) {
             let message = format!("nothing says until when `{}` is only tried", self.rule.id());
             let help = format!(
-                "say it in guardrails.yml instead: `{}: {{mode: shadow, until: 2027-01-31}}`; it is in force after that day",
+                "take this line out and write in guardrails.yml `{}: {{mode: shadow, until: 2027-01-31}}`; after that day the rule is in force",
                 self.rule.id()
             );
             self.warn(warnings, ENDLESS_TRIAL, node.span, message, help);
@@ -206,7 +203,8 @@ fn overrides(file: &str, root: &Node, guardrails: &Guardrails, now: Timestamp, w
             (None, None) if says(node.get("mode"), Enforcement::Shadow) => {
                 let span = node.get("mode").map_or(node.span, |mode| mode.span);
                 let message = format!("nothing says until when `{}` is only tried", key.text);
-                let help = "add a last day, such as `until: 2027-01-31`; the rule is in force after it";
+                let help =
+                    "add a last day, such as `until: 2027-01-31`; after it the rule is as its own file says";
                 warnings.add(ENDLESS_TRIAL, file, span, message, help);
             }
             _ => {}

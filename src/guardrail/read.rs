@@ -420,7 +420,7 @@ fn limit(fields: &mut Fields<'_>, faults: &Faults) -> Option<Limit> {
         let read = |node: &Node| {
             let mut fields = Fields::of(node, "a limit", faults)?;
             let bounds = bounds(&mut fields, faults);
-            if bounds == Bounds::default() {
+            if node.get("max").or(node.get("min")).is_none() {
                 faults.error_with_help(node.span, "a limit needs `max` or `min`", "write `{max: 280}`");
             }
             fields.finish(faults);

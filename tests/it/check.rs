@@ -109,7 +109,7 @@ fn the_examples_in_the_settings_of_the_rules_work() {
             false => format!("{text}\n"),
         });
         std::fs::write(&path, with.collect::<String>()).unwrap();
-        let ran = check(shop.path(), &[]);
+        let ran = check(shop.path(), &["--as-of", "2026-12-01"]);
         assert_eq!(ran.code, Some(0), "{put_in:?}: {}", ran.out);
         assert!(ran.out.contains(": 0 errors, 0 warnings; "), "{put_in:?}: {}", ran.out);
     }
@@ -371,4 +371,76 @@ fn a_ceiling_that_holds_over_nothing_is_said() {
         ]
     );
     assert!(report["diagnostics"].as_array().unwrap().iter().all(|d| d["help"].is_string()));
+}
+
+#[test]
+fn a_check_is_written_for_code_scanning() {
+    let rules = BAD_RULES.replace("  - id: slang", "  # ünïcödé\n  - id: slang");
+    let folder = folder(&[
+        ("guardrails/our rules.yml", &rules),
+        ("guardrails/guardrails.yml", "rules: {a.b: {mode: off}}\n"),
+    ]);
+    let ran = check(folder.path(), &["--format", "sarif"]);
+    assert_eq!((ran.code, ran.err.as_str(), ran.out.lines().count()), (Some(1), "", 1), "{}", ran.out);
+    let log: Value = serde_json::from_str(&ran.out).unwrap();
+    assert_eq!((&log["version"], log["runs"].as_array().unwrap().len()), (&"2.1.0".into(), 1));
+    let run = &log["runs"][0];
+    assert_eq!(run["columnKind"], "unicodeCodePoints");
+    assert_eq!(run["tool"]["driver"]["name"], "copyrail");
+    let known = run["tool"]["driver"]["rules"].as_array().unwrap();
+    for rule in known {
+        for text in [&rule["shortDescription"]["text"], &rule["help"]["text"]] {
+            assert!(text.as_str().unwrap().ends_with('.'), "{rule}");
+        }
+    }
+    let mut ids: Vec<&str> = known.iter().map(|rule| rule["id"].as_str().unwrap()).collect();
+    ids.sort_unstable();
+    ids.dedup();
+    assert_eq!(ids.len(), known.len(), "each has a name of its own");
+    let results = run["results"].as_array().unwrap();
+    assert_eq!(results.len(), 6);
+    for result in results {
+        let index = result["ruleIndex"].as_u64().unwrap() as usize;
+        assert_eq!(known[index]["id"], result["ruleId"]);
+        assert_eq!(result["level"], "error");
+        let place = &result["locations"][0]["physicalLocation"];
+        let uri = place["artifactLocation"]["uri"].as_str().unwrap();
+        assert!(["guardrails/our%20rules.yml", "guardrails/guardrails.yml"].contains(&uri), "{uri}");
+        assert!(place["region"]["startLine"].as_u64().unwrap() > 0, "{result}");
+    }
+    insta::assert_snapshot!(serde_json::to_string_pretty(&results[2]).unwrap());
+    // A warning is a warning there too, by its own name.
+    let past = GOOD_RULES.replace("from: 2026-12-01", "until: 2026-11-30");
+    std::fs::remove_file(folder.path().join("guardrails/guardrails.yml")).unwrap();
+    std::fs::write(folder.path().join("guardrails/our rules.yml"), past).unwrap();
+    let ran = check(folder.path(), &["--format", "sarif", "--as-of", "2026-12-01"]);
+    let log: Value = serde_json::from_str(&ran.out).unwrap();
+    let result = &log["runs"][0]["results"][0];
+    assert_eq!((ran.code, &result["level"], &result["ruleId"]), (Some(0), &"warning".into(), &"over".into()));
+    // As of the day before nothing is said.
+    let ran = check(folder.path(), &["--format", "sarif", "--as-of", "2026-11-30"]);
+    let log: Value = serde_json::from_str(&ran.out).unwrap();
+    assert_eq!((ran.code, &log["runs"][0]["results"]), (Some(0), &Vec::<Value>::new().into()));
+}
+
+#[test]
+fn a_narrow_terminal_is_filled_and_not_overrun() {
+    let shop = shop();
+    let path = shop.path().join("guardrails/brand.yml");
+    let shipped = std::fs::read_to_string(&path).unwrap();
+    let check = || copyrail(shop.path(), &["check"], &[("COLUMNS", "60")], "");
+    let sound = check();
+    assert_eq!(sound.code, Some(0), "{}", sound.out);
+    let mistaken = shipped.replacen(
+        "    level: warning\n",
+        "    level: waring\n    effective: {from: 1 December 2026}\n",
+        1,
+    );
+    std::fs::write(&path, mistaken.replace("      - awesome\n", "      - awesome\n      - world-class\n"))
+        .unwrap();
+    let faulty = check();
+    assert_eq!(faulty.code, Some(1), "{}", faulty.out);
+    for line in sound.out.lines().chain(faulty.out.lines()) {
+        assert!(line.chars().count() <= 60, "{line}");
+    }
 }

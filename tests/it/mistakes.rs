@@ -87,7 +87,7 @@ const IN_RULES: &[Mistake] = &[
         BRAND,
         "      pass:\n        - With HDMI, SATA and a DAB radio.\n        - {text: \"The TARN FELL TENT packs small.\", facts: {name: TARN FELL TENT}}\n",
         "",
-        "examples",
+        "fail:",
     ),
     (
         "an exception without an example",
@@ -126,8 +126,8 @@ const IN_RULES: &[Mistake] = &[
         "a rule that adds nothing",
         RULES,
         "  - id: superlatives\n",
-        "  - {id: free, extends: existence, message: No., level: warning, tokens: [risk-free, no-risk], exceptions: [guaranteed by law, statutory guarantees, product.name], examples: {fail: [no-risk], pass: [free, ok]}}\n  - id: superlatives\n",
-        "id: free",
+        "  - {id: wallet, extends: existence, message: No., level: warning, ignorecase: true, tokens: [your wallet, your salary], examples: {fail: [your wallet], pass: [a wallet]}}\n  - id: superlatives\n",
+        "id: wallet",
     ),
 ];
 

@@ -12,7 +12,7 @@ pub(super) fn rule(site: &Site<'_>, surroundings: &Surroundings<'_>, warnings: &
     for node in site.at(&["applies", "placement"]).map(each).unwrap_or_default() {
         if let Some(help) = scalar(node).and_then(|id| no_placement(id, surroundings)) {
             let message = format!(
-                "there is no placement `{}`, so the rule applies nowhere by it",
+                "there is no placement `{}`, so the rule finds nothing there",
                 scalar(node).unwrap_or_default()
             );
             site.warn(warnings, NOTHING_HAS_IT, node.span, message, help);
@@ -22,7 +22,7 @@ pub(super) fn rule(site: &Site<'_>, surroundings: &Surroundings<'_>, warnings: &
         let Some(pattern) = scalar(node) else { continue };
         let locales = &surroundings.locales;
         if !locales.is_empty() && !locales.iter().any(|locale| locale_matches(pattern, locale)) {
-            let message = format!("no copy is written in `{pattern}`, so the rule applies nowhere by it");
+            let message = format!("no copy is written in `{pattern}`, so the rule finds nothing there");
             let help = format!("there is copy in {}", quoted(locales));
             site.warn(warnings, NOTHING_HAS_IT, node.span, message, help);
         }

@@ -139,28 +139,31 @@ fn tried(site: &Site<'_>, word: &Word<'_>, warnings: &mut Warnings) {
     let (mut is_met, mut is_found) = (false, false);
     // The exceptions that let every single match pass.
     let mut always: Option<BTreeSet<usize>> = None;
-    for (before, after) in CARRIERS {
-        for made in &texts.texts {
-            let carried = format!("{before}{made}{after}");
-            let range = before.len()..before.len() + made.len();
-            // Beside letters, only what asks for letters is told of.
-            let asks = !before.starts_with('x') && !after.starts_with('x');
-            let met = loose
+    let carried = CARRIERS.iter().flat_map(|carrier| texts.texts.iter().map(move |made| (carrier, made)));
+    for ((before, after), made) in carried {
+        // What is found and not excepted somewhere is as it should be.
+        if is_found && always.as_ref().is_some_and(BTreeSet::is_empty) {
+            return;
+        }
+        let carried = format!("{before}{made}{after}");
+        let range = before.len()..before.len() + made.len();
+        // Beside letters, only what asks for letters is told of.
+        let asks = !before.starts_with('x') && !after.starts_with('x');
+        is_met |= asks
+            && loose
                 .as_ref()
                 .is_ok_and(|loose| loose.find_iter(&carried).any(|found| found.range() == range));
-            is_met |= met && asks;
-            let text = Text::new(&carried);
-            let touches = |hit: &Hit| hit.range.start < range.end && range.start < hit.range.end;
-            for hit in site.rule.check.find(&text, &ground).iter().filter(|hit| touches(hit)) {
-                is_found = true;
-                let covering = site.rule.exceptions.iter().enumerate();
-                let covering = covering.filter(|(_, exception)| exception.covers(&hit.range, &text, &ground));
-                let covering: BTreeSet<usize> = covering.map(|(index, _)| index).collect();
-                always = Some(match always {
-                    None => covering,
-                    Some(always) => always.intersection(&covering).copied().collect(),
-                });
-            }
+        let text = Text::new(&carried);
+        let touches = |hit: &Hit| hit.range.start < range.end && range.start < hit.range.end;
+        for hit in site.rule.check.find(&text, &ground).iter().filter(|hit| touches(hit)) {
+            is_found = true;
+            let covering = site.rule.exceptions.iter().enumerate();
+            let covering = covering.filter(|(_, exception)| exception.covers(&hit.range, &text, &ground));
+            let covering: BTreeSet<usize> = covering.map(|(index, _)| index).collect();
+            always = Some(match always {
+                None => covering,
+                Some(always) => always.intersection(&covering).copied().collect(),
+            });
         }
     }
     if word.replacement == Some(word.given) && !is_found {
@@ -316,25 +319,36 @@ fn others(
 ) -> BTreeSet<usize> {
     let Some(site) = sites.get(index) else { return BTreeSet::new() };
     let same = by_pattern.get(&(word.given, style(site))).cloned().unwrap_or_default();
-    let mut found = same;
-    if let Some(texts) = word.texts.as_ref().filter(|texts| texts.all && texts.texts.len() <= *left) {
-        *left -= texts.texts.len();
-        let by_rule: BTreeMap<&str, usize> =
-            sites.iter().enumerate().map(|(index, site)| (site.rule.id(), index)).collect();
-        let finds = |made: &String| -> BTreeSet<usize> {
-            let text = format!("So {made} it is.");
-            let (start, end) = (3, 3 + made.chars().count());
-            let judgement = judge_at(guardrails, &text, &Sample::default().ground(), None);
-            let covering =
-                judgement.findings.iter().filter(|finding| finding.start <= start && end <= finding.end);
-            covering.filter_map(|finding| by_rule.get(finding.rule.as_str()).copied()).collect()
-        };
-        let all = texts.texts.iter().map(finds).reduce(|a, b| a.intersection(&b).copied().collect());
-        found.extend(all.unwrap_or_default());
-    }
-    let is_text = |other: &usize| {
-        sites.get(*other).is_some_and(|site| matches!(site.rule.kind(), Kind::Existence | Kind::Substitution))
+    let may_cover = |other: &usize| {
+        let other_site = sites.get(*other);
+        let is_text =
+            other_site.is_some_and(|site| matches!(site.rule.kind(), Kind::Existence | Kind::Substitution));
+        *other != index && is_text && stricter(other_site, Some(site))
     };
-    found.retain(|other| *other != index && is_text(other) && stricter(sites.get(*other), Some(site)));
+    let mut found: BTreeSet<usize> = same.into_iter().filter(may_cover).collect();
+    let Some(texts) = word.texts.as_ref().filter(|texts| texts.all && texts.texts.len() <= *left) else {
+        return found;
+    };
+    let mut all: Option<BTreeSet<usize>> = None;
+    for made in &texts.texts {
+        *left -= 1;
+        let text = format!("So {made} it is.");
+        let (start, end) = (3, 3 + made.chars().count());
+        let judgement = judge_at(guardrails, &text, &Sample::default().ground(), None);
+        let covering =
+            judgement.findings.iter().filter(|finding| finding.start <= start && end <= finding.end);
+        let finders =
+            covering.filter_map(|finding| sites.iter().position(|site| site.rule.id == finding.rule));
+        let finders: BTreeSet<usize> = finders.filter(may_cover).collect();
+        let both = match all {
+            None => finders,
+            Some(before) => before.intersection(&finders).copied().collect(),
+        };
+        if both.is_empty() {
+            return found;
+        }
+        all = Some(both);
+    }
+    found.extend(all.unwrap_or_default());
     found
 }
