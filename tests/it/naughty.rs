@@ -2,7 +2,7 @@
 //! passes.
 
 use copyrail::document::Files;
-use copyrail::guardrail::{Guardrails, Subject, judge, load};
+use copyrail::guardrail::{Guardrails, Opinions, Subject, judge, load};
 use copyrail::words::Locale;
 use jiff::tz::TimeZone;
 use serde_json::{Map, Value, json};
@@ -54,6 +54,7 @@ fn as_texts_facts_and_attributes_they_break_nothing_and_no_control_character_pas
             locale: None,
             inputs: &attributes,
             instructions: Some(&string),
+            opinions: Opinions::Unknown,
             at: moment,
         };
         let judged = judge(&guardrails, &subject);
