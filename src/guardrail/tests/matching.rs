@@ -31,7 +31,10 @@ fn found<'t>(rules: &[Rule], text: &'t str, prefiltered: bool) -> Vec<(usize, &'
     let mut all = Vec::new();
     for index in rules_to_run {
         let hits = judge::hits(&rules[index], &read, &ground).found;
-        all.extend(hits.into_iter().map(|hit| (index, text::slice(text, hit.range))));
+        for hit in hits {
+            let stretch = text.get(hit.range.clone());
+            all.push((index, stretch.unwrap_or_else(|| panic!("{:?} is no stretch of {text:?}", hit.range))));
+        }
     }
     all
 }
