@@ -180,8 +180,7 @@ fn judged(guardrails: &Guardrails, text: &str, facts: &Map<String, Value>) -> us
     let empty = Map::new();
     let (context, inputs, placement, locale) = (&empty, &empty, None, None);
     let (instructions, at, opinions) = (None, Timestamp::UNIX_EPOCH, Opinions::Unknown);
-    let subject =
-        Subject { text, facts, context, placement, locale, inputs, instructions, at, opinions };
+    let subject = Subject { text, facts, context, placement, locale, inputs, instructions, at, opinions };
     guardrail::judge(guardrails, &subject).findings.len()
 }
 

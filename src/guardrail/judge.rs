@@ -262,13 +262,14 @@ pub(super) struct Hits {
 
 /// Runs one rule, whatever its dates and mode.
 pub(super) fn hits(rule: &Rule, text: &Text<'_>, ground: &Ground<'_>) -> Hits {
-    let mut found = rule.check.find(text, ground);
+    let mut found = rule.find(text, ground);
     let mut excepted_by = Vec::new();
     found.retain(|hit| {
         let covering = rule.exceptions.iter().position(|e| e.covers(&hit.range, text, ground));
         excepted_by.extend(covering);
         covering.is_none()
     });
+    found.truncate(rule.at_most.unwrap_or(usize::MAX));
     Hits { found, excepted_by }
 }
 
@@ -283,12 +284,15 @@ fn finding(rule: &Rule, settings: Settings, text: &Text<'_>, hit: Hit) -> Findin
         start: text.characters_before(hit.range.start),
         end: text.characters_before(hit.range.end),
         matched: matched.to_owned(),
-        message: told(
-            message(&rule.message, &hit.says, matched),
-            settings.action,
-            &hit.because,
-            &hit.insertion,
-        ),
+        message: match hit.instead {
+            Some(instead) => instead,
+            None => told(
+                message(&rule.message, &hit.says, matched),
+                settings.action,
+                &hit.because,
+                &hit.insertion,
+            ),
+        },
         evidence: hit.evidence,
         shadow: settings.mode == Enforcement::Shadow,
         unanswered: false,
@@ -341,16 +345,27 @@ fn told(
     }
 }
 
-/// Fills `%s`: what the kind has to say first, then the match.
+/// Fills `%s`: what the kind has to say first, then the match; `%[2]s` is the second of these.
 fn message(pattern: &str, says: &[String], matched: &str) -> String {
-    let mut parts = pattern.split("%s");
-    let mut out = parts.next().unwrap_or_default().to_owned();
-    let mut fillings = says.iter().map(String::as_str).chain(std::iter::repeat(matched));
-    for part in parts {
-        out.push_str(fillings.next().unwrap_or(matched));
-        out.push_str(part);
+    let mut out = String::with_capacity(pattern.len() + matched.len());
+    let (mut rest, mut next) = (pattern, 0);
+    while let Some((before, after)) = rest.split_once('%') {
+        out.push_str(before);
+        let numbered = after.strip_prefix('[').and_then(|after| after.split_once("]s"));
+        let numbered = numbered.and_then(|(number, after)| Some((number.parse::<usize>().ok()?, after)));
+        if let Some((number, after)) = numbered.filter(|(number, _)| *number > 0) {
+            out.push_str(says.get(number - 1).map_or(matched, String::as_str));
+            rest = after;
+        } else if let Some(after) = after.strip_prefix('s') {
+            out.push_str(says.get(next).map_or(matched, String::as_str));
+            next += 1;
+            rest = after;
+        } else {
+            out.push('%');
+            rest = after;
+        }
     }
-    out
+    out + rest
 }
 
 /// Applies corrections, the leftmost first and the longest of those that begin together; what overlaps is left.

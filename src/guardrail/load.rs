@@ -11,6 +11,7 @@ use super::prefilter::Prefilter;
 use super::rule::Rule;
 use super::settings;
 use super::{Guardrails, Kind, cases, examples, read};
+use super::{styles, vocabulary};
 use crate::condition::Condition;
 use crate::diagnostic::{Diagnostic, Span, any_error};
 use crate::document::{Faults, Fields, Files, Node, list, parse};
@@ -26,8 +27,12 @@ pub(super) enum Role {
     Rules,
     Claims,
     Cases,
-    /// Something that this version does not run; the text says what.
-    ToCome(&'static str),
+    /// A rule of a public style.
+    Public,
+    /// Words that public rules may not object to.
+    Accept,
+    /// Words never used.
+    Reject,
     /// YAML where none is read.
     Misplaced,
     Ignored,
@@ -48,8 +53,10 @@ pub(super) fn roles(files: &Files) -> BTreeMap<&str, Role> {
             None => parts.filter(|part| FOLDERS.contains(part)).collect(),
         };
         match (within.first().copied(), name) {
-            (Some("vocabulary"), _) if name.ends_with(".txt") => Role::ToCome("vocabulary lists"),
-            (Some("styles"), _) if yaml => Role::ToCome("public styles"),
+            (Some("vocabulary"), "accept.txt") => Role::Accept,
+            (Some("vocabulary"), "reject.txt") => Role::Reject,
+            (Some("vocabulary"), _) if name.ends_with(".txt") => Role::Misplaced,
+            (Some("styles"), _) if yaml => Role::Public,
             (Some("cases"), _) if yaml => Role::Cases,
             (None, "guardrails.yml") => Role::Settings,
             (None, "claims.yml" | "claims.yaml") => Role::Claims,
@@ -79,14 +86,31 @@ pub fn load(files: &Files, timezone: &TimeZone) -> (Option<Guardrails>, Vec<Diag
         let read = parse(content(path), &faults).map(|node| settings::read(&node, timezone, &faults));
         (read.unwrap_or_default(), faults)
     });
-    if let Some((settings, _)) = &settings {
+    if let Some((settings, faults)) = &settings {
         lists.off = settings.off();
+        lists.styles = styles::named(settings, &roles, faults);
+    }
+    let of_role =
+        |wanted: Role| roles.iter().filter(move |(_, role)| **role == wanted).map(|(path, _)| *path);
+    for path in of_role(Role::Accept) {
+        let faults = Faults::of(path);
+        lists.accepted.extend(vocabulary::accepted(content(path), &faults));
+        found.extend(faults.into_diagnostics());
     }
     for (path, role) in &roles {
         let content = content(path);
         let faults = Faults::of(*path);
         match role {
-            Role::Settings => continue,
+            Role::Settings | Role::Accept => continue,
+            Role::Public => {
+                found.extend(lists.read_public(content, path));
+                continue;
+            }
+            Role::Reject => {
+                let rule = vocabulary::rejected(content, &faults);
+                lists.known.extend(rule.iter().map(|rule| rule.id.clone()));
+                lists.rules.extend(rule);
+            }
             Role::Rules => match parse(content, &faults) {
                 Some(node) => found.extend(lists.read(&node, path, timezone, &faults)),
                 None => lists.unread.extend([stem(path).to_owned()]),
@@ -107,10 +131,10 @@ pub fn load(files: &Files, timezone: &TimeZone) -> (Option<Guardrails>, Vec<Diag
             Role::Cases => {
                 cases::read(content, timezone, &faults);
             }
-            Role::ToCome(what) => faults.error_with_help(
+            Role::Misplaced if path.ends_with(".txt") => faults.error_with_help(
                 Span::START,
-                format!("this version does not run {what} yet"),
-                "take the file out of the guardrails directory",
+                "no words are read from this file",
+                "name it `accept.txt` or `reject.txt`",
             ),
             Role::Misplaced => faults.error_with_help(
                 Span::START,
@@ -121,13 +145,14 @@ pub fn load(files: &Files, timezone: &TimeZone) -> (Option<Guardrails>, Vec<Diag
         }
         found.extend(faults.into_diagnostics());
     }
-    let Lists { mut rules, known, not_run, unread, .. } = lists;
+    let Lists { mut rules, known, not_run, unread, styles, .. } = lists;
     // Whole families come last: they leave to their claims what these have found.
     rules.extend(claims);
+    let asleep = styles::of(&roles).filter(|style| !styles.contains(*style)).collect();
     let (ceilings, retired) = match settings {
         None => Default::default(),
         Some((settings, faults)) => {
-            let applied = settings.apply(&mut rules, &known, &unread, &faults);
+            let applied = settings.apply(&mut rules, &known, &unread, &asleep, &faults);
             found.extend(faults.into_diagnostics());
             applied
         }
@@ -136,7 +161,7 @@ pub fn load(files: &Files, timezone: &TimeZone) -> (Option<Guardrails>, Vec<Diag
     if register_is_sound {
         found.extend(register.lint(&rules));
     }
-    let tried = rules.iter().filter(|rule| register_is_sound || rule.kind() != Kind::Claim);
+    let tried = rules.iter().filter(|rule| !rule.public && (register_is_sound || rule.kind() != Kind::Claim));
     found.extend(tried.flat_map(examples::run).map(|fault| owned(fault, &rules)));
     found.sort_by(|a, b| (&a.file, a.span).cmp(&(&b.file, b.span)));
     if any_error(&found) {
@@ -163,6 +188,7 @@ pub fn load(files: &Files, timezone: &TimeZone) -> (Option<Guardrails>, Vec<Diag
         ceilings,
         retired,
         not_run,
+        styles,
     };
     (Some(guardrails), found)
 }
@@ -184,9 +210,37 @@ struct Lists {
     not_run: BTreeSet<String>,
     /// The names of lists that are no YAML: nothing is known of their rules.
     unread: BTreeSet<String>,
+    /// The public styles in force.
+    styles: BTreeSet<String>,
+    /// Words that public rules may not object to.
+    accepted: Vec<String>,
 }
 
 impl Lists {
+    /// Reads a rule of a public style, when that is in force. One that cannot be run may be turned off.
+    fn read_public(&mut self, content: &str, path: &str) -> Vec<Diagnostic> {
+        let Some(id) = styles::id(path) else { return Vec::new() };
+        if !id.split_once('.').is_some_and(|(style, _)| self.styles.contains(style)) {
+            return Vec::new();
+        }
+        let faults = Faults::of(path);
+        let rule = parse(content, &faults).and_then(|node| styles::rule(&node, &id, &self.accepted, &faults));
+        if self.rules.len() == MAX_RULES {
+            faults.error(Span::START, format!("more than {MAX_RULES} rules"));
+        }
+        let found = styles::with_way_out(faults, &id);
+        self.known.insert(id.clone());
+        if !any_error(&found) {
+            self.rules.extend(rule);
+            return found;
+        }
+        if self.off.contains(&id) {
+            self.not_run.insert(id);
+            return Vec::new();
+        }
+        found
+    }
+
     /// Reads one list. Faults of a rule are answered with the rule's owner; faults of the file go to `faults`.
     fn read(&mut self, node: &Node, path: &str, timezone: &TimeZone, faults: &Faults) -> Vec<Diagnostic> {
         let stem = stem(path);

@@ -13,6 +13,8 @@
 mod approve;
 mod cases;
 mod claims;
+mod correction;
+mod engine;
 mod examples;
 mod fold;
 mod grounded;
@@ -29,10 +31,14 @@ mod prefilter;
 mod read;
 mod rule;
 pub mod schema;
+mod sentences;
 mod settings;
 mod statement;
+mod styles;
+mod syntax;
 mod text;
 mod unmask;
+mod vocabulary;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -178,6 +184,8 @@ pub struct Guardrails {
     retired: BTreeSet<String>,
     /// Rules that stand in the files and are turned off, of kinds that this version cannot run.
     not_run: BTreeSet<String>,
+    /// The public styles in force.
+    styles: BTreeSet<String>,
     context_paths: BTreeSet<String>,
     /// The instants at which a rule, an override or evidence begins or ends, in order.
     changes: Vec<Timestamp>,
@@ -278,7 +286,11 @@ impl Guardrails {
                 || self.retired.contains(id)
                 || self.not_run.contains(id)
         };
-        before.rules.iter().filter(|rule| !here(&rule.id)).collect()
+        // A style that is no longer named was put out of force in plain sight.
+        let asleep = |rule: &Rule| {
+            rule.public && !rule.id.split_once('.').is_some_and(|(style, _)| self.styles.contains(style))
+        };
+        before.rules.iter().filter(|rule| !here(&rule.id) && !asleep(rule)).collect()
     }
 }
 

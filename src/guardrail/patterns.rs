@@ -1,5 +1,6 @@
 //! Patterns that people write, compiled: tokens into one expression, word boundaries, and the exceptions of a rule.
 
+use std::cell::Cell;
 use std::ops::Range;
 use std::sync::OnceLock;
 
@@ -7,16 +8,19 @@ use regex::{Regex, RegexBuilder};
 use serde_json::Value;
 
 use super::Ground;
+use super::engine::{Engine, GaveUp, Groups, MAX_COMPILED, Refused};
 use super::fold::{Space, fold_pattern, fold_text};
 use super::plain::{Plain, is_boundary};
-use super::text::{Reading, Text, slice};
+use super::prefilter::{Loose, Reads};
+use super::rule::Hit;
+use super::syntax;
+use super::text::{Reach, Text, slice};
 use crate::condition::Scope;
 use crate::diagnostic::Span;
 use crate::document::{Faults, Node, list, text};
 
-/// The most memory that one rule's compiled pattern may take, in bytes.
-const MAX_COMPILED: usize = 8 * 1024 * 1024;
-/// The same where it is all phrases, for which nothing but odd letters needs it.
+/// The most memory that one rule's compiled pattern may take where it is all phrases, for which nothing but odd letters
+/// needs it, in bytes.
 const MAX_COMPILED_PHRASES: usize = 32 * MAX_COMPILED;
 /// The most tokens of one rule.
 const MAX_TOKENS: usize = 10_000;
@@ -35,15 +39,19 @@ const ASCII_BOUNDARY: &str = r"(?-u:\b{start-half}|\b{end-half})";
 pub(super) struct Style {
     pub(super) ignore_case: bool,
     pub(super) nonword: bool,
+    /// Whether patterns are held against the text as given, as public rules are, and not as it reads when folded.
+    pub(super) given: bool,
 }
 
-/// A compiled pattern, and the pattern without boundaries that goes before it: cheap, and never misses what the full
-/// one would match.
+/// A compiled pattern.
 #[derive(Debug)]
 pub(super) struct Pattern {
-    pub(super) full: Regex,
-    pub(super) loose: String,
+    full: Engine,
+    /// The pattern without all that looks around: cheap, and it matches wherever the full one does. `None` when that
+    /// would match anywhere.
+    loose: Option<String>,
     quick: Quick,
+    given: bool,
 }
 
 /// A way to find what the full pattern finds, at a speed that does not depend on what letters the text holds.
@@ -59,53 +67,143 @@ enum Quick {
     Full,
 }
 
+/// Where a pattern matched, and which of its alternatives did where that is known.
+type Found = (Range<usize>, Option<usize>);
+
 impl Pattern {
-    /// Where it matches, in the order of the text, nothing empty.
-    pub(super) fn find(&self, text: &str) -> Vec<Range<usize>> {
-        self.find_alternatives(text).into_iter().map(|(range, _)| range).collect()
+    /// A full pattern, ready to be held against texts.
+    ///
+    /// # Errors
+    ///
+    /// What the engine says that the pattern is for.
+    pub(super) fn new(full: &str, given: bool) -> Result<Self, Refused> {
+        Ok(Self::of(full, Engine::new(full)?, Quick::Full, given))
     }
 
-    /// Where it matches, and which of its alternatives did where that is known.
-    pub(super) fn find_alternatives(&self, text: &str) -> Vec<(Range<usize>, Option<usize>)> {
+    fn of(pattern: &str, full: Engine, quick: Quick, given: bool) -> Self {
+        let loose = syntax::loosened(pattern);
+        // What matches the empty text matches anywhere, and says nothing.
+        let says = |loose: &String| {
+            let parsed = regex_syntax::Parser::new().parse(loose);
+            parsed.is_ok_and(|loose| loose.properties().minimum_len() != Some(0))
+        };
+        Self { full, loose: Some(loose).filter(says), quick, given }
+    }
+
+    /// Whether it is held against the text as given.
+    pub(super) fn is_given(&self) -> bool {
+        self.given
+    }
+
+    /// What goes before it, where there is such a thing.
+    pub(super) fn loose(&self) -> Option<Loose<'_>> {
+        let reads = if self.given { Reads::Given } else { Reads::Folded };
+        self.loose.as_deref().map(|pattern| Loose { pattern, reads, whole: true })
+    }
+
+    /// The pieces of a text in which it is looked for one by one.
+    pub(super) fn pieces(&self, text: &Text<'_>, reach: Reach) -> Vec<Range<usize>> {
+        if self.given { text.pieces_given(reach) } else { text.pieces(reach) }
+    }
+
+    /// Where it matches in a piece of a text, in bytes of the text as given.
+    pub(super) fn find(&self, text: &Text<'_>, piece: &Range<usize>) -> Result<Vec<Range<usize>>, GaveUp> {
+        let found = self.in_readings(text, piece, |stretch| {
+            Ok(self.ranges(stretch)?.into_iter().map(|range| (range, ())).collect())
+        })?;
+        Ok(found.into_iter().map(|(range, ())| range).collect())
+    }
+
+    /// Where it matches in a stretch of one reading, in its order, nothing empty.
+    pub(super) fn ranges(&self, stretch: &str) -> Result<Vec<Range<usize>>, GaveUp> {
+        Ok(self.alternatives(stretch)?.into_iter().map(|(range, _)| range).collect())
+    }
+
+    /// The same, without the quick ways.
+    #[cfg(test)]
+    pub(super) fn slowly(&self, stretch: &str) -> Result<Vec<Range<usize>>, GaveUp> {
+        self.full.ranges(stretch)
+    }
+
+    /// The same, and which of its alternatives matched where that is known.
+    pub(super) fn alternatives(&self, stretch: &str) -> Result<Vec<Found>, GaveUp> {
         if let Quick::Plain(plain) = &self.quick
-            && let Some(found) = plain.find(text)
+            && let Some(found) = plain.find(stretch)
         {
-            return found.into_iter().map(|(range, alternative)| (range, Some(alternative))).collect();
+            return Ok(found.into_iter().map(|(range, alternative)| (range, Some(alternative))).collect());
         }
         let ascii = match &self.quick {
-            Quick::Ascii { pattern, compiled } if !text.is_ascii() => compiled
+            Quick::Ascii { pattern, compiled } if !stretch.is_ascii() => compiled
                 .get_or_init(|| RegexBuilder::new(pattern).size_limit(MAX_COMPILED).build().ok())
                 .as_ref(),
             _ => None,
         };
-        let found = match ascii {
-            Some(ascii) => self.find_quickly(ascii, text),
-            None => self
-                .full
-                .find_iter(text)
-                .map(|found| found.range())
-                .filter(|range| !range.is_empty())
-                .collect(),
+        let found = match (ascii, &self.full) {
+            (Some(ascii), Engine::Linear(full)) => find_quickly(full, ascii, stretch),
+            _ => self.full.ranges(stretch)?,
         };
-        found.into_iter().map(|range| (range, None)).collect()
+        Ok(found.into_iter().map(|range| (range, None)).collect())
     }
 
-    fn find_quickly(&self, ascii: &Regex, text: &str) -> Vec<Range<usize>> {
-        let mut all = Vec::new();
-        let mut at = 0;
-        while let Some(found) = ascii.find_at(text, at) {
-            // Where it would cut a word of other letters in two, the full pattern may match otherwise or further on.
-            let holds = is_boundary(text, found.start()) && is_boundary(text, found.end());
-            let found = if holds { Some(found) } else { self.full.find_at(text, found.start()) };
-            let Some(range) = found.map(|found| found.range()) else { break };
-            at = range.end;
-            if range.is_empty() {
-                at += slice(text, at..text.len()).chars().next().map_or(1, char::len_utf8);
-            } else {
-                all.push(range);
+    /// What `read` makes of each match in a piece of a text: a range of the stretch that it is given, and more.
+    pub(super) fn captures<T>(
+        &self,
+        text: &Text<'_>,
+        piece: &Range<usize>,
+        read: impl Fn(&Groups<'_>) -> Option<(Range<usize>, T)>,
+    ) -> Result<Vec<(Range<usize>, T)>, GaveUp> {
+        self.in_readings(text, piece, |stretch| self.full.captures(stretch, &read))
+    }
+
+    /// What `find` finds in each reading of a piece.
+    pub(super) fn in_readings<T>(
+        &self,
+        text: &Text<'_>,
+        piece: &Range<usize>,
+        find: impl Fn(&str) -> Result<Vec<(Range<usize>, T)>, GaveUp>,
+    ) -> Result<Vec<(Range<usize>, T)>, GaveUp> {
+        if self.given {
+            let mut found = find(slice(text.given(), piece.clone()))?;
+            for (range, _) in &mut found {
+                *range = piece.start + range.start..piece.start + range.end;
             }
+            return Ok(found);
         }
-        all
+        let gave_up = Cell::new(false);
+        let found = text.find_in(piece, |stretch| {
+            find(stretch).unwrap_or_else(|GaveUp| {
+                gave_up.set(true);
+                Vec::new()
+            })
+        });
+        if gave_up.get() { Err(GaveUp) } else { Ok(found) }
+    }
+}
+
+fn find_quickly(full: &Regex, ascii: &Regex, text: &str) -> Vec<Range<usize>> {
+    let mut all = Vec::new();
+    let mut at = 0;
+    while let Some(found) = ascii.find_at(text, at) {
+        // Where it would cut a word of other letters in two, the full pattern may match otherwise or further on.
+        let holds = is_boundary(text, found.start()) && is_boundary(text, found.end());
+        let found = if holds { Some(found) } else { full.find_at(text, found.start()) };
+        let Some(range) = found.map(|found| found.range()) else { break };
+        at = range.end;
+        if range.is_empty() {
+            at += slice(text, at..text.len()).chars().next().map_or(1, char::len_utf8);
+        } else {
+            all.push(range);
+        }
+    }
+    all
+}
+
+impl GaveUp {
+    /// A rule that could not be run on a piece of text has not passed it.
+    pub(super) fn hit(self, piece: Range<usize>) -> Hit {
+        let instead =
+            "this rule could not be run on this text: its pattern takes too many steps back".to_owned();
+        Hit { instead: Some(instead), ..Hit::at(piece) }
     }
 }
 
@@ -143,27 +241,28 @@ pub(super) fn check_token(given: &str, span: Span, faults: &Faults) -> bool {
     if least.is_some_and(|least| least > 0) {
         return true;
     }
-    match RegexBuilder::new(&folded).size_limit(MAX_COMPILED).build() {
+    match Pattern::new(&folded, false) {
         Err(error) => {
             pattern_fault(&error, span, faults);
             false
         }
-        Ok(pattern) if pattern.is_match("") => {
-            let help = "make at least one character of it necessary";
-            faults.error_with_help(
-                span,
-                "this pattern matches the empty text, so it would match anywhere",
-                help,
-            );
+        Ok(pattern) if pattern.loose.is_none() => {
+            let message = match pattern.full.is_match("") {
+                Ok(false) => {
+                    "outside its look-around this pattern matches the empty text, so it would be tried at every place"
+                }
+                _ => "this pattern matches the empty text, so it would match anywhere",
+            };
+            faults.error_with_help(span, message, "make at least one character of it necessary");
             false
         }
         Ok(_) => true,
     }
 }
 
-fn pattern_fault(error: &regex::Error, span: Span, faults: &Faults) {
+pub(super) fn pattern_fault(error: &Refused, span: Span, faults: &Faults) {
     let message = match error {
-        regex::Error::Syntax(report) => {
+        Refused::Linear(regex::Error::Syntax(report)) => {
             let reason = report.lines().last().unwrap_or_default().trim_start_matches("error: ");
             // The report shows the pattern indented by four, and a caret below where it goes wrong.
             let caret = report.lines().find(|line| line.trim_start().starts_with('^'));
@@ -172,16 +271,17 @@ fn pattern_fault(error: &regex::Error, span: Span, faults: &Faults) {
                 None => format!("this pattern goes wrong: {reason}"),
             }
         }
-        regex::Error::CompiledTooBig(_) => "this pattern is too large once compiled".to_owned(),
-        _ => "this pattern cannot be compiled".to_owned(),
+        Refused::Linear(regex::Error::CompiledTooBig(_)) => {
+            "this pattern is too large once compiled".to_owned()
+        }
+        Refused::Linear(_) => "this pattern cannot be compiled".to_owned(),
+        Refused::Backtracking(reason) => format!("this pattern goes wrong: {reason}"),
     };
-    let help = if message.contains("look-around") {
-        "this version has no look-around, `(?=`, `(?!`, `(?<=` or `(?<!`: write the words themselves as the token, and \
-         the phrases in which they are allowed under `exceptions`"
-    } else {
-        "write a backslash before a sign that stands for itself, such as `\\(`"
-    };
-    faults.error_with_help(span, message, help);
+    faults.error_with_help(
+        span,
+        message,
+        "write a backslash before a sign that stands for itself, such as `\\(`",
+    );
 }
 
 /// Compiles an expression in a rule's style; `span` is where to say that it does not.
@@ -197,21 +297,22 @@ pub(super) fn compile_alternatives(
     faults: &Faults,
 ) -> Option<Pattern> {
     let expression = alternatives.join("|");
-    let flags = if style.ignore_case { "(?mi)" } else { "(?m)" };
-    let loose = format!("{flags}(?:{expression})");
-    let full =
-        if style.nonword { loose.clone() } else { format!("{flags}{BOUNDARY}(?:{expression}){BOUNDARY}") };
-    let plain = Plain::of(alternatives, style.ignore_case, !style.nonword);
+    let bounded = |boundary| format!("{}{boundary}(?:{expression}){boundary}", style.flags());
+    let full = bounded(style.boundary());
+    // Public rules go by Vale's boundaries, which the quick ways do not know.
+    let plain = match style.given {
+        true => None,
+        false => Plain::of(alternatives, style.ignore_case, !style.nonword),
+    };
     let limit = if plain.is_some() { MAX_COMPILED_PHRASES } else { MAX_COMPILED };
-    match RegexBuilder::new(&full).size_limit(limit).build() {
-        Ok(full) => {
-            let ascii = || format!("{flags}{ASCII_BOUNDARY}(?:{expression}){ASCII_BOUNDARY}");
+    match Engine::within(&full, limit) {
+        Ok(engine) => {
             let quick = match plain {
                 Some(plain) => Quick::Plain(plain),
-                None if style.nonword => Quick::Full,
-                None => Quick::Ascii { pattern: ascii(), compiled: OnceLock::new() },
+                None if style.nonword || style.given => Quick::Full,
+                None => Quick::Ascii { pattern: bounded(ASCII_BOUNDARY), compiled: OnceLock::new() },
             };
-            Some(Pattern { full, loose, quick })
+            Some(Pattern::of(&full, engine, quick, style.given))
         }
         Err(error) => {
             pattern_fault(&error, span, faults);
@@ -220,14 +321,45 @@ pub(super) fn compile_alternatives(
     }
 }
 
+/// Compiles an expression without look-around, for kinds that ask the engine more than where it matches: the regex, and
+/// a pattern without which it does not match.
+pub(super) fn compile_linear(
+    expression: &str,
+    style: Style,
+    span: Span,
+    faults: &Faults,
+) -> Option<(Regex, String)> {
+    let pattern = compile(expression, style, span, faults)?;
+    match (pattern.full, pattern.loose) {
+        (Engine::Linear(regex), Some(loose)) => Some((regex, loose)),
+        (Engine::Linear(regex), None) => Some((regex, String::new())),
+        (Engine::Backtracking(_), _) => {
+            let message = "this kind of rule has no look-around, `(?=`, `(?!`, `(?<=` or `(?<!`";
+            faults.error_with_help(span, message, "write the words themselves");
+            None
+        }
+    }
+}
+
 /// One of the alternatives of a pattern, to be held against the text from one character before a match: says whether the
 /// match is of this alternative, and what its groups matched.
-pub(super) fn behind_one(expression: &str, style: Style, span: Span, faults: &Faults) -> Option<Regex> {
-    let flags = if style.ignore_case { "(?mi)" } else { "(?m)" };
-    let boundary = if style.nonword { "" } else { BOUNDARY };
-    let pattern = format!(r"{flags}\A(?s:.)(?:{expression}){boundary}");
-    let compiled = RegexBuilder::new(&pattern).size_limit(MAX_COMPILED).build();
-    compiled.map_err(|error| pattern_fault(&error, span, faults)).ok()
+pub(super) fn behind_one(expression: &str, style: Style, span: Span, faults: &Faults) -> Option<Engine> {
+    let pattern = format!(r"{}\A(?s:.)(?:{expression}){}", style.flags(), style.boundary());
+    Engine::new(&pattern).map_err(|error| pattern_fault(&error, span, faults)).ok()
+}
+
+impl Style {
+    fn flags(self) -> &'static str {
+        if self.ignore_case { "(?mi)" } else { "(?m)" }
+    }
+
+    fn boundary(self) -> &'static str {
+        match (self.nonword, self.given) {
+            (true, _) => "",
+            (false, true) => r"\b",
+            (false, false) => BOUNDARY,
+        }
+    }
 }
 
 /// What a rule lets pass though it matches.
@@ -242,6 +374,8 @@ pub(super) struct Exception {
 enum Excepted {
     /// A phrase that covers the match.
     Phrase(Pattern),
+    /// What excuses a match in which it is found.
+    Within(Engine),
     /// A fact whose value, standing in the text, covers the match.
     Fact(String),
 }
@@ -264,17 +398,49 @@ fn exception(node: &Node, style: Style, faults: &Faults) -> Option<Exception> {
     Some(Exception { span: node.span, given, what })
 }
 
+/// What a public rule and the vocabulary let pass: a match in which one of the words is found, and one that stands
+/// within a phrase of several words.
+pub(super) fn excused(words: &[String], phrases: bool, span: Span, faults: &Faults) -> Vec<Exception> {
+    let exception = |what| Exception { span, given: words.join(", "), what };
+    let mut sorted: Vec<&String> = words.iter().filter(|word| !word.is_empty()).collect();
+    if sorted.is_empty() {
+        return Vec::new();
+    }
+    // Of several the longest is meant. Each minds capitals, unless it says otherwise.
+    sorted.sort_by_key(|word| std::cmp::Reverse(word.len()));
+    let each = sorted.iter().map(|word| {
+        let flag = if word.starts_with("(?i)") { "" } else { "-i" };
+        format!("(?{}:{})", if flag.is_empty() { "i" } else { flag }, syntax::from_dot_net(word))
+    });
+    let within = format!(r"(?m)\b(?:{})\b", each.collect::<Vec<_>>().join("|"));
+    let several = sorted.iter().filter(|word| word.contains([' ', '\t']) || word.contains(r"\s"));
+    let several: Vec<String> = several.map(|word| syntax::from_dot_net(word)).collect();
+    let mut out = Vec::new();
+    match Engine::new(&within) {
+        Ok(engine) => out.push(exception(Excepted::Within(engine))),
+        Err(error) => pattern_fault(&error, span, faults),
+    }
+    if phrases && !several.is_empty() {
+        match Pattern::new(&format!(r"(?i)\b(?:{})\b", several.join("|")), true) {
+            Ok(pattern) => out.push(exception(Excepted::Phrase(pattern))),
+            Err(error) => pattern_fault(&error, span, faults),
+        }
+    }
+    out
+}
+
 impl Exception {
     /// Whether it covers this range of the text as given.
     pub(super) fn covers(&self, range: &Range<usize>, text: &Text<'_>, ground: &Ground<'_>) -> bool {
-        let covers = |reading: &Reading<'_>, folded: Range<usize>| {
-            let given = reading.origin(folded);
-            given.start <= range.start && range.end <= given.end
-        };
+        let covers = |given: &Range<usize>| given.start <= range.start && range.end <= given.end;
         match &self.what {
-            Excepted::Phrase(pattern) => text
-                .readings()
-                .any(|reading| pattern.find(reading.text()).into_iter().any(|found| covers(reading, found))),
+            // An exception that could not be tried excuses nothing.
+            Excepted::Phrase(pattern) => {
+                pattern.find(text, &(0..text.given().len())).is_ok_and(|found| found.iter().any(covers))
+            }
+            Excepted::Within(engine) => {
+                engine.is_match(slice(text.given(), range.clone()).trim()) == Ok(true)
+            }
             Excepted::Fact(path) => {
                 let scope = Scope::new(None, ground.context, ground.facts, ground.at);
                 let values = match scope.look_up(path) {
@@ -283,7 +449,7 @@ impl Exception {
                 };
                 values.iter().filter_map(|value| value_text(value)).any(|value| {
                     let reading = text.spaced();
-                    occurrences(reading.text(), &value).any(|found| covers(reading, found))
+                    occurrences(reading.text(), &value).any(|found| covers(&reading.origin(found)))
                 })
             }
         }

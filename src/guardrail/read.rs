@@ -1,21 +1,24 @@
 //! From a rule's YAML to a compiled [`Rule`], with a diagnostic for everything that could not mean what its writer hoped.
 
 use jiff::tz::TimeZone;
-use regex::Regex;
 
+use super::correction;
+use super::engine::Engine;
 use super::examples::{self, head, start_of_day};
 use super::kinds::{
-    Bounds, Check, KINDS, KINDS_TO_COME, Kind, Limit, Occurrence, Phrases, Replacement, Swaps,
+    Bounds, Check, KINDS, KINDS_TO_COME, Kind, Limit, Occurrence, Phrases, Replacement, Swaps, Told, Wanted,
 };
 use super::patterns::{
     Style, behind_one, check_token, compile, compile_alternatives, exceptions, token, tokens,
 };
 use super::rule::{Action, Applies, Enforcement, Level, Override, Period, Rule};
+use super::syntax;
 use super::text::Reach;
 use crate::condition::{self, Condition};
 use crate::diagnostic::{Diagnostic, Span};
 use crate::document::{
-    Faults, Fields, Key, Kind as NodeKind, Node, count, date, did_you_mean, entries, one_of, text, texts,
+    Faults, Fields, Key, Kind as NodeKind, Node, boolean, count, date, did_you_mean, entries, one_of, text,
+    texts,
 };
 
 pub(super) const LEVELS: &[(&str, Level)] =
@@ -24,8 +27,12 @@ pub(super) const ACTIONS: &[(&str, Action)] =
     &[("block", Action::Block), ("repair", Action::Repair), ("fix", Action::Fix), ("note", Action::Note)];
 pub(super) const ENFORCEMENTS: &[(&str, Enforcement)] =
     &[("enforce", Enforcement::Enforce), ("shadow", Enforcement::Shadow), ("off", Enforcement::Off)];
-pub(super) const REACHES: &[(&str, Reach)] =
-    &[("text", Reach::Text), ("sentence", Reach::Sentence), ("paragraph", Reach::Paragraph)];
+pub(super) const REACHES: &[(&str, Reach)] = &[
+    ("text", Reach::Text),
+    ("sentence", Reach::Sentence),
+    ("paragraph", Reach::Paragraph),
+    ("raw", Reach::Text),
+];
 
 /// What a file that is no list of rules says of each rule in it by being what it is.
 pub(super) struct Given<'g> {
@@ -95,9 +102,18 @@ pub(super) fn rule_of(
         // What asks for a disclosure, or betrays a claim, does so in capitals too.
         ignore_case: fields.boolean("ignorecase", matches!(kind, Kind::Require | Kind::Claim), faults),
         nonword: fields.boolean("nonword", false, faults),
+        given: false,
     };
     let exceptions_node = fields.take("exceptions");
-    let exceptions = exceptions_node.map(|node| exceptions(node, style, faults)).unwrap_or_default();
+    // What is written as it should be is for that kind itself to leave alone.
+    let excepted = exceptions_node.filter(|_| kind != Kind::Capitalization);
+    let exceptions = excepted.map(|node| exceptions(node, style, faults)).unwrap_or_default();
+    let at_most = fields.take("limit").and_then(|node| count(node, faults)).filter(|limit| *limit > 0);
+    if let Some(node) = fields.take("vocab").filter(|node| boolean(node, faults) == Some(true)) {
+        let message = "the vocabulary is for public rules, and this is a rule of your own";
+        faults.error_with_help(node.span, message, "list the words under `exceptions`");
+    }
+    let correction = correction::take(&mut fields, false, faults);
     let check = match given {
         Some(given) => (given.check)(&mut fields, style, faults),
         None => check(kind, &mut fields, style, faults),
@@ -106,7 +122,7 @@ pub(super) fn rule_of(
         let message = "a second model's opinion is on the whole text, so no phrase can be excepted from it";
         faults.error_with_help(node.span, message, "say it in the `rubric`, or narrow the rule by `applies`");
     }
-    if let (Some(node), Some(Action::Fix), Some(check)) = (on_match, action, &check)
+    if let (Some(node), Some(Action::Fix), Some(check), None) = (on_match, action, &check, &correction)
         && !check.corrects()
     {
         let help = match check.kind() {
@@ -147,6 +163,9 @@ pub(super) fn rule_of(
         effective,
         overridden: Override::default(),
         examples,
+        correction,
+        at_most,
+        public: false,
     })
 }
 
@@ -283,25 +302,14 @@ fn check(kind: Kind, fields: &mut Fields<'_>, style: Style, faults: &Faults) -> 
     }
 }
 
-fn reach(fields: &mut Fields<'_>, faults: &Faults) -> Reach {
-    fields.take("scope").and_then(|node| one_of(node, REACHES, faults)).unwrap_or(Reach::Text)
-}
-
-/// Takes Vale's `action: {name: …}`, the way to correct a match; only `allowed` makes sense for the kind.
-fn correction(fields: &mut Fields<'_>, allowed: &'static str, faults: &Faults) -> bool {
-    let read = |node: &Node| {
-        let mut fields = Fields::of(node, "`action`", faults)?;
-        let help = format!("write `action: {{name: {allowed}}}`");
-        let name =
-            fields.require("name", &help, faults).and_then(|node| one_of(node, &[(allowed, ())], faults));
-        fields.finish(faults);
-        name
-    };
-    fields.take("action").and_then(read).is_some()
+/// Takes `scope`. A public rule's own scopes are read with the rest of its file.
+pub(super) fn reach(fields: &mut Fields<'_>, style: Style, faults: &Faults) -> Reach {
+    let node = fields.take("scope").filter(|_| !style.given);
+    node.and_then(|node| one_of(node, REACHES, faults)).unwrap_or(Reach::Text)
 }
 
 fn existence(fields: &mut Fields<'_>, style: Style, faults: &Faults) -> Option<Phrases> {
-    let (reach, removes) = (reach(fields, faults), correction(fields, "remove", faults));
+    let reach = reach(fields, style, faults);
     let append = fields.boolean("append", false, faults);
     let raw_node = fields.take("raw");
     let raw = raw_node.map(|node| texts(node, faults).concat()).unwrap_or_default();
@@ -330,12 +338,11 @@ fn existence(fields: &mut Fields<'_>, style: Style, faults: &Faults) -> Option<P
         (false, true) => format!("(?:{words}){raw}"),
     };
     let pattern = compile(&expression, style, raw_node.unwrap_or(node).span, faults)?;
-    Some(Phrases { pattern, reach, removes })
+    Some(Phrases { pattern, reach })
 }
 
 fn substitution(fields: &mut Fields<'_>, style: Style, faults: &Faults) -> Option<Swaps> {
-    let reach = reach(fields, faults);
-    correction(fields, "replace", faults);
+    let reach = reach(fields, style, faults);
     let help = "list what to replace by what: `swap: {utilize: use}`";
     let is_map = |node: &&Node| matches!(node.kind, NodeKind::Map(_));
     let node = fields.require("swap", help, faults);
@@ -360,27 +367,40 @@ fn substitution(fields: &mut Fields<'_>, style: Style, faults: &Faults) -> Optio
     // Of two that begin at the same place the longer one is meant.
     swaps.sort_by_key(|(pattern, ..)| std::cmp::Reverse(pattern.chars().count()));
     let mut replacements = Vec::with_capacity(swaps.len());
+    // What looks around must be told by where it matched; all else by its own pattern, which costs less.
+    let grouped = swaps.iter().any(|(pattern, ..)| syntax::needs_backtracking(pattern));
+    // The whole pattern then has a group for each swap, and within it the swap's own.
+    let mut group = 1;
     for (_, alone, replacement, span) in &swaps {
-        match Replacement::read(replacement, alone) {
-            Ok(read) => replacements.push(read),
+        let told = match grouped {
+            true => Told::Group(group),
+            false => Told::Behind(alone.clone()),
+        };
+        match Wanted::read(replacement, alone) {
+            Ok(wanted) => replacements.push(Replacement { told, wanted }),
             Err(name) => no_group(&name, alone, *span, faults),
         }
+        group += alone.group_count();
     }
     if faults.errors() > before {
         return None;
     }
-    let alternatives: Vec<String> = swaps.iter().map(|(pattern, ..)| format!("(?:{pattern})")).collect();
+    let open = if grouped { "(" } else { "(?:" };
+    let alternatives: Vec<String> = swaps.iter().map(|(pattern, ..)| format!("{open}{pattern})")).collect();
     let alternatives: Vec<&str> = alternatives.iter().map(String::as_str).collect();
-    let pattern = compile_alternatives(&alternatives, style, node.span, faults)?;
-    Some(Swaps { pattern, reach, replacements })
+    let pattern = match grouped {
+        true => compile(&alternatives.join("|"), style, node.span, faults)?,
+        false => compile_alternatives(&alternatives, style, node.span, faults)?,
+    };
+    Some(Swaps { pattern, reach, replacements, corrects: true })
 }
 
 /// Says that a replacement names a group that its pattern does not have. `$1z` is meant as `${1}z`.
-fn no_group(name: &str, pattern: &Regex, span: Span, faults: &Faults) {
+fn no_group(name: &str, pattern: &Engine, span: Span, faults: &Faults) {
     let digits = name.len() - name.trim_start_matches(|c: char| c.is_ascii_digit()).len();
     let (number, rest) = name.split_at(digits);
-    let is_group = number.parse::<usize>().is_ok_and(|number| number < pattern.captures_len());
-    let help = match (is_group, pattern.captures_len() - 1) {
+    let is_group = number.parse::<usize>().is_ok_and(|number| number < pattern.group_count());
+    let help = match (is_group, pattern.group_count() - 1) {
         (true, _) => format!("write `${{{number}}}{rest}`"),
         (false, 1) => "its only group is `$1`; the sign itself is `$$`".to_owned(),
         (false, last) => format!("its groups are `$1` to `${last}`; the sign itself is `$$`"),
@@ -389,7 +409,7 @@ fn no_group(name: &str, pattern: &Regex, span: Span, faults: &Faults) {
 }
 
 fn occurrence(fields: &mut Fields<'_>, style: Style, faults: &Faults) -> Option<Occurrence> {
-    let reach = reach(fields, faults);
+    let reach = reach(fields, style, faults);
     let node = fields.require("token", "write the expression to count: `token: \"!\"`", faults);
     let bounds = bounds(fields, faults);
     if bounds == Bounds::default() {
@@ -400,7 +420,7 @@ fn occurrence(fields: &mut Fields<'_>, style: Style, faults: &Faults) -> Option<
     // Vale counts the token as it stands, without word boundaries of its own.
     let style = Style { nonword: true, ..style };
     let pattern = compile(&expression, style, span, faults)?;
-    Some(Occurrence { pattern, reach, bounds })
+    Some(Occurrence { pattern, reach, bounds, public: false })
 }
 
 fn bounds(fields: &mut Fields<'_>, faults: &Faults) -> Bounds {

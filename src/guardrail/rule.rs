@@ -7,10 +7,12 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::correction::{Correction, listed};
 use super::examples::Example;
 use super::kinds::{Check, Kind};
 use super::opinions::{Ask, Heard, Opinion};
 use super::patterns::Exception;
+use super::text::{Text, slice};
 use crate::condition::{Condition, Scope, Truth};
 use crate::diagnostic::Span;
 
@@ -142,6 +144,12 @@ pub struct Rule {
     pub(super) effective: Period,
     pub(super) overridden: Override,
     pub(super) examples: Vec<Example>,
+    /// What the rule's own `action` makes of a match.
+    pub(super) correction: Option<Correction>,
+    /// The most findings that it makes in one text, where it says so.
+    pub(super) at_most: Option<usize>,
+    /// Whether it is of a public style: its findings are notes unless `guardrails.yml` raises them.
+    pub(super) public: bool,
 }
 
 /// What is in force of a rule at one moment.
@@ -215,8 +223,32 @@ impl Rule {
         let holds = Period { from: None, before: self.overridden.before }.holds(at);
         let over = if holds { self.overridden.clone() } else { Override::default() };
         let level = over.level.unwrap_or(self.level);
-        let action = over.on_match.or(self.on_match).unwrap_or(level.default_action());
+        let raised = over.level.map_or(Action::Note, Level::default_action);
+        let unsaid = if self.public { raised } else { level.default_action() };
+        let action = over.on_match.or(self.on_match).unwrap_or(unsaid);
         Settings { level, action, mode: over.mode.unwrap_or(self.mode) }
+    }
+
+    /// Whether its findings say what to write instead.
+    pub(super) fn corrects(&self) -> bool {
+        self.correction.is_some() || self.check.corrects()
+    }
+
+    /// What it finds in a text before its exceptions are asked, with its own corrections.
+    pub(super) fn find(&self, text: &Text<'_>, ground: &Ground<'_>) -> Vec<Hit> {
+        let mut found = self.check.find(text, ground);
+        if let Some(correction) = &self.correction {
+            for hit in found.iter_mut().filter(|hit| hit.replacement.is_none() && hit.instead.is_none()) {
+                let matched = slice(text.given(), hit.range.clone());
+                let options = correction.of(matched);
+                if hit.says.is_empty() {
+                    let shown = if let [only] = options.as_slice() { only.clone() } else { listed(&options) };
+                    hit.says = vec![matched.to_owned(), shown];
+                }
+                hit.replacement = options.into_iter().find(|option| option != matched);
+            }
+        }
+        found
     }
 
     /// The instants at which what is in force of it changes.
@@ -232,6 +264,8 @@ pub(super) struct Hit {
     pub(super) range: Range<usize>,
     /// What goes into the message before the match.
     pub(super) says: Vec<String>,
+    /// What to tell in place of the rule's message: why the rule could not be run.
+    pub(super) instead: Option<String>,
     /// What to write instead, where the rule knows.
     pub(super) replacement: Option<String>,
     /// A statement that is lacking, and the byte of the text as given before which it may be put in.
@@ -248,6 +282,7 @@ impl Hit {
         Self {
             range,
             says: Vec::new(),
+            instead: None,
             replacement: None,
             insertion: None,
             because: None,

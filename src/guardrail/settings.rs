@@ -18,8 +18,8 @@ pub(super) struct Settings {
     overrides: Vec<(Key, Span, Override)>,
     pub(super) ceilings: Vec<Bound>,
     retired: Vec<(String, Span)>,
-    /// Folders of public rules that it names. They do not run yet, and what is said of their rules is no second fault.
-    styles: Vec<String>,
+    /// Folders of public rules that it puts in force, and where it names them.
+    pub(super) styles: Vec<(String, Span)>,
 }
 
 /// Reads the file.
@@ -28,9 +28,7 @@ pub(super) fn read(node: &Node, timezone: &TimeZone, faults: &Faults) -> Setting
     let Some(mut fields) = Fields::of(node, "`guardrails.yml`", faults) else { return settings };
     for style in fields.take("styles").map(|node| list(node, faults)).unwrap_or_default() {
         if let Some(name) = text(style, faults) {
-            let message = format!("this version does not run public styles yet, and `{name}` is one");
-            faults.error_with_help(style.span, message, "take it out of `styles`");
-            settings.styles.push(name);
+            settings.styles.push((name, style.span));
         }
     }
     for (key, node) in fields.take("rules").map(|node| entries(node, faults)).unwrap_or_default() {
@@ -109,27 +107,35 @@ impl Settings {
     }
 
     /// Applies the overrides to the rules and answers the retired ids. `known` holds the ids of all rules that stand in
-    /// the files, of those too that did not compile; `unread` the names of the lists that are no YAML.
+    /// the files, of those too that did not compile; `unread` the names of the lists that are no YAML; `asleep` the
+    /// public styles that are there and not in force.
     pub(super) fn apply(
         self,
         rules: &mut [Rule],
         known: &BTreeSet<String>,
         unread: &BTreeSet<String>,
+        asleep: &BTreeSet<&str>,
         faults: &Faults,
     ) -> (Vec<Bound>, BTreeSet<String>) {
         for (key, span, over) in self.overrides {
-            let is_said = key.text.split_once('.').is_some_and(|(stem, _)| {
-                unread.contains(stem) || self.styles.iter().any(|style| style == stem)
-            });
+            let stem = key.text.split_once('.').map(|(stem, _)| stem);
             if !known.contains(&key.text) {
-                if !is_said {
-                    let help = did_you_mean(&key.text, known.iter().map(String::as_str));
-                    faults.error_with_help(key.span, format!("there is no rule `{}`", key.text), help);
-                }
+                let (message, help) = match stem {
+                    Some(stem) if unread.contains(stem) => continue,
+                    Some(style) if asleep.contains(style) => (
+                        format!("`{}` is not in force: its style is not named", key.text),
+                        format!("name it: `styles: [{style}]`, or take this out"),
+                    ),
+                    _ => (
+                        format!("there is no rule `{}`", key.text),
+                        did_you_mean(&key.text, known.iter().map(String::as_str)),
+                    ),
+                };
+                faults.error_with_help(key.span, message, help);
                 continue;
             }
             let Some(rule) = rules.iter_mut().find(|rule| rule.id == key.text) else { continue };
-            if over.on_match == Some(Action::Fix) && !rule.check.corrects() {
+            if over.on_match == Some(Action::Fix) && !rule.corrects() {
                 let message = format!("`{}` has no correction of its own to apply", rule.id);
                 faults.error_with_help(span, message, "write `on_match: repair`");
             }

@@ -8,8 +8,9 @@ use std::ops::Range;
 use unicode_segmentation::UnicodeSegmentation;
 
 use super::fold::{Folded, Space, Survey, characters, finish, has_space_to_fold, reads_as, sign, survey};
-use super::unmask::unmask;
+use super::sentences;
 use super::statement::Plain;
+use super::unmask::unmask;
 
 /// One text, ready for every rule. Ranges count bytes of the text as given, or of one reading of it, as each method says.
 #[derive(Debug)]
@@ -27,6 +28,8 @@ pub(super) struct Text<'a> {
     plain: OnceCell<Plain>,
     /// Where each character of the given text begins; nothing where each is one byte.
     starts: OnceCell<Option<Vec<usize>>>,
+    /// The sentences of the given text, as public rules divide it.
+    sentences: OnceCell<Vec<Range<usize>>>,
 }
 
 /// One way to read a text, and the way back to the text as given.
@@ -56,6 +59,8 @@ pub(super) enum Reach {
     Text,
     Sentence,
     Paragraph,
+    /// Places that plain text does not have, such as headings.
+    Nowhere,
 }
 
 impl<'a> Reading<'a> {
@@ -139,17 +144,19 @@ impl<'a> Reading<'a> {
 
 impl<'a> Text<'a> {
     pub(super) fn new(given: &'a str) -> Self {
-        let (lined, plain, starts) = (OnceCell::new(), OnceCell::new(), OnceCell::new());
+        let (lined, plain) = (OnceCell::new(), OnceCell::new());
+        let (starts, sentences) = (OnceCell::new(), OnceCell::new());
         let spaced = match survey(given) {
             Survey::AsWritten => Reading::as_written(given),
             Survey::Signs => Reading::of_signs(given),
             Survey::Odd => return Self::odd(given),
         };
-        Self { given, spaced, written: None, unmasked: None, lined, plain, starts }
+        Self { given, spaced, written: None, unmasked: None, lined, plain, starts, sentences }
     }
 
     fn odd(given: &'a str) -> Self {
-        let (lined, plain, starts) = (OnceCell::new(), OnceCell::new(), OnceCell::new());
+        let (lined, plain) = (OnceCell::new(), OnceCell::new());
+        let (starts, sentences) = (OnceCell::new(), OnceCell::new());
         let folded = characters(given);
         let unmasked = unmask(&folded).map(|unmasked| Reading::of(given, unmasked));
         let read = |folded: Vec<Folded>| match reads_as(&folded, given) {
@@ -160,7 +167,7 @@ impl<'a> Text<'a> {
         let spaced = read(finish(folded, Space::One));
         let written = written.filter(|written| written.text != spaced.text);
         let unmasked = unmasked.filter(|unmasked| unmasked.text != spaced.text);
-        Self { given, spaced, written, unmasked, lined, plain, starts }
+        Self { given, spaced, written, unmasked, lined, plain, starts, sentences }
     }
 
     /// The text as given.
@@ -209,8 +216,10 @@ impl<'a> Text<'a> {
     /// The bytes as given of the pieces that a rule looks at one by one. A sentence goes on in the next line when that
     /// begins with a small letter; a paragraph ends at an empty line.
     pub(super) fn pieces(&self, reach: Reach) -> Vec<Range<usize>> {
-        if reach == Reach::Text {
-            return std::iter::once(0..self.given.len()).collect();
+        match reach {
+            Reach::Text => return std::iter::once(0..self.given.len()).collect(),
+            Reach::Nowhere => return Vec::new(),
+            Reach::Sentence | Reach::Paragraph => {}
         }
         let lined = self.lined();
         let text = match reach {
@@ -218,6 +227,33 @@ impl<'a> Text<'a> {
             _ => lined.text().into(),
         };
         pieces(&text, reach).into_iter().map(|(range, _)| lined.origin(range)).collect()
+    }
+
+    /// The bytes of the pieces that a public rule looks at one by one.
+    pub(super) fn pieces_given(&self, reach: Reach) -> Vec<Range<usize>> {
+        match reach {
+            Reach::Text => std::iter::once(0..self.given.len()).collect(),
+            Reach::Sentence => self.sentences().to_vec(),
+            Reach::Paragraph => {
+                let mut at = 0;
+                let paragraphs = self.given.split_inclusive("\n\n").map(|paragraph| {
+                    at += paragraph.len();
+                    at - paragraph.len()..at
+                });
+                paragraphs.collect()
+            }
+            Reach::Nowhere => Vec::new(),
+        }
+    }
+
+    /// The sentences of the given text, as public rules divide it.
+    pub(super) fn sentences(&self) -> &[Range<usize>] {
+        self.sentences.get_or_init(|| sentences::of(self.given))
+    }
+
+    /// Its first character, where findings stand that are about all of it.
+    pub(super) fn beginning(&self) -> Range<usize> {
+        0..self.given.chars().next().map_or(0, char::len_utf8)
     }
 
     /// What `find` finds in a piece, in the order of the text: in each reading, but nothing twice. `find` answers ranges
@@ -275,6 +311,7 @@ pub(super) fn pieces(text: &str, reach: Reach) -> Vec<(Range<usize>, &str)> {
         Reach::Text => vec![(0..text.len(), text)],
         Reach::Paragraph => split(text, text.split_inclusive("\n\n")),
         Reach::Sentence => split(text, text.split_sentence_bounds()),
+        Reach::Nowhere => Vec::new(),
     }
 }
 

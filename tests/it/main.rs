@@ -38,3 +38,4 @@ mod schema;
 mod second;
 mod segments_report;
 mod usage;
+mod vale;

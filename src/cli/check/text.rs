@@ -51,8 +51,10 @@ fn table(rules: &[RuleReport], width: usize, shell: &Shell) -> Result<(), Failur
     }
     for rule in rules.iter().filter(|rule| rule.not_run > 0) {
         let texts = counted(rule.not_run as u64, "text");
-        let said =
-            format!("{}: {texts} not tried; that takes a second model, which is not asked here", safe(&rule.rule));
+        let said = format!(
+            "{}: {texts} not tried; that takes a second model, which is not asked here",
+            safe(&rule.rule)
+        );
         for line in folded(&said, width) {
             shell.out.line(&line)?;
         }

@@ -32,7 +32,7 @@ pub(in crate::guardrail) struct Claim {
     triggers: Option<Phrases>,
     /// What has to stand in a text that makes the claim.
     pub(in crate::guardrail) with: Option<Arc<Statement>>,
-    loose: String,
+    loose: Option<String>,
     /// Whether it stands for all claims of its family.
     whole_family: bool,
     register: Arc<Register>,
@@ -112,15 +112,19 @@ impl Claim {
         let own = self.wordings.iter().map(|wording| loose(&wording.plain));
         let words = own.chain(wordings).collect::<Vec<_>>().join("|");
         let mut any: Vec<String> = Vec::new();
+        let mut always = false;
         if !tokens.is_empty() {
             let pattern = compile(&any_of(tokens.clone()), style, span, faults)?;
-            any.push(format!("(?:{})", pattern.loose));
-            self.triggers = Some(Phrases { pattern, reach: Reach::Text, removes: false });
+            match pattern.loose() {
+                Some(loose) => any.push(format!("(?:{})", loose.pattern)),
+                None => always = true,
+            }
+            self.triggers = Some(Phrases { pattern, reach: Reach::Text });
         }
         if !words.is_empty() {
             any.push(format!("(?i:{words})"));
         }
-        self.loose = any.join("|");
+        self.loose = (!always).then(|| any.join("|"));
         self.tokens = tokens;
         Some(self)
     }
@@ -131,9 +135,9 @@ impl Claim {
         self.place = place;
     }
 
-    /// A pattern without which nothing is found.
-    pub(super) fn loose(&self) -> &str {
-        &self.loose
+    /// A pattern without which nothing is found; `None` when it must always look.
+    pub(super) fn loose(&self) -> Option<&str> {
+        self.loose.as_deref()
     }
 
     /// Whether its hits may say what to put into the text.

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::super::Ground;
 use super::super::fold::{Space, fold_text};
-use super::super::patterns::{Pattern, Style, compile, occurrences, tokens};
+use super::super::patterns::{Style, compile_linear, occurrences, tokens};
 use super::super::rule::Hit;
 use super::super::text::{Reading, Text};
 use crate::document::{Faults, Fields, Kind, Node, list, one_of, text, texts};
@@ -68,7 +68,9 @@ const OWN: &[&str] = &["brand", "manufacturer", "name"];
 /// Names of competitors.
 #[derive(Debug)]
 pub(in crate::guardrail) struct Competitor {
-    pattern: Pattern,
+    pattern: Regex,
+    /// A pattern without which nothing is found.
+    loose: String,
     names: Vec<Name>,
 }
 
@@ -111,18 +113,19 @@ impl Competitor {
         // Of two that begin together the longer one is meant.
         patterns.sort_by_key(|pattern| std::cmp::Reverse(pattern.chars().count()));
         let expression = format!("(?:{})", patterns.join("|"));
-        let pattern = compile(&expression, Style { ignore_case: true, nonword: false }, node.span, faults)?;
-        Some(Self { pattern, names })
+        let style = Style { ignore_case: true, ..Style::default() };
+        let (pattern, loose) = compile_linear(&expression, style, node.span, faults)?;
+        Some(Self { pattern, loose, names })
     }
 
     pub(super) fn loose(&self) -> &str {
-        &self.pattern.loose
+        &self.loose
     }
 
     pub(super) fn find(&self, text: &Text<'_>, ground: &Ground<'_>) -> Vec<Hit> {
         let whole = 0..text.given().len();
         let named = |piece: &str| {
-            let found = self.pattern.full.find_iter(piece);
+            let found = self.pattern.find_iter(piece);
             found.map(|found| (found.range(), found.as_str().to_lowercase())).collect()
         };
         let mut found = text.find_in(&whole, named);
@@ -185,8 +188,8 @@ fn name(node: &Node, faults: &Faults) -> Option<(Name, Vec<String>)> {
     let unless = fields.take("unless").and_then(|node| {
         let words = tokens(node, faults)?;
         let words: Vec<String> = words.into_iter().map(|(word, _)| format!("(?:{word})")).collect();
-        let style = Style { ignore_case: true, nonword: false };
-        Some(compile(&words.join("|"), style, node.span, faults)?.full)
+        let style = Style { ignore_case: true, ..Style::default() };
+        Some(compile_linear(&words.join("|"), style, node.span, faults)?.0)
     });
     fields.finish(faults);
     forms(all, case, unless, faults)

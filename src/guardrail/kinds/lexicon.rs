@@ -2,9 +2,11 @@
 
 use std::ops::Range;
 
+use regex::Regex;
+
 use crate::diagnostic::Span;
 use crate::document::Faults;
-use crate::guardrail::patterns::{Pattern, Style, compile};
+use crate::guardrail::patterns::{Style, compile_linear};
 use crate::guardrail::text::Text;
 
 /// The patterns of a kind's own: `\w` in them is a letter, digit or `_` of the languages that they are in, since all of
@@ -16,7 +18,9 @@ pub(super) fn own(patterns: &[&str]) -> Vec<String> {
 /// Patterns by category.
 #[derive(Debug)]
 pub(super) struct Lexicon {
-    pattern: Pattern,
+    pattern: Regex,
+    /// A pattern without which nothing is found.
+    loose: String,
     /// The name of each category; its patterns are the group `c` and its number.
     categories: Vec<(String, &'static str)>,
 }
@@ -35,21 +39,21 @@ impl Lexicon {
             .filter(|(_, (_, patterns))| !patterns.is_empty())
             .map(|(index, (_, patterns))| format!("(?P<c{index}>{})", patterns.join("|")))
             .collect();
-        let style = Style { ignore_case: true, nonword: false };
-        let pattern = compile(&groups.join("|"), style, span, faults)?;
+        let style = Style { ignore_case: true, ..Style::default() };
+        let (pattern, loose) = compile_linear(&groups.join("|"), style, span, faults)?;
         let names = categories.iter().enumerate().map(|(index, (name, _))| (format!("c{index}"), *name));
-        Some(Self { pattern, categories: names.collect() })
+        Some(Self { pattern, loose, categories: names.collect() })
     }
 
     /// A pattern without which nothing is found.
     pub(super) fn loose(&self) -> &str {
-        &self.pattern.loose
+        &self.loose
     }
 
     /// Where the patterns match, each with its category.
     pub(super) fn find(&self, text: &Text<'_>) -> Vec<(Range<usize>, &'static str)> {
         text.find_in(&(0..text.given().len()), |piece| {
-            let found = self.pattern.full.captures_iter(piece).filter_map(|found| {
+            let found = self.pattern.captures_iter(piece).filter_map(|found| {
                 let (_, name) = self.categories.iter().find(|(group, _)| found.name(group).is_some())?;
                 Some((found.get(0)?.range(), *name))
             });

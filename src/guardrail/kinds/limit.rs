@@ -5,8 +5,9 @@ use std::ops::Range;
 use unicode_segmentation::UnicodeSegmentation;
 
 use crate::guardrail::patterns::Pattern;
+use crate::guardrail::prefilter::Loose;
 use crate::guardrail::rule::Hit;
-use crate::guardrail::text::{Reach, Text, pieces};
+use crate::guardrail::text::{Reach, Text, pieces, slice};
 
 /// The least and the most of something, both included.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -22,10 +23,6 @@ impl Bounds {
     fn missed_by(self, count: usize) -> bool {
         self.min.is_some_and(|min| count < min)
     }
-    /// Whether there being none is too few.
-    pub(in crate::guardrail) fn misses_none(self) -> bool {
-        self.missed_by(0)
-    }
 }
 
 /// A pattern too often or too seldom in a piece of text.
@@ -34,22 +31,53 @@ pub(in crate::guardrail) struct Occurrence {
     pub(in crate::guardrail) pattern: Pattern,
     pub(in crate::guardrail) reach: Reach,
     pub(in crate::guardrail) bounds: Bounds,
+    /// Whether findings are told as public rules tell them: at the first match, with the number of all.
+    pub(in crate::guardrail) public: bool,
 }
 
 impl Occurrence {
+    /// What is too seldom may not be there at all.
+    pub(super) fn loose(&self) -> Option<Loose<'_>> {
+        self.pattern.loose().filter(|_| !self.bounds.missed_by(0))
+    }
+
     pub(super) fn find(&self, text: &Text<'_>) -> Vec<Hit> {
         let mut hits = Vec::new();
-        let find = |piece: &str| self.pattern.find(piece).into_iter().map(|range| (range, ())).collect();
-        for piece in text.pieces(self.reach) {
-            let found = text.find_in(&piece, find);
-            if let Some((first, ())) = self.bounds.exceeded_by(found.len()).and_then(|max| found.get(max)) {
+        for piece in self.pattern.pieces(text, self.reach) {
+            let found = match self.pattern.find(text, &piece) {
+                Ok(found) => found,
+                Err(gave_up) => {
+                    hits.push(gave_up.hit(piece));
+                    continue;
+                }
+            };
+            let beyond = self.bounds.exceeded_by(found.len()).and_then(|max| found.get(max));
+            let missed = self.bounds.missed_by(found.len());
+            if self.public {
+                if beyond.is_some() || missed {
+                    hits.extend(counted(text, &found));
+                }
+            } else if let Some(first) = beyond {
                 hits.push(Hit::at(first.clone()));
-            } else if self.bounds.missed_by(found.len()) {
+            } else if missed {
                 hits.push(Hit::at(piece));
             }
         }
         hits
     }
+}
+
+/// The first match that is more than whitespace, `*` and `@`, or the beginning of the text when there is none at all.
+fn counted(text: &Text<'_>, found: &[Range<usize>]) -> Option<Hit> {
+    let says = vec![found.len().to_string()];
+    if found.is_empty() {
+        return Some(Hit { says, ..Hit::at(text.beginning()) });
+    }
+    let is_word = |range: &&Range<usize>| {
+        let matched = slice(text.given(), (*range).clone()).trim();
+        matched.chars().any(|c| c != '*' && c != '@')
+    };
+    found.iter().find(is_word).map(|range| Hit { says, ..Hit::at(range.clone()) })
 }
 
 /// Bounds on the length of a text. Characters are Unicode's scalar values of the text as given; words and sentences are

@@ -33,7 +33,7 @@ use language::Language;
 pub(super) use limit::{Bounds, Limit, Occurrence};
 use metric::{Metric, Readability};
 use personal::Personal;
-pub(super) use phrases::{Phrases, Replacement, Swaps};
+pub(super) use phrases::{Phrases, Public, Replacement, Swaps, Told, Wanted};
 use pii::Pii;
 use repetition::Repetition;
 use require::Require;
@@ -44,7 +44,7 @@ use super::Ground;
 use super::grounded;
 use super::opinions::{Ask, Heard, Opinion};
 use super::patterns::Style;
-use super::prefilter::{Loose, Reads};
+use super::prefilter::Loose;
 use super::rule::{Enforcement, Hit};
 use super::text::{Reach, Text};
 use crate::document::{Faults, Fields};
@@ -126,17 +126,7 @@ pub(super) const KINDS: &[(&str, Kind)] = &[
 ];
 
 /// The kinds that rule files may name and that this version does not run.
-pub(super) const KINDS_TO_COME: &[&str] = &[
-    "repetition",
-    "consistency",
-    "conditional",
-    "capitalization",
-    "metric",
-    "readability",
-    "spelling",
-    "sequence",
-    "script",
-];
+pub(super) const KINDS_TO_COME: &[&str] = &["spelling", "sequence", "script"];
 
 /// A compiled rule's way of looking.
 #[derive(Debug)]
@@ -240,12 +230,12 @@ impl Check {
             Self::Limit(limit) => limit.find(text.given()),
             Self::Markup => markup::find(text.given()),
             Self::Grounded => grounded::find(text, ground),
-            Self::Repetition(check) => check.find(text, ground),
-            Self::Consistency(check) => check.find(text, ground),
-            Self::Conditional(check) => check.find(text, ground),
-            Self::Capitalization(check) => check.find(text, ground),
-            Self::Metric(check) => check.find(text, ground),
-            Self::Readability(check) => check.find(text, ground),
+            Self::Repetition(check) => check.find(text),
+            Self::Consistency(check) => check.find(text),
+            Self::Conditional(check) => check.find(text),
+            Self::Capitalization(check) => check.find(text),
+            Self::Metric(check) => check.find(text),
+            Self::Readability(check) => check.find(text),
             Self::Require(check) => check.find(text, ground),
             Self::Claim(check) => check.find(text, ground),
             Self::Personal(check) => check.find(text, ground),
@@ -279,30 +269,42 @@ impl Check {
 
     /// A pattern without which nothing is found in a text; `None` when the rule must always look.
     pub(super) fn loose(&self) -> Option<Loose<'_>> {
-        let (pattern, reach) = match self {
-            Self::Existence(phrases) => (&phrases.pattern, phrases.reach),
-            Self::Substitution(swaps) => (&swaps.pattern, swaps.reach),
-            Self::Occurrence(occurrence) if !occurrence.bounds.misses_none() => {
-                (&occurrence.pattern, occurrence.reach)
-            }
-            Self::Require(check) => return Some(Loose::folded(check.loose())),
-            Self::Claim(check) => return Some(Loose::folded(check.loose())),
-            Self::Url(check) => return Some(Loose::folded(check.loose())),
-            Self::Competitor(check) => return Some(Loose::folded(check.loose())),
-            Self::Pii(check) => return Some(Loose::folded(check.loose())),
-            Self::Personal(check) => return Some(Loose::folded(check.loose())),
-            _ => return None,
-        };
-        Some(Loose { pattern: &pattern.loose, reads: Reads::Folded, whole: reach == Reach::Text })
+        match self {
+            Self::Existence(phrases) => phrases.pattern.loose(),
+            Self::Substitution(swaps) => swaps.pattern.loose(),
+            Self::Occurrence(occurrence) => occurrence.loose(),
+            Self::Conditional(conditional) => conditional.loose(),
+            Self::Require(check) => check.loose(),
+            Self::Claim(check) => check.loose().map(Loose::folded),
+            Self::Url(check) => Some(Loose::folded(check.loose())),
+            Self::Competitor(check) => Some(Loose::folded(check.loose())),
+            Self::Pii(check) => Some(Loose::folded(check.loose())),
+            Self::Personal(check) => Some(Loose::folded(check.loose())),
+            _ => None,
+        }
     }
 
     /// Whether its hits say what to write instead.
     pub(super) fn corrects(&self) -> bool {
         match self {
-            Self::Existence(phrases) => phrases.removes,
-            Self::Substitution(_) | Self::Require(_) => true,
+            Self::Substitution(swaps) => swaps.corrects,
+            Self::Capitalization(capitalization) => capitalization.corrects,
+            Self::Require(_) => true,
             Self::Claim(check) => check.corrects(),
             _ => false,
+        }
+    }
+
+    /// Looks at other pieces of a text.
+    pub(super) fn look_at(&mut self, reach: Reach) {
+        match self {
+            Self::Repetition(check) => check.reach = reach,
+            Self::Consistency(check) => check.reach = reach,
+            Self::Conditional(check) => check.reach = reach,
+            Self::Capitalization(check) => check.reach = reach,
+            Self::Metric(check) => check.reach = reach,
+            Self::Readability(check) => check.reach = reach,
+            _ => {}
         }
     }
 }

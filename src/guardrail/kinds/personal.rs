@@ -6,7 +6,7 @@ use regex::Regex;
 use serde_json::Value;
 
 use super::super::Ground;
-use super::super::patterns::{Style, compile, tokens};
+use super::super::patterns::{Style, compile_linear, tokens};
 use super::super::rule::Hit;
 use super::super::text::{Text, slice};
 use super::lexicon::{self, Lexicon};
@@ -367,8 +367,9 @@ fn allowed(node: &Node, faults: &Faults) -> Vec<(String, Regex)> {
         }
         let Some(words) = tokens(value, faults) else { continue };
         let words: Vec<String> = words.into_iter().map(|(word, _)| format!("(?:{word})")).collect();
-        let style = Style { ignore_case: true, nonword: false };
-        all.extend(compile(&words.join("|"), style, value.span, faults).map(|p| (key.text.clone(), p.full)));
+        let style = Style { ignore_case: true, ..Style::default() };
+        let pattern = compile_linear(&words.join("|"), style, value.span, faults);
+        all.extend(pattern.map(|(pattern, _)| (key.text.clone(), pattern)));
     }
     all
 }

@@ -8,6 +8,7 @@ use std::ops::Range;
 use super::super::Ground;
 use super::super::examples::head;
 use super::super::patterns::{Style, compile, tokens};
+use super::super::prefilter::Loose;
 use super::super::rule::{Evidence, Hit};
 use super::super::statement::{Statement, plain};
 use super::super::text::{Reach, Text};
@@ -44,9 +45,9 @@ impl Require {
         Some(Self { trigger: trigger?, statement: statement?, within: within? })
     }
 
-    /// A pattern without which nothing is found.
-    pub(super) fn loose(&self) -> &str {
-        &self.trigger.pattern.loose
+    /// A pattern without which nothing is found; `None` when it must always look.
+    pub(super) fn loose(&self) -> Option<Loose<'_>> {
+        self.trigger.pattern.loose()
     }
 
     pub(super) fn find(&self, text: &Text<'_>, ground: &Ground<'_>) -> Vec<Hit> {
@@ -134,7 +135,7 @@ pub(in crate::guardrail) fn phrases(node: &Node, style: Style, faults: &Faults) 
     let listed = tokens(node, faults)?;
     let pattern =
         compile(&any_of(listed.into_iter().map(|(token, _)| token).collect()), style, node.span, faults)?;
-    Some(Phrases { pattern, reach: Reach::Text, removes: false })
+    Some(Phrases { pattern, reach: Reach::Text })
 }
 
 /// One expression for any of several, the longest first.

@@ -3,7 +3,7 @@
 use regex::Regex;
 
 use super::super::Ground;
-use super::super::patterns::{Style, compile};
+use super::super::patterns::{Style, compile_linear};
 use super::super::rule::Hit;
 use super::super::text::{Text, slice};
 use crate::diagnostic::Span;
@@ -114,7 +114,8 @@ fn pattern(span: Span, faults: &Faults) -> Option<(Regex, String)> {
         format!("(?P<host>{host})"),
     ]
     .join("|");
-    let full = compile(&expression, Style { ignore_case: true, nonword: true }, span, faults)?.full;
+    let style = Style { ignore_case: true, nonword: true, ..Style::default() };
+    let (full, _) = compile_linear(&expression, style, span, faults)?;
     let loose = format!(
         r"(?i){LETTER}{dot}\p{{L}}|\d\.\d+[:/]|@{LETTER}|:[/\\]{{2}}|//{LETTER}|(?:{OPAQUE}|data):\S|[\[({{] ?(?:\.|dot|punkt|point) ?[\])}}]|(?:dot|punkt) [cnoibdaeuf]"
     );

@@ -7,6 +7,7 @@ mod judging;
 mod linting;
 mod loading;
 mod matching;
+mod public;
 mod reader;
 mod second;
 
