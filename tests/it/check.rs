@@ -338,7 +338,7 @@ fn a_faulty_policy_does_not_start_a_service() {
         [
             "error: a rule has no key `levle`",
             "error: this pattern goes wrong at its character 5: unclosed group",
-            "error: `2026-12-32` is no date",
+            "error: there is no day `2026-12-32`",
             "error: a rule needs at least one `pass` example",
             "error: the policy is faulty and no last good one is kept, so nothing is served; mend the faults above",
         ]
