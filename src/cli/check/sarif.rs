@@ -72,8 +72,8 @@ fn rule(code: &str, help: &str) -> Value {
 fn result(diagnostic: &Diagnostic, code: &str, index: Option<usize>, has_text: bool) -> Value {
     let Diagnostic { severity, span, message, help, .. } = diagnostic;
     let text = match help {
-        Some(help) => format!("{}. To mend it: {help}.", capital(message)),
-        None => format!("{}.", capital(message)),
+        Some(help) => format!("{} To mend it: {}", sentence(&capital(message)), sentence(help)),
+        None => sentence(&capital(message)),
     };
     let mut place = json!({"artifactLocation": location(&diagnostic.file)});
     if has_text || diagnostic.file.ends_with(".toml") {
@@ -127,6 +127,12 @@ fn encoded(path: &str) -> String {
         }
     }
     out
+}
+
+/// A sentence ends with a full stop, unless what it quotes does.
+fn sentence(text: &str) -> String {
+    let ends = text.ends_with(['.', '…']);
+    format!("{text}{}", if ends { "" } else { "." })
 }
 
 /// A sentence begins with a capital, unless it begins with what somebody wrote.

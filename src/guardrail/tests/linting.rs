@@ -272,3 +272,31 @@ fn days_that_are_past_and_trials_without_end() {
     let found = linted(&[("g/a.yml", &trial), ("g/guardrails.yml", until)], "2027-01-01T00:00:00Z");
     assert_eq!(found, ["7:11 nothing says until when `a.one` is only tried"]);
 }
+
+#[test]
+fn ids_days_locales_and_modes_are_texts_however_yaml_would_read_them() {
+    let names = ["no", "off", "yes", "on", "true", "null", "0012345", "1e3", "0x10", "2026-11-01", "1_000"];
+    let rules: String = names
+        .iter()
+        .enumerate()
+        .map(|(index, name)| {
+            let lines = format!(
+                "    tokens: [w{index}]\n    applies: {{locale: no, placement: [off, 007, 12:30], when: {{context.country: NO}}}}\n    \
+                 effective: {{from: 2026-11-01, until: '2026-12-01'}}\n    owner: 0012\n    reference: 1e3\n"
+            );
+            rule(name, &lines, &format!("A w{index}."), "A.")
+        })
+        .collect();
+    let settings = "rules:\n  a.no: {mode: off, because: 14}\n  a.2026-11-01: {mode: shadow, until: 2026-11-30}\nretired:\n  - {id: a.1e4, reason: no, by: off, on: 2026-11-01}\n";
+    let list = format!("rules:\n{rules}");
+    let guardrails = loaded(&files([("g/a.yml", &list), ("g/guardrails.yml", settings)]));
+    let ids: Vec<&str> = guardrails.rules().iter().map(Rule::id).collect();
+    assert_eq!(ids, names.map(|name| format!("a.{name}")));
+    let rule = &guardrails.rules()[0];
+    assert_eq!((rule.mode(), rule.owner(), rule.reference()), (Enforcement::Off, Some("0012"), Some("1e3")));
+    assert_eq!(rule.applies.locales, ["no"]);
+    assert_eq!(rule.applies.placements, ["off", "007", "12:30"]);
+    let asked = rule.applies.when.as_ref().unwrap().asks();
+    assert_eq!((asked[0].path, asked[0].expected), ("context.country", &json!("NO")));
+    assert!(guardrails.retired.contains("a.1e4"));
+}
