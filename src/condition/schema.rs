@@ -4,7 +4,7 @@ use serde_json::{Map, Value, json};
 
 use super::Operator;
 use super::operator::{KINDS, OPERATORS, OURS};
-use crate::document::schema::{part, with_examples};
+use crate::document::schema::{part, set, with_examples};
 
 /// What a condition may ask for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -67,7 +67,7 @@ fn several(description: &str) -> Value {
 }
 
 fn described(mut schema: Value, description: &str) -> Value {
-    schema["description"] = description.into();
+    set(&mut schema, "description", description);
     schema
 }
 

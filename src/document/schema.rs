@@ -12,12 +12,22 @@ pub type Key = (&'static str, Value);
 /// A map with these keys and no others.
 pub fn map(description: &str, keys: Vec<Key>, required: &[&str]) -> Value {
     let mut schema = json!({"type": "object", "description": description, "additionalProperties": false});
-    schema["properties"] =
-        keys.into_iter().map(|(key, value)| (key.to_owned(), value)).collect::<Map<_, _>>().into();
+    set(
+        &mut schema,
+        "properties",
+        keys.into_iter().map(|(key, value)| (key.to_owned(), value)).collect::<Map<_, _>>(),
+    );
     if !required.is_empty() {
-        schema["required"] = required.into();
+        set(&mut schema, "required", required);
     }
     schema
+}
+
+/// Says one thing more in a schema.
+pub fn set(schema: &mut Value, keyword: &str, value: impl Into<Value>) {
+    if let Some(keywords) = schema.as_object_mut() {
+        keywords.insert(keyword.to_owned(), value.into());
+    }
 }
 
 /// A text. What is written without quotes and looks like a number is a text too.
@@ -63,7 +73,7 @@ pub fn duration(description: &str) -> Value {
 
 /// The same schema with values to begin from.
 pub fn with_examples(mut schema: Value, examples: Value) -> Value {
-    schema["examples"] = examples;
+    set(&mut schema, "examples", examples);
     schema
 }
 

@@ -9,7 +9,7 @@ use super::read::{ACTIONS, ENFORCEMENTS, LEVELS, REACHES};
 use super::{MODES, Mode};
 use crate::condition::{Speech, schema as condition};
 use crate::document::schema::{
-    Key, count, day, file, list, map, part, text, texts, truth, with_examples, words,
+    Key, count, day, file, list, map, part, set, text, texts, truth, with_examples, words,
 };
 
 /// A language or a region of it, with `*` for any.
@@ -274,7 +274,7 @@ fn overriding() -> Value {
     ];
     keys.extend(mode());
     let mut schema = map("What holds of a rule instead of what its own file says.", keys, &[]);
-    schema["allOf"] = json!([off_needs_a_reason()]);
+    set(&mut schema, "allOf", json!([off_needs_a_reason()]));
     schema
 }
 
@@ -290,7 +290,7 @@ fn ceiling() -> Value {
         ),
     ];
     let mut schema = map("How far copy may go, whatever placements say.", keys, &[]);
-    schema["anyOf"] = json!([{"required": ["mode"]}, {"required": ["approval"]}]);
+    set(&mut schema, "anyOf", json!([{"required": ["mode"]}, {"required": ["approval"]}]));
     with_examples(
         schema,
         json!([{"when": {"product.category": "Food supplements"}, "mode": "segment", "approval": true}]),
@@ -409,7 +409,7 @@ fn own(kind: Kind) -> (Vec<Key>, &'static [&'static str]) {
         Kind::Limit => {
             let bound = |what: &str| {
                 let mut schema = map(&format!("How many {what}."), bounds(), &[]);
-                schema["minProperties"] = 1.into();
+                set(&mut schema, "minProperties", 1);
                 with_examples(schema, json!([{"max": 280}]))
             };
             let keys = vec![
@@ -448,13 +448,13 @@ fn rule() -> Value {
         }));
     }
     let mut schema = map("A rule.", common, &["id", "extends", "message", "examples"]);
-    if let Some(properties) = schema["properties"].as_object_mut() {
+    if let Some(properties) = schema.get_mut("properties").and_then(Value::as_object_mut) {
         all.into_iter().for_each(|(key, schema)| {
             properties.entry(key).or_insert(schema);
         });
     }
-    schema["anyOf"] = json!([{"required": ["level"]}, {"required": ["on_match"]}]);
-    schema["allOf"] = by_kind.into();
+    set(&mut schema, "anyOf", json!([{"required": ["level"]}, {"required": ["on_match"]}]));
+    set(&mut schema, "allOf", by_kind);
     with_examples(
         schema,
         json!([{

@@ -2,7 +2,9 @@
 
 use serde_json::{Value, json};
 
-use crate::document::schema::{Key, count, duration, file, map, part, text, truth, with_examples, words};
+use crate::document::schema::{
+    Key, count, duration, file, map, part, set, text, truth, with_examples, words,
+};
 use crate::guardrail::MODES;
 
 /// The schema of `placement.yml`.
@@ -62,7 +64,7 @@ fn ladder(mode: &str) -> Vec<Key> {
 
 fn share_of(description: &str) -> Value {
     let mut schema = part("share");
-    schema["description"] = description.into();
+    set(&mut schema, "description", description);
     schema
 }
 

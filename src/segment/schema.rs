@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::load::{CLASSES, KINDS, OUTCOMES, TRUSTS, TYPES};
 use crate::condition::{SEMANTICS, Speech, schema as condition};
 use crate::document::schema::{
-    Key, duration, file, list, map, part, text, texts, truth, with_examples, words,
+    Key, duration, file, list, map, part, set, text, texts, truth, with_examples, words,
 };
 
 /// The schema of `segments.yml`.
@@ -41,7 +41,7 @@ pub fn schema() -> Value {
         ("segment", segment()),
         ("point", point()),
         ("example", example()),
-        ("set", set()),
+        ("set", group_of()),
     ];
     parts.extend(condition(Speech::Everything));
     file("copyrail: segments.yml", root, parts)
@@ -89,8 +89,8 @@ fn segment() -> Value {
         ("examples", list("Requests, and what the segment must make of them.", &part("example"))),
     ];
     let mut schema = map("A named group of visitors.", keys, &["id"]);
-    schema["anyOf"] = json!([{"required": ["when"]}, {"required": ["score"]}]);
-    schema["dependentRequired"] = json!({"score": ["at_least"], "at_least": ["score"]});
+    set(&mut schema, "anyOf", json!([{"required": ["when"]}, {"required": ["score"]}]));
+    set(&mut schema, "dependentRequired", json!({"score": ["at_least"], "at_least": ["score"]}));
     with_examples(
         schema,
         json!([{"id": "bargain-hunters", "name": "Bargain hunters", "when": {"user.orders_90d": {"$gte": 1}}}]),
@@ -118,7 +118,7 @@ fn example() -> Value {
     map("A request, and what the segment must make of it.", keys, &["expect"])
 }
 
-fn set() -> Value {
+fn group_of() -> Value {
     let keys = vec![
         ("name", text("What they are together.")),
         (

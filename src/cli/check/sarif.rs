@@ -75,15 +75,17 @@ fn result(diagnostic: &Diagnostic, code: &str, index: Option<usize>, has_text: b
         Some(help) => format!("{} To mend it: {}", sentence(&capital(message)), sentence(help)),
         None => sentence(&capital(message)),
     };
-    let mut place = json!({"artifactLocation": location(&diagnostic.file)});
-    if has_text || diagnostic.file.ends_with(".toml") {
-        let mut region = json!({"startLine": span.start.line, "startColumn": span.start.column});
-        if span.end > span.start {
-            region["endLine"] = span.end.line.into();
-            region["endColumn"] = span.end.column.into();
+    let (start, end) = (span.start, span.end);
+    let file = location(&diagnostic.file);
+    let place = match (has_text || diagnostic.file.ends_with(".toml"), end > start) {
+        (false, _) => json!({"artifactLocation": file}),
+        (true, false) => {
+            json!({"artifactLocation": file, "region": {"startLine": start.line, "startColumn": start.column}})
         }
-        place["region"] = region;
-    }
+        (true, true) => json!({"artifactLocation": file, "region": {
+            "startLine": start.line, "startColumn": start.column, "endLine": end.line, "endColumn": end.column,
+        }}),
+    };
     json!({
         "ruleId": code,
         "ruleIndex": index,
