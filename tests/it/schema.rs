@@ -87,9 +87,9 @@ fn check(root: &Value, schema: &Value, value: &Value) -> Result<(), String> {
             }
             "patternProperties" => {
                 for (pattern, schema) in wanted.as_object().unwrap() {
-                    let named =
+                    let mut named =
                         object.into_iter().flatten().filter(|(key, _)| holds(&pattern.as_str().into(), key));
-                    named.map(|(_, value)| check(root, schema, value)).collect::<Result<(), _>>()?;
+                    named.try_for_each(|(_, value)| check(root, schema, value))?;
                 }
                 true
             }
@@ -102,13 +102,13 @@ fn check(root: &Value, schema: &Value, value: &Value) -> Result<(), String> {
                             .flatten()
                             .any(|(pattern, _)| holds(&pattern.as_str().into(), key))
                 };
-                let others = object.into_iter().flatten().filter(|(key, _)| !known(key));
-                others.map(|(_, value)| check(root, wanted, value)).collect::<Result<(), _>>()?;
+                let mut others = object.into_iter().flatten().filter(|(key, _)| !known(key));
+                others.try_for_each(|(_, value)| check(root, wanted, value))?;
                 true
             }
             "propertyNames" => {
-                let names = object.into_iter().flatten().map(|(key, _)| Value::from(key.as_str()));
-                names.map(|name| check(root, wanted, &name)).collect::<Result<(), _>>()?;
+                let mut names = object.into_iter().flatten().map(|(key, _)| Value::from(key.as_str()));
+                names.try_for_each(|name| check(root, wanted, &name))?;
                 true
             }
             "allOf" => {
