@@ -20,6 +20,7 @@ mod edits;
 mod explain;
 mod faults;
 mod flights;
+mod grounded;
 mod http;
 mod kept;
 mod keys;
