@@ -117,12 +117,7 @@ fn overlaps(a: &Range<usize>, b: &Range<usize>) -> bool {
 fn around(text: &str, span: &Range<usize>) -> String {
     let from = span.start.saturating_sub(40);
     let take = |from: usize, to: usize| -> String { text.chars().skip(from).take(to - from).collect() };
-    format!(
-        "{}[{}]{}",
-        take(from, span.start),
-        take(span.start, span.end),
-        take(span.end, span.end + 30)
-    )
+    format!("{}[{}]{}", take(from, span.start), take(span.start, span.end), take(span.end, span.end + 30))
 }
 
 #[test]
@@ -165,10 +160,9 @@ fn figures_that_people_marked_are_found() {
 /// Whether a finding is about a number: in digits or as a word.
 fn is_figure(matched: &str) -> bool {
     const WORDS: &[&str] = &[
-        "single", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "dual", "triple",
-        "quad", "hexa", "octa", "penta", "deca",
+        "single", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "dual",
+        "triple", "quad", "hexa", "octa", "penta", "deca",
     ];
-    let words: Vec<String> =
-        matched.split(|c: char| !c.is_alphanumeric()).map(str::to_lowercase).collect();
+    let words: Vec<String> = matched.split(|c: char| !c.is_alphanumeric()).map(str::to_lowercase).collect();
     matched.chars().any(|c| c.is_ascii_digit()) || words.iter().any(|word| WORDS.contains(&word.as_str()))
 }

@@ -1,10 +1,15 @@
 //! Reads the figures of a product's facts, each under the attribute that holds it.
 
+use jiff::civil;
+use jiff::{Timestamp, tz::TimeZone};
 use serde_json::{Map, Value};
 
-use super::decimals::{Reading, read};
-use super::numbers::{What, figures};
-use super::units::{Unit, number_word};
+use super::dates::Date;
+use super::decimals::read;
+use super::lexicon::{self, Roles, all_facets, facets};
+use super::numbers::{Figure, Figures, What, figures, multiple};
+use super::roles::Style;
+use super::units::{Dimension, Unit};
 use crate::guardrail::fold::{Space, fold};
 use crate::guardrail::text::slice;
 
@@ -13,6 +18,7 @@ use crate::guardrail::text::slice;
 pub(super) struct Known<'a> {
     pub(super) attributes: Vec<Attribute<'a>>,
     pub(super) figures: Vec<KnownFigure>,
+    pub(super) counts: Vec<KnownCount>,
     /// The letters and digits of everything, attribute by attribute: what codes are looked up in.
     squashed: String,
     /// For each byte of it, whether something stood before it that was left out.
@@ -25,6 +31,12 @@ pub(super) struct Attribute<'a> {
     /// Its path in the facts, dotted.
     pub(super) path: String,
     pub(super) value: &'a Value,
+    /// The words of its path in small letters, the parts of the path with a `.` between.
+    pub(super) words: String,
+    /// What its path says of its figures; of two parts of a path the deeper one.
+    pub(super) roles: Roles,
+    /// The dimensions that its name speaks of, when it says some.
+    pub(super) dimensions: Option<&'static [Dimension]>,
     /// Whether it is an amount of money by its name.
     pub(super) is_price: bool,
 }
@@ -36,76 +48,220 @@ pub(super) struct KnownFigure {
     pub(super) attribute: usize,
     pub(super) value: f64,
     pub(super) unit: Option<Unit>,
+    pub(super) date: Option<Date>,
+    pub(super) roles: Roles,
+    /// Whether the attribute's value is numbers and nothing else.
+    pub(super) bare: bool,
+}
+
+/// How many of a thing there are.
+#[derive(Clone, Debug)]
+pub(super) struct KnownCount {
+    pub(super) attribute: usize,
+    pub(super) value: f64,
+    pub(super) things: Things,
+}
+
+/// What is counted: its words in the singular, sorted, and which of several it is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Things {
+    pub(super) nouns: Vec<String>,
+    pub(super) roles: Roles,
 }
 
 /// The deepest facts that are read.
 const MAX_DEPTH: usize = 32;
+/// The longest list of things that is counted.
+const MAX_ITEMS: usize = 64;
+
+/// Where a value stands.
+#[derive(Clone, Copy)]
+struct Place<'p> {
+    path: &'p str,
+    words: &'p str,
+    key: &'p str,
+}
 
 impl<'a> Known<'a> {
-    pub(super) fn of(facts: &'a Map<String, Value>) -> Self {
+    /// Reads facts. An offer that is over at that moment supports nothing.
+    pub(super) fn of(facts: &'a Map<String, Value>, at: Timestamp) -> Self {
         let mut known = Self::default();
-        known.map(facts, "", MAX_DEPTH);
+        known.map(facts, Place { path: "", words: "", key: "" }, MAX_DEPTH, at);
         known
     }
 
-    fn map(&mut self, map: &'a Map<String, Value>, path: &str, depth: usize) {
+    fn map(&mut self, map: &'a Map<String, Value>, place: Place<'_>, depth: usize, at: Timestamp) {
+        if is_over(map, at) {
+            return;
+        }
+        if let Some((name, value)) = named_value(map) {
+            return self.under(place, name, value, depth, at);
+        }
         for (key, value) in map {
-            let path = if path.is_empty() { key.clone() } else { format!("{path}.{key}") };
-            self.value(value, &path, key, depth);
+            self.under(place, key, value, depth, at);
         }
     }
 
-    fn value(&mut self, value: &'a Value, path: &str, key: &str, depth: usize) {
+    fn under(&mut self, place: Place<'_>, key: &str, value: &'a Value, depth: usize, at: Timestamp) {
+        let spoken = spoken(key);
+        let (path, words) = if place.path.is_empty() {
+            (key.to_owned(), spoken)
+        } else {
+            (format!("{}.{key}", place.path), format!("{}.{spoken}", place.words))
+        };
+        self.value(value, Place { path: &path, words: &words, key }, depth, at);
+    }
+
+    fn value(&mut self, value: &'a Value, place: Place<'_>, depth: usize, at: Timestamp) {
         let Some(depth) = depth.checked_sub(1) else { return };
         match value {
             Value::Null => {}
-            Value::Object(map) => self.map(map, path, depth),
-            Value::Array(items) => items.iter().for_each(|item| self.value(item, path, key, depth)),
-            Value::Bool(_) | Value::Number(_) | Value::String(_) => self.scalar(value, path, key),
+            Value::Object(map) => self.map(map, place, depth, at),
+            Value::Array(items) => {
+                let first = self.attributes.len();
+                items.iter().for_each(|item| self.value(item, place, depth, at));
+                let scalars = items.iter().all(|item| item.is_string() || item.is_number());
+                if scalars && items.len() <= MAX_ITEMS && first < self.attributes.len() {
+                    self.count_items(items.len(), first, place);
+                }
+            }
+            Value::Bool(_) | Value::Number(_) | Value::String(_) => self.scalar(value, place),
         }
     }
 
-    fn scalar(&mut self, value: &'a Value, path: &str, key: &str) {
+    fn scalar(&mut self, value: &'a Value, place: Place<'_>) {
         let attribute = self.attributes.len();
-        let is_price = is_price(path);
-        self.attributes.push(Attribute { path: path.to_owned(), value, is_price });
+        let Place { path, words, key } = place;
+        let roles = path_roles(words);
+        let is_price = is_price(words);
+        let name = words.rsplit('.').next().unwrap_or_default();
+        let dimensions = name.split(' ').rev().find_map(lexicon::dimensions);
+        let says_no = value.as_str().is_some_and(|text| matches!(text.trim(), "" | "-" | "No" | "no"));
+        // Three cameras are under `Main Camera.Triple`.
+        if let Some((above, value)) = words.rsplit_once('.').zip(multiple(name)).filter(|_| !says_no) {
+            let things = Things::of_name(above.0.rsplit('.').next().unwrap_or_default(), roles);
+            self.counts.push(KnownCount { attribute, value, things });
+        }
+        let (path, owned) = (path.to_owned(), words.to_owned());
+        self.attributes.push(Attribute { path, value, words: owned, roles, dimensions, is_price });
         if key.bytes().any(|b| b.is_ascii_digit()) {
-            self.text(&spoken(key), attribute, None);
+            let key = said(key);
+            self.text(&key, attribute, None, roles);
+            self.squash(&key);
         }
         let unit = unit_of_name(key);
         match value {
             Value::Number(number) => {
-                let number = number.as_f64().unwrap_or(f64::NAN).abs();
-                self.figures.push(KnownFigure { attribute, value: number, unit });
-                self.squash(&value.to_string());
+                let value = number.as_f64().unwrap_or(f64::NAN).abs();
+                self.figures.push(KnownFigure { attribute, value, unit, date: None, roles, bare: true });
+                if unit.is_none() {
+                    self.counts.push(KnownCount { attribute, value, things: Things::of_name(name, roles) });
+                }
+                self.squash(&number.to_string());
             }
-            Value::String(text) => self.text(text, attribute, unit),
+            Value::String(text) => {
+                let folded: Option<String> =
+                    fold(text, Space::Lines).map(|folded| folded.iter().map(|f| f.is).collect());
+                let text = folded.as_deref().unwrap_or(text);
+                self.text(text, attribute, unit, roles);
+                self.squash(text);
+                self.count_listed(text, attribute, place);
+            }
             _ => {}
         }
     }
 
-    fn text(&mut self, text: &str, attribute: usize, unit_of_name: Option<Unit>) {
-        let folded: Option<String> =
-            fold(text, Space::Lines).map(|folded| folded.iter().map(|f| f.is).collect());
-        let text = folded.as_deref().unwrap_or(text);
-        for figure in figures(text, None) {
-            let (readings, unit, soft) = match figure.what {
-                What::Number { readings, items, unit, soft } => ([readings, items].concat(), unit, soft),
-                // The facts' own shorthand supports its number: `1080p@30fps` that of "30 frames per second".
-                What::Code => (leading_number(slice(text, figure.range)).into_iter().collect(), None, false),
-            };
-            for reading in readings {
-                let known = KnownFigure { attribute, value: reading.value, unit: unit.or(unit_of_name) };
-                self.figures.push(known);
-                if soft {
-                    self.figures.push(KnownFigure { unit: None, ..known });
+    fn text(&mut self, text: &str, attribute: usize, unit_of_name: Option<Unit>, roles: Roles) {
+        let read = figures(text, None);
+        if read.figures.is_empty() {
+            return;
+        }
+        let bare = !text.contains(|c: char| c.is_alphabetic() && !matches!(c, 'x' | 'X'));
+        let style = if is_prose(&read) { Style::Prose } else { Style::Terse };
+        for (at, token) in read.tokens.iter().enumerate() {
+            let Some(figure) = token.figure.and_then(|figure| read.figures.get(figure)) else { continue };
+            let dimension = figure.dimension().or(unit_of_name.map(|unit| unit.dimension));
+            let local = dimension.map_or(0, |dimension| read.roles(at, dimension, style));
+            let roles = dimension.map_or(roles, |dimension| closer(local, roles, dimension));
+            self.figure(
+                figure,
+                &read,
+                KnownFigure { attribute, value: 0.0, unit: None, date: None, roles, bare },
+                unit_of_name,
+            );
+            if let Some(value) = figure.count() {
+                let things = Things::behind(&read, at);
+                if !things.nouns.is_empty() {
+                    self.counts.push(KnownCount { attribute, value, things });
                 }
             }
         }
-        // In facts a number word supports a figure with or without a unit: "for four occupants".
-        let words = text.split(|c: char| !c.is_alphanumeric()).filter_map(number_word);
-        self.figures.extend(words.map(|value| KnownFigure { attribute, value, unit: None }));
-        self.squash(text);
+    }
+
+    fn figure(
+        &mut self,
+        figure: &Figure,
+        read: &Figures<'_>,
+        plain: KnownFigure,
+        unit_of_name: Option<Unit>,
+    ) {
+        match &figure.what {
+            What::Number { readings, items, unit, soft } => {
+                for reading in readings.iter().chain(items) {
+                    let unit = unit.or(unit_of_name);
+                    self.figures.push(KnownFigure { value: reading.value, unit, ..plain });
+                    if *soft {
+                        self.figures.push(KnownFigure { value: reading.value, unit: None, ..plain });
+                    }
+                }
+            }
+            What::Date(date) => {
+                self.figures.push(KnownFigure { value: f64::from(date.year), date: Some(*date), ..plain });
+                if let Some(day) = date.day {
+                    self.figures.push(KnownFigure { value: f64::from(day), ..plain });
+                }
+            }
+            What::Count(value) => self.figures.push(KnownFigure { value: *value, ..plain }),
+            // `4.4.2` supports 4.4 and 4, and `65K` its 65.
+            What::Code => {
+                let code = slice(read.text, figure.range.clone());
+                let digits = code.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(code.len());
+                let version = slice(code, 0..digits);
+                let ends = version.match_indices('.').map(|(at, _)| at).chain([version.len()]);
+                for end in ends {
+                    let value = read_number(slice(version, 0..end));
+                    self.figures.extend(value.map(|value| KnownFigure {
+                        value,
+                        unit: unit_of_name,
+                        ..plain
+                    }));
+                }
+            }
+        }
+    }
+
+    /// A list of words is as many things as its name says: two `Colors` in `Black, White`.
+    fn count_listed(&mut self, text: &str, attribute: usize, place: Place<'_>) {
+        let items = || text.split([',', '\n']);
+        let plain = |item: &str| {
+            let item = item.trim();
+            !item.is_empty()
+                && item.len() <= 40
+                && !item.contains([';', '/', '(', '&'])
+                && !item.contains(" and ")
+                && !is_open(item)
+        };
+        if text.len() <= 400 && !text.contains('.') && items().all(plain) {
+            self.count_items(items().count(), attribute, place);
+        }
+    }
+
+    fn count_items(&mut self, count: usize, attribute: usize, place: Place<'_>) {
+        let name = place.words.rsplit('.').next().unwrap_or_default();
+        let counts = name.ends_with('s') || name.ends_with("color") || name.ends_with("colour");
+        if counts && let Ok(value) = u32::try_from(count).map(f64::from) {
+            self.counts.push(KnownCount { attribute, value, things: Things::of_name(name, 0) });
+        }
     }
 
     fn squash(&mut self, text: &str) {
@@ -145,21 +301,206 @@ impl<'a> Known<'a> {
     }
 }
 
-fn leading_number(code: &str) -> Option<Reading> {
-    let digits = code.find(|c: char| !c.is_ascii_digit()).unwrap_or(code.len());
-    if digits == 0 { None } else { read(slice(code, 0..digits), None).0.first().copied() }
+impl Figure {
+    /// How many it says there are, when it says no unit.
+    pub(super) fn count(&self) -> Option<f64> {
+        match &self.what {
+            What::Count(value) => Some(*value),
+            What::Number { readings, unit: None, .. } => readings.first().map(|reading| reading.value),
+            _ => None,
+        }
+    }
 }
 
-fn is_price(path: &str) -> bool {
+impl Things {
+    /// The things that a figure counts: the words behind it.
+    pub(super) fn behind(read: &Figures<'_>, at: usize) -> Self {
+        let mut things = Self { nouns: Vec::new(), roles: 0 };
+        // `octacore` is its own noun.
+        if let Some(token) = read.tokens.get(at).filter(|token| read.word(token).ends_with("core")) {
+            things.add(slice(read.word(token), read.word(token).len() - 4..read.word(token).len()), 0);
+            return things;
+        }
+        for index in at + 1..at + 4 {
+            let Some(token) = read.tokens.get(index).filter(|token| token.figure.is_none()) else { break };
+            let word = read.word(token);
+            if !matches!(read.gap(index), " " | "-") || lexicon::breaks_off(word) || lexicon::ties(word) {
+                break;
+            }
+            things.add(word, token.roles);
+        }
+        things.nouns.sort_unstable();
+        things
+    }
+
+    /// The things that an attribute is called after.
+    fn of_name(name: &str, roles: Roles) -> Self {
+        let mut things = Self { nouns: Vec::new(), roles: 0 };
+        name.split(' ').for_each(|word| things.add(word, lexicon::roles(word)));
+        things.roles |= roles & side();
+        things.nouns.sort_unstable();
+        things
+    }
+
+    fn add(&mut self, word: &str, roles: Roles) {
+        let word = singular(word);
+        if roles & side() != 0 {
+            self.roles |= roles & side();
+        } else if !word.is_empty()
+            && !word.bytes().any(|b| b.is_ascii_digit())
+            && !fills(word)
+            && !self.nouns.iter().any(|noun| noun == word)
+        {
+            self.nouns.push(word.to_owned());
+        }
+    }
+}
+
+/// Which of several cameras is meant.
+fn side() -> Roles {
+    facets(Dimension::Lines).next().map_or(0, |facet| facet.roles)
+}
+
+fn singular(word: &str) -> &str {
+    match word {
+        "colour" | "colours" | "colors" => "color",
+        "lenses" => "lens",
+        _ => word.strip_suffix('s').filter(|word| word.len() > 2 && !word.ends_with('s')).unwrap_or(word),
+    }
+}
+
+/// Words that say nothing about what is counted.
+fn fills(word: &str) -> bool {
+    matches!(
+        word,
+        "quantity"
+            | "number"
+            | "of"
+            | "count"
+            | "option"
+            | "setup"
+            | "system"
+            | "variant"
+            | "choice"
+            | "different"
+            | "available"
+            | "total"
+            | "the"
+            | "module"
+            | "array"
+            | "configuration"
+            | "support"
+            | "total."
+            | "installed"
+    )
+}
+
+/// An item that leaves the list open.
+fn is_open(item: &str) -> bool {
+    let item = item.to_lowercase();
+    ["other", "more", "etc", "various", "unspecified", "yes", "no", "n", "y"]
+        .iter()
+        .any(|open| item.split(' ').any(|word| word == *open))
+}
+
+/// The roles of a figure by the words around it, and where those say nothing, by its attribute's path.
+fn closer(local: Roles, path: Roles, dimension: Dimension) -> Roles {
+    facets(dimension).fold(0, |all, facet| {
+        let own = local & facet.roles;
+        all | if own == 0 { path & facet.roles } else { own }
+    })
+}
+
+/// What the parts of a path say, the deepest first.
+fn path_roles(words: &str) -> Roles {
+    let mut all = 0;
+    for part in words.rsplit('.') {
+        let mut said = 0;
+        let mut last = "";
+        let mut last_roles = 0;
+        for word in part.split(' ') {
+            match lexicon::roles_of_pair(last, word) {
+                Some(both) => {
+                    said &= !last_roles;
+                    last_roles = both;
+                }
+                None => last_roles = lexicon::roles(word) | lexicon::roles_beside(word),
+            }
+            said |= last_roles;
+            last = word;
+        }
+        for facet in all_facets() {
+            if all & facet.roles == 0 {
+                all |= said & facet.roles;
+            }
+        }
+    }
+    all
+}
+
+/// Whether facts are sentences rather than a list of figures.
+fn is_prose(read: &Figures<'_>) -> bool {
+    let words = read.tokens.len() - read.figures.len();
+    words >= 12 && words >= read.figures.len() * 4
+}
+
+/// Whether facts say themselves that they no longer hold: an offer whose last day is over.
+fn is_over(map: &Map<String, Value>, at: Timestamp) -> bool {
+    let Some(until) = map.get("valid_until").and_then(Value::as_str) else { return false };
+    if let Ok(until) = until.parse::<Timestamp>() {
+        return until < at;
+    }
+    // A day holds until its end, wherever that comes last.
+    let Ok(day) = until.parse::<civil::Date>() else { return false };
+    let end = day.tomorrow().ok().and_then(|next| next.to_zoned(TimeZone::UTC).ok());
+    end.is_some_and(|end| end.timestamp() <= at)
+}
+
+/// The attribute that an object of a list is: `{name: Weight, value: 105 g}`.
+fn named_value(map: &Map<String, Value>) -> Option<(&str, &Value)> {
+    const NAMES: &[&str] = &["name", "key", "label", "title", "attribute"];
+    let value = map.get("value")?;
+    let name = NAMES.iter().find_map(|name| map.get(*name)?.as_str())?;
+    (map.len() <= 4 && name.len() <= 80).then_some((name, value))
+}
+
+fn read_number(digits: &str) -> Option<f64> {
+    if digits.is_empty() {
+        return None;
+    }
+    read(digits, Some(false)).0.first().map(|reading| reading.value)
+}
+
+fn is_price(words: &str) -> bool {
     const WORDS: &[&str] = &[
         "price", "cost", "offer", "amount", "saving", "discount", "msrp", "rrp", "fee", "shipping", "deposit",
     ];
-    let path = path.to_lowercase();
-    WORDS.iter().any(|word| path.contains(word))
+    WORDS.iter().any(|word| words.contains(word))
+}
+
+/// An attribute's name in words of small letters: `batteryCapacity` and `battery_capacity` are both `battery capacity`.
+fn spoken(key: &str) -> String {
+    let mut out = String::with_capacity(key.len() + 4);
+    let mut before = ' ';
+    for c in key.chars() {
+        if !c.is_alphanumeric() {
+            if !out.ends_with(' ') && !out.is_empty() {
+                out.push(' ');
+            }
+        } else {
+            if c.is_uppercase() && before.is_lowercase() {
+                out.push(' ');
+            }
+            out.extend(c.to_lowercase());
+        }
+        before = c;
+    }
+    out.truncate(out.trim_end().len());
+    out
 }
 
 /// An attribute's name as one would say it: `usb_2_0_ports` is about USB 2.0.
-fn spoken(key: &str) -> String {
+fn said(key: &str) -> String {
     let chars: Vec<char> = key.chars().collect();
     let digit = |at: Option<usize>| at.and_then(|at| chars.get(at)).is_some_and(char::is_ascii_digit);
     let say = |(at, c): (usize, &char)| match c {

@@ -1,9 +1,12 @@
-//! Reads figures out of text: numbers with their units, and codes such as `SC5600LX`.
+//! Reads figures out of text: numbers with their units, dates, and codes such as `SC5600LX`. Keeps the words between
+//! them, each with what it may say of a figure beside it.
 
 use std::ops::Range;
 
+use super::dates::{Date, month, quarter_word, year};
 use super::decimals::{Reading, read};
-use super::units::{Unit, number_word};
+use super::lexicon::{self, Roles};
+use super::units::{Dimension, Unit, number_word};
 use crate::guardrail::text::slice;
 
 /// One figure in a text.
@@ -15,6 +18,8 @@ pub(super) struct Figure {
     /// The word before it and the word after it, if only a space or hyphen is between.
     pub(super) neighbours: (Range<usize>, Range<usize>),
     pub(super) slack: Slack,
+    /// Whether the next belongs to the same range or dimensions.
+    pub(super) joined: bool,
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -28,8 +33,22 @@ pub(super) enum What {
         /// Whether the unit may be none after all: taken from a neighbour, or a quote that looks like inches.
         soft: bool,
     },
+    Date(Date),
+    /// How many of a thing, by a word: `dual camera`, `two colours`.
+    Count(f64),
     /// Letters and digits that only mean something as a whole.
     Code,
+}
+
+impl Figure {
+    /// What it measures, when it says so.
+    pub(super) fn dimension(&self) -> Option<Dimension> {
+        match &self.what {
+            What::Number { unit, .. } => unit.map(|unit| unit.dimension),
+            What::Date(_) => Some(Dimension::Date),
+            What::Count(_) | What::Code => None,
+        }
+    }
 }
 
 /// How far a statement may be from the fact, by its own words.
@@ -41,29 +60,56 @@ pub(super) enum Slack {
     Above,
 }
 
+/// A word of a text, or a figure in its place.
+#[derive(Clone, Debug)]
+pub(super) struct Token {
+    pub(super) range: Range<usize>,
+    pub(super) roles: Roles,
+    /// Its place among the figures; none when it is a word.
+    pub(super) figure: Option<usize>,
+}
+
+/// A text, read.
+#[derive(Debug)]
+pub(super) struct Figures<'t> {
+    pub(super) text: &'t str,
+    /// The same in small letters, byte for byte.
+    pub(super) small: String,
+    pub(super) figures: Vec<Figure>,
+    pub(super) tokens: Vec<Token>,
+}
+
 /// Every figure of a text, in order. `decimal_comma` is how the text's language writes decimals; `None` when that is not
 /// known, and then numbers are read both ways.
-pub(super) fn figures(text: &str, decimal_comma: Option<bool>) -> Vec<Figure> {
-    let has_words = || text.split(|c: char| !c.is_alphanumeric()).any(|word| number_word(word).is_some());
-    if !text.bytes().any(|b| b.is_ascii_digit()) && !has_words() {
-        return Vec::new();
-    }
-    let mut reader =
-        Reader { text, decimal_comma, figures: Vec::new(), joined: Vec::new(), before: [0..0, 0..0] };
+pub(super) fn figures(text: &str, decimal_comma: Option<bool>) -> Figures<'_> {
+    let small = text.to_ascii_lowercase();
+    let read = Figures { text, small, figures: Vec::new(), tokens: Vec::new() };
+    let mut reader = Reader { read, decimal_comma, before: [0..0, 0..0] };
     let mut at = 0;
-    while let Some(start) = slice(text, at..text.len()).find(char::is_alphanumeric).map(|found| at + found) {
+    while let Some(start) = reader.rest(at).find(char::is_alphanumeric).map(|found| at + found) {
         at = reader.token(start).max(start + 1);
     }
     reader.share_units();
-    reader.figures
+    reader.read
+}
+
+impl Figures<'_> {
+    /// A token's word in small letters.
+    pub(super) fn word(&self, token: &Token) -> &str {
+        slice(&self.small, token.range.clone())
+    }
+
+    /// What stands between a token and the one before it.
+    pub(super) fn gap(&self, at: usize) -> &str {
+        let end =
+            at.checked_sub(1).and_then(|before| self.tokens.get(before)).map_or(0, |token| token.range.end);
+        self.tokens.get(at).map_or("", |token| slice(self.text, end..token.range.start))
+    }
 }
 
 struct Reader<'t> {
-    text: &'t str,
+    read: Figures<'t>,
     decimal_comma: Option<bool>,
-    figures: Vec<Figure>,
-    /// For each figure, whether the next belongs to the same range or dimensions.
-    joined: Vec<bool>,
     /// The last two words without digits: the one before the last first.
     before: [Range<usize>; 2],
 }
@@ -73,78 +119,120 @@ fn run(text: &str, start: usize, is: impl Fn(char) -> bool) -> usize {
     slice(text, start..text.len()).find(|c| !is(c)).map_or(text.len(), |length| start + length)
 }
 
-impl Reader<'_> {
-    fn word(&self, range: &Range<usize>) -> &str {
-        slice(self.text, range.clone())
+fn is_digit(c: char) -> bool {
+    c.is_ascii_digit()
+}
+
+impl<'t> Reader<'t> {
+    fn text(&self) -> &'t str {
+        self.read.text
     }
 
-    fn rest(&self, at: usize) -> &str {
-        slice(self.text, at..self.text.len())
+    fn word(&self, range: &Range<usize>) -> &str {
+        slice(&self.read.small, range.clone())
+    }
+
+    fn rest(&self, at: usize) -> &'t str {
+        slice(self.text(), at..self.text().len())
     }
 
     /// Reads the token that begins at `start`; answers where to go on.
     fn token(&mut self, start: usize) -> usize {
-        let end = run(self.text, start, char::is_alphanumeric);
-        let token = slice(self.text, start..end);
-        if token.starts_with(|c: char| c.is_ascii_digit()) {
+        let text = self.text();
+        let end = run(text, start, char::is_alphanumeric);
+        let token = slice(text, start..end);
+        if token.starts_with(is_digit) {
             return self.number(start);
         }
-        let letters = run(self.text, start, |c| c.is_alphanumeric() && !c.is_ascii_digit());
+        let letters = run(text, start, |c| c.is_alphanumeric() && !c.is_ascii_digit());
         if letters == end {
-            self.number_word(start..end);
-            let [_, last] = std::mem::take(&mut self.before);
-            self.before = [last, start..end];
+            self.plain_word(start..end);
             return end;
         }
-        let prefix = slice(self.text, start..letters);
+        let prefix = slice(text, start..letters);
         let counts = matches!(prefix, "x" | "X") || Unit::named(prefix).is_some_and(Unit::is_money);
-        let number_end = run(self.text, letters, |c| c.is_ascii_digit());
+        let number_end = run(text, letters, is_digit);
         if counts && number_end == end {
             self.before = [0..0, start..letters];
+            return self.number(letters);
+        }
+        if matches!(prefix, "f" | "F" | "ƒ") && number_end == end {
             return self.number(letters);
         }
         self.code(start, end)
     }
 
-    fn code(&mut self, start: usize, mut end: usize) -> usize {
-        while self
-            .rest(end)
-            .strip_prefix('.')
-            .is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_digit()))
+    fn plain_word(&mut self, range: Range<usize>) {
+        if self.count_word(&range) {
+            return;
+        }
+        let word = slice(&self.read.small, range.clone());
+        let mut roles = lexicon::roles(word);
+        if let Some(last) = self.read.tokens.last_mut()
+            && last.figure.is_none()
+            && matches!(slice(self.read.text, last.range.end..range.start), " " | "-")
+            && let Some(both) = lexicon::roles_of_pair(slice(&self.read.small, last.range.clone()), word)
         {
-            end = run(self.text, end + 1, char::is_alphanumeric);
+            (last.roles, roles) = (both, both);
+        }
+        self.read.tokens.push(Token { range: range.clone(), roles, figure: None });
+        let [_, last] = std::mem::take(&mut self.before);
+        self.before = [last, range];
+    }
+
+    /// Reads a number in words: `two years`, `dual camera`, `four colours`.
+    fn count_word(&mut self, range: &Range<usize>) -> bool {
+        let word = self.word(range);
+        if let Some(value) = number_word(word) {
+            let (unit, end) = self.unit_after(range.end);
+            if let Some((unit, _)) = unit.filter(|_| slice(self.text(), range.end..end).len() > 3) {
+                let readings = vec![Reading { value, decimals: 0 }];
+                let what = What::Number { readings, items: Vec::new(), unit: Some(unit), soft: false };
+                self.push(range.start..end, what, false, end);
+            } else {
+                self.push(range.clone(), What::Count(value), false, range.end);
+            }
+            return true;
+        }
+        if let Some(value) = multiple(word) {
+            self.push(range.clone(), What::Count(value), false, range.end);
+            return true;
+        }
+        // `octacore` in one word.
+        let Some(value) = word.strip_suffix("core").and_then(multiple) else { return false };
+        self.push(range.clone(), What::Count(value), false, range.end);
+        true
+    }
+
+    fn code(&mut self, start: usize, mut end: usize) -> usize {
+        while self.rest(end).strip_prefix('.').is_some_and(|rest| rest.starts_with(is_digit)) {
+            end = run(self.text(), end + 1, char::is_alphanumeric);
         }
         // `300 cd/m2` has a unit there, not a code.
-        if !matches!(slice(self.text, start..end), "m2" | "m3" | "cm2" | "cm3" | "mm2" | "mm3") {
+        if !matches!(slice(self.text(), start..end), "m2" | "m3" | "cm2" | "cm3" | "mm2" | "mm3") {
             self.push(start..end, What::Code, false, end);
         }
         end
     }
 
-    fn number_word(&mut self, range: Range<usize>) {
-        let Some(value) = number_word(self.word(&range)) else { return };
-        let reading = Reading { value, decimals: 0 };
-        let (unit, end) = self.unit_after(range.end);
-        if let Some((unit, _)) = unit.filter(|_| slice(self.text, range.end..end).len() > 3) {
-            let what =
-                What::Number { readings: vec![reading], items: Vec::new(), unit: Some(unit), soft: false };
-            self.push(range.start..end, what, false, end);
-        }
-    }
-
     fn number(&mut self, start: usize) -> usize {
-        let is_digit = |c: char| c.is_ascii_digit();
-        let mut end = run(self.text, start, is_digit);
-        while self.rest(end).starts_with([',', '.', '\'']) && self.rest(end + 1).starts_with(is_digit) {
-            end = run(self.text, end + 1, is_digit);
+        let mut end = run(self.text(), start, is_digit);
+        if let Some(end) = self.date(start, end) {
+            return end;
         }
-        let body = slice(self.text, start..end);
+        while self.rest(end).starts_with([',', '.', '\'']) && self.rest(end + 1).starts_with(is_digit) {
+            end = run(self.text(), end + 1, is_digit);
+        }
         if self.is_bullet(start, end) {
             return end;
         }
-        let (readings, items) = read(body, self.decimal_comma);
-        let letters_end = run(self.text, end, char::is_alphanumeric);
-        let suffix = slice(self.text, end..letters_end);
+        if let Some(end) = self.ratio(start, end) {
+            return end;
+        }
+        let (mut readings, items) = read(slice(self.text(), start..end), self.decimal_comma);
+        end = self.millions(&mut readings, end);
+        let letters_end = run(self.text(), end, char::is_alphanumeric);
+        let suffix = slice(self.text(), end..letters_end);
         if readings.is_empty() && items.is_empty() {
             return self.code(start, letters_end);
         }
@@ -155,40 +243,218 @@ impl Reader<'_> {
             "" => self.unit_after(end),
             "st" | "nd" | "rd" | "th" | "s" | "x" | "X" => (None, letters_end),
             "in" => (Unit::inch().map(|unit| (unit, true)), letters_end),
-            _ => match Unit::named(suffix) {
-                Some(_) if self.rest(letters_end).starts_with(['/', '²', '³']) => (None, letters_end),
-                Some(unit) => (Some((unit, false)), letters_end),
+            "p" | "i" => (Unit::named("p").map(|unit| (unit, false)), letters_end),
+            _ => match self.unit_word(end) {
+                Some((unit, unit_end)) => (unit.map(|unit| (unit, false)), unit_end),
                 None => return self.code(start, letters_end),
             },
         };
-        let money = self.money_before(start);
-        let from = money.as_ref().map_or(start, |(_, from)| *from);
-        let (unit, soft) = match (money, unit) {
+        let aperture = self.aperture_before(start);
+        let before = aperture.or_else(|| self.money_before(start));
+        let from = before.as_ref().map_or(start, |(_, from)| *from);
+        let (unit, soft) = match (before, unit) {
             (Some((unit, _)), _) => (Some(unit), false),
             (None, Some((unit, soft))) => (Some(unit), soft),
             (None, None) => (None, false),
         };
+        let (unit, unit_end) = self.and_minutes(unit, &mut readings, unit_end);
         let joined = times || self.joins(unit_end);
-        let mut range = from..unit_end;
-        if unit.is_none() {
-            range.end = if times { end } else { unit_end.max(end) };
+        let end = if times { end } else { unit_end.max(end) };
+        let next = if times { end + 1 } else { unit_end };
+        self.push(from..end, What::Number { readings, items, unit, soft }, joined, next);
+        next
+    }
+
+    /// Reads a date of which this is the year, the day or the first number; answers where it ends.
+    fn date(&mut self, start: usize, end: usize) -> Option<usize> {
+        let text = self.text();
+        let mut date = Date::of(year(slice(text, start..end))?);
+        let (mut from, mut to) = (start, end);
+        if let Some((month, day, after)) = self.iso(end) {
+            (date.month, date.day, to) = (Some(month), day, after);
+        } else {
+            let rest = self.rest(end);
+            let goes_on = rest.starts_with(['.', ',']) && self.rest(end + 1).starts_with(is_digit);
+            let other = rest.trim_start_matches(' ').starts_with(['x', 'X', '×', '%', '°', '"', ':', '/'])
+                || rest.starts_with(|c: char| c.is_alphanumeric())
+                || self.unit_after(end).0.is_some()
+                || self.money_before(start).is_some();
+            let follows = slice(text, 0..start).ends_with(['x', 'X', '×', '/', '-', ':', '.']);
+            let before = slice(text, 0..start).trim_end();
+            if goes_on || other || (follows && !self.is_after_month()) || before.ends_with(['x', '×', '/']) {
+                return None;
+            }
+            let mut closer = date;
+            match self.month_before(start, &mut closer) {
+                Some(start) => (from, date) = (start, closer),
+                None => to = self.month_after(end, &mut date),
+            }
         }
-        self.push(
-            range,
-            What::Number { readings, items, unit, soft },
-            joined,
-            if times { end + 1 } else { unit_end },
-        );
-        if times { end + 1 } else { unit_end }
+        self.push(from..to, What::Date(date), false, to);
+        Some(to)
+    }
+
+    fn is_after_month(&self) -> bool {
+        self.read.tokens.last().is_some_and(|last| month(self.read.word(last)).is_some())
+    }
+
+    /// `-09-12` behind a year.
+    fn iso(&self, end: usize) -> Option<(u8, Option<u8>, usize)> {
+        let two = |at: usize| {
+            let digits_end = run(self.text(), at, is_digit);
+            let value: u8 = slice(self.text(), at..digits_end).parse().ok()?;
+            (digits_end - at == 2).then_some((value, digits_end))
+        };
+        let (month, after) = two(self.rest(end).starts_with('-').then_some(end + 1)?)?;
+        let month = (1..=12).contains(&month).then_some(month)?;
+        match self.rest(after).starts_with('-').then(|| two(after + 1)).flatten() {
+            Some((day, after)) => Some((month, Some(day), after)),
+            None => Some((month, None, after)),
+        }
+    }
+
+    /// `12 September`, `September 12,`, `Q3` or `third quarter of` before a year; answers where it begins and takes its
+    /// tokens back.
+    fn month_before(&mut self, start: usize, date: &mut Date) -> Option<usize> {
+        let tokens = &self.read.tokens;
+        let back = |nth: usize| tokens.get(tokens.len().checked_sub(nth)?);
+        let said = |nth: usize| back(nth).map_or("", |token| self.read.word(token));
+        let tied = |nth: usize, by: &[&str]| {
+            let next = back(nth - 1).map_or(start, |token| token.range.start);
+            back(nth).is_some_and(|token| by.contains(&slice(self.read.text, token.range.end..next).trim()))
+        };
+        let day = |nth: usize| {
+            let digits = said(nth).trim_end_matches(|c: char| c.is_ascii_alphabetic());
+            digits.parse::<u8>().ok().filter(|day| (1..=31).contains(day))
+        };
+        let mut nth = 1;
+        if !tied(1, &["", ",", "."]) {
+            return None;
+        }
+        if matches!(said(1), "of" | "in") {
+            nth = 2;
+            if !tied(2, &[""]) {
+                return None;
+            }
+        }
+        if let Some(found) = month(said(nth)) {
+            date.month = Some(found);
+            if tied(nth + 1, &["", "."]) {
+                date.day = day(nth + 1);
+                nth += usize::from(date.day.is_some());
+            }
+        } else if let Some(found) = quarter(said(nth)) {
+            date.quarter = Some(found);
+        } else if said(nth) == "quarter" && tied(nth + 1, &["", "-"]) {
+            nth += 1;
+            date.quarter = Some(quarter_word(said(nth))?);
+        } else {
+            date.day = Some(day(nth)?);
+            nth += 1;
+            date.month = Some(month(said(nth)).filter(|_| tied(nth, &[""]))?);
+        }
+        let from = back(nth)?.range.start;
+        let kept = tokens.len() - nth;
+        Some(self.take_back(kept, from))
+    }
+
+    /// Removes the tokens from `count` on, with their figures.
+    fn take_back(&mut self, count: usize, start: usize) -> usize {
+        let figures = self.read.tokens.iter().skip(count).filter(|token| token.figure.is_some()).count();
+        self.read.tokens.truncate(count);
+        self.read.figures.truncate(self.read.figures.len().saturating_sub(figures));
+        start
+    }
+
+    /// `, September 12` or `, Q3` behind a year, as spec sheets write; answers where it ends.
+    fn month_after(&self, end: usize, date: &mut Date) -> usize {
+        let word_from = |at: usize| {
+            let start = run(self.text(), at, |c| matches!(c, ',' | ' '));
+            let end = run(self.text(), start, char::is_alphanumeric);
+            (end, slice(&self.read.small, start..end))
+        };
+        let (after, word) = word_from(end);
+        if let Some(quarter) = quarter(word) {
+            date.quarter = Some(quarter);
+            return after;
+        }
+        let Some(found) = month(word) else { return end };
+        date.month = Some(found);
+        let (after_day, day) = word_from(after);
+        match day.parse::<u8>() {
+            Ok(day) if (1..=31).contains(&day) => {
+                date.day = Some(day);
+                after_day
+            }
+            _ => after,
+        }
+    }
+
+    /// `16:9`.
+    fn ratio(&mut self, start: usize, end: usize) -> Option<usize> {
+        let second =
+            self.rest(end).strip_prefix(':').filter(|rest| rest.starts_with(is_digit)).map(|_| end + 1)?;
+        let mut to = run(self.text(), second, is_digit);
+        if self.rest(to).starts_with('.') && self.rest(to + 1).starts_with(is_digit) {
+            to = run(self.text(), to + 1, is_digit);
+        }
+        let value = |range: Range<usize>| slice(self.text(), range).replace(',', "").parse::<f64>().ok();
+        let value = value(start..end)? / value(second..to).filter(|value| *value > 0.0)?;
+        let readings = vec![Reading { value, decimals: 3 }];
+        let what = What::Number { readings, items: Vec::new(), unit: Unit::named(":"), soft: false };
+        self.push(start..to, what, false, to);
+        Some(to)
+    }
+
+    /// `2 h 30 min`, `5 hours and 40 minutes`: the whole time, in minutes.
+    fn and_minutes(&self, unit: Option<Unit>, readings: &mut [Reading], end: usize) -> (Option<Unit>, usize) {
+        let hours = unit.filter(|unit| Unit::named("hours") == Some(*unit));
+        let more = hours.and_then(|hours| {
+            let rest = slice(&self.read.small, end..self.read.small.len());
+            let start = [" and ", " und ", ", ", " ", ""]
+                .iter()
+                .find_map(|gap| rest.strip_prefix(gap)?.starts_with(is_digit).then_some(end + gap.len()))?;
+            let digits_end = run(self.text(), start, is_digit);
+            let minutes: f64 =
+                slice(self.text(), start..digits_end).parse().ok().filter(|minutes| *minutes < 60.0)?;
+            let minute = Unit::named("minutes")?;
+            let unit_end = match self.unit_after(digits_end) {
+                (Some((unit, _)), unit_end) if unit == minute => unit_end,
+                _ => return None,
+            };
+            for reading in readings.iter_mut() {
+                reading.value = minute.convert(reading.value, hours).next()? + minutes;
+            }
+            Some((Some(minute), unit_end))
+        });
+        more.unwrap_or((unit, end))
+    }
+
+    /// `16 million`: the number in full.
+    fn millions(&self, readings: &mut [Reading], end: usize) -> usize {
+        let start = end + usize::from(self.rest(end).starts_with(' '));
+        let word_end = run(self.text(), start, char::is_alphabetic);
+        let factor = match slice(&self.read.small, start..word_end) {
+            "thousand" => 1e3,
+            "million" | "millions" | "millionen" => 1e6,
+            "billion" | "milliarden" => 1e9,
+            _ => return end,
+        };
+        for reading in readings {
+            reading.value *= factor;
+            // Its decimals are those of the millions.
+            reading.decimals = 0;
+        }
+        word_end
     }
 
     /// `1. ` at the beginning of a line numbers it and states nothing.
     fn is_bullet(&self, start: usize, end: usize) -> bool {
-        let (before, after) = (slice(self.text, 0..start), self.rest(end));
+        let (before, after) = (slice(self.text(), 0..start), self.rest(end));
         let begins_line = before.trim_end_matches([' ', '\t']);
         (after.starts_with(". ") || after.starts_with(") "))
             && (begins_line.is_empty() || begins_line.ends_with('\n'))
-            && self.text.contains('\n')
+            && self.text().contains('\n')
     }
 
     /// The unit that follows, whether it is soft, and where it ends.
@@ -197,43 +463,109 @@ impl Reader<'_> {
         let gap = rest.len() - rest.strip_prefix([' ', '-']).unwrap_or(rest).len();
         let start = at + gap;
         let sign_end = start + self.rest(start).chars().next().map_or(0, char::len_utf8);
-        let sign = slice(self.text, start..sign_end);
+        let sign = slice(self.text(), start..sign_end);
         match sign {
             "%" | "€" => return (Unit::named(sign).map(|unit| (unit, false)), sign_end),
-            "$" | "£" if gap == 0 => return (Unit::named(sign).map(|unit| (unit, false)), sign_end),
+            "$" | "£" | "₹" if gap == 0 => return (Unit::named(sign).map(|unit| (unit, false)), sign_end),
             "\"" if gap == 0 => return (Unit::inch().map(|unit| (unit, true)), sign_end),
+            "°" | "˚" => {
+                let next = self.rest(sign_end).chars().next();
+                return match next {
+                    Some('C') => (Unit::named("°c").map(|unit| (unit, false)), sign_end + 1),
+                    _ => (Unit::named("°").map(|unit| (unit, false)), sign_end),
+                };
+            }
             _ => {}
         }
         if self.rest(start).starts_with("''") {
             return (Unit::inch().map(|unit| (unit, true)), start + 2);
         }
-        let start = if sign == "°" { sign_end } else { start };
-        let end = run(self.text, start, char::is_alphanumeric);
-        let word = slice(self.text, start..end);
-        // A speed, an area or a volume is no length.
-        if self.rest(end).starts_with(['/', '²', '³']) {
-            return (None, at);
-        }
-        match Unit::named(word) {
+        // A single `p` behind a space is no video.
+        match self.unit_word(start).filter(|(_, end)| slice(self.text(), start..*end) != "p") {
             // Pounds are money as often as they are a weight.
-            Some(unit) => (Some((unit, word.starts_with("pound"))), end),
-            None => (None, at),
+            Some((Some(unit), end)) => {
+                let soft = slice(&self.read.small, start..end).starts_with("pound");
+                (Some((unit, soft)), end)
+            }
+            _ => (None, at),
         }
+    }
+
+    /// The unit whose name begins here, and where it ends. What is a part of a rate that is not known, such as `W/kg`, is
+    /// a word without a unit.
+    fn unit_word(&self, start: usize) -> Option<(Option<Unit>, usize)> {
+        let end = run(self.text(), start, char::is_alphanumeric);
+        let word = slice(self.text(), start..end);
+        if self.rest(end).starts_with('/') {
+            let rate_end = run(self.text(), end + 1, char::is_alphanumeric);
+            let rate = Unit::named(slice(self.text(), start..rate_end)).map(|unit| (Some(unit), rate_end));
+            let part = || Unit::named(word).map(|_| (None, end));
+            // `1080p@30/60fps`, `16GB/64GB`: what follows is the next figure.
+            let listed = || {
+                let unit = self.rest(end + 1).starts_with(is_digit).then(|| Unit::named(word)).flatten()?;
+                Some((Some(unit), end))
+            };
+            return rate.or_else(listed).or_else(part);
+        }
+        if self.rest(end).starts_with(['²', '³']) {
+            return Unit::named(word).map(|_| (None, end));
+        }
+        let small = self.word(&(start..end));
+        let phrase = |words: &str, name: &str| {
+            let found = self.read.small.get(start..)?.strip_prefix(words).is_some();
+            found.then(|| (Unit::named(name), start + words.len()))
+        };
+        let phrases: &[(&str, &str)] = match small {
+            "pixels" | "pixel" => {
+                &[("pixels per inch", "ppi"), ("pixels-per-inch", "ppi"), ("pixel per inch", "ppi")]
+            }
+            "dots" => &[("dots per inch", "dpi")],
+            "frames" => &[("frames per second", "fps"), ("frames-per-second", "fps")],
+            "mega" => {
+                &[("mega pixels", "mp"), ("mega pixel", "mp"), ("mega-pixels", "mp"), ("mega-pixel", "mp")]
+            }
+            "degrees" => &[("degrees celsius", "°c")],
+            "square" => &[
+                ("square metres", "m2"),
+                ("square meters", "m2"),
+                ("square feet", "sqft"),
+                ("square centimeters", "cm2"),
+            ],
+            "fl" => &[("fl. oz", "floz"), ("fl oz", "floz")],
+            "indian" => &[("indian rupees", "inr")],
+            _ => &[],
+        };
+        if let Some(found) = phrases.iter().find_map(|(words, name)| phrase(words, name)) {
+            return Some(found);
+        }
+        Unit::named(word).map(|unit| (Some(unit), end))
+    }
+
+    /// `f/` in front, and where it begins.
+    fn aperture_before(&self, start: usize) -> Option<(Unit, usize)> {
+        let before = slice(&self.read.small, 0..start);
+        let sign = ["f/", "f"].iter().find(|sign| before.ends_with(**sign))?;
+        let from = start - sign.len();
+        let free = !slice(before, 0..from).ends_with(char::is_alphanumeric);
+        free.then(|| Unit::named("f/").map(|unit| (unit, from))).flatten()
     }
 
     /// A currency in front, and where it begins.
     fn money_before(&self, start: usize) -> Option<(Unit, usize)> {
-        let before = slice(self.text, 0..start);
-        let trimmed = before.strip_suffix(' ').unwrap_or(before);
+        let before = slice(self.text(), 0..start);
+        let trimmed = before.trim_end_matches([' ', '\u{2009}', '\u{a0}']);
+        if before.len() - trimmed.len() > 3 {
+            return None;
+        }
         let sign = trimmed.chars().next_back()?;
         let name_start = if sign.is_alphabetic() {
             let [_, word] = &self.before;
-            (word.end == trimmed.len() && self.word(word).chars().all(char::is_uppercase))
-                .then_some(word.start)?
+            let name = slice(self.text(), word.clone());
+            (word.end == trimmed.len() && name.chars().all(char::is_uppercase)).then_some(word.start)?
         } else {
             trimmed.len() - sign.len_utf8()
         };
-        let unit = Unit::named(slice(self.text, name_start..trimmed.len()))?;
+        let unit = Unit::named(slice(self.text(), name_start..trimmed.len()))?;
         unit.is_money().then_some((unit, name_start))
     }
 
@@ -243,57 +575,81 @@ impl Reader<'_> {
         ["-", "x", "X", "×", "/", "to ", "bis ", "and ", "und ", "or "]
             .iter()
             .filter_map(|sign| rest.strip_prefix(sign))
-            .any(|rest| rest.trim_start_matches(' ').starts_with(|c: char| c.is_ascii_digit()))
+            .any(|rest| rest.trim_start_matches(' ').starts_with(is_digit))
     }
 
     fn push(&mut self, range: Range<usize>, what: What, joined: bool, end: usize) {
         let [first, last] = &self.before;
         let touches = |word: &Range<usize>, start: usize| {
-            word.end > 0 && slice(self.text, word.end..start).len() <= 1 && word.end <= start
+            word.end > 0 && slice(self.text(), word.end..start).len() <= 1 && word.end <= start
         };
         let before = if touches(last, range.start) { last.clone() } else { 0..0 };
-        let slack =
-            match (self.word(first).to_lowercase().as_str(), self.word(&before).to_lowercase().as_str()) {
-                (
-                    _,
-                    "about" | "around" | "approximately" | "approx" | "roughly" | "nearly" | "almost"
-                    | "circa" | "ca",
-                ) => Slack::About,
-                (_, "rund" | "etwa" | "ungefähr" | "zirka" | "knapp") => Slack::About,
-                (_, "under" | "below" | "unter") | ("less" | "fewer", "than") | ("weniger", "als") => {
-                    Slack::Below
-                }
-                (_, "over" | "above" | "über" | "mindestens")
-                | ("more", "than")
-                | ("at", "least")
-                | ("mehr", "als") => Slack::Above,
-                _ if slice(self.text, 0..range.start).ends_with(['~', '≈']) => Slack::About,
-                _ if slice(self.text, 0..range.start).ends_with(". ") && self.word(last) == "ca" => {
-                    Slack::About
-                }
-                _ if self.rest(end).starts_with('+') => Slack::Above,
-                _ => Slack::None,
-            };
+        let leading = slice(self.text(), 0..range.start);
+        let slack = match (self.word(first), self.word(&before)) {
+            (
+                _,
+                "about" | "around" | "approximately" | "approx" | "roughly" | "nearly" | "almost" | "circa"
+                | "ca",
+            ) => Slack::About,
+            (_, "rund" | "etwa" | "ungefähr" | "zirka" | "knapp") => Slack::About,
+            (_, "under" | "below" | "unter") | ("less" | "fewer", "than") | ("weniger", "als") => {
+                Slack::Below
+            }
+            (_, "over" | "above" | "über" | "mindestens")
+            | ("more", "than")
+            | ("at", "least")
+            | ("mehr", "als") => Slack::Above,
+            _ if leading.ends_with(['~', '≈']) => Slack::About,
+            _ if leading.ends_with(". ") && self.word(last) == "ca" => Slack::About,
+            _ if self.rest(end).starts_with('+') => Slack::Above,
+            _ => Slack::None,
+        };
         let rest = self.rest(end);
         let start = end + (rest.len() - rest.trim_start_matches([' ', '-']).len());
-        let after = start..run(self.text, start, char::is_alphabetic);
-        self.figures.push(Figure { range, what, neighbours: (before, after), slack });
-        self.joined.push(joined);
+        let after = start..run(self.text(), start, char::is_alphabetic);
+        let small = self.word(&range);
+        let roles = if matches!(what, What::Code) { lexicon::roles(small) } else { 0 };
+        // A currency in letters was a word until its amount came.
+        if self.read.tokens.last().is_some_and(|token| token.range.start >= range.start) {
+            self.read.tokens.pop();
+        }
+        self.read.tokens.push(Token { range: range.clone(), roles, figure: Some(self.read.figures.len()) });
+        self.read.figures.push(Figure { range, what, neighbours: (before, after), slack, joined });
         self.before = [0..0, 0..0];
     }
 
     /// In `5-10 mm` the unit is of both numbers. In `2 x 2 GB` it may not be, so what is taken over stays soft.
     fn share_units(&mut self) {
         let mut next: Option<Unit> = None;
-        for (figure, joined) in self.figures.iter_mut().zip(&self.joined).rev() {
+        for figure in self.read.figures.iter_mut().rev() {
             let What::Number { unit, soft, .. } = &mut figure.what else {
                 next = None;
                 continue;
             };
-            if unit.is_none() && *joined && next.is_some() {
+            if unit.is_none() && figure.joined && next.is_some() {
                 (*unit, *soft) = (next, true);
             }
             next = *unit;
         }
     }
+}
+
+fn quarter(word: &str) -> Option<u8> {
+    word.strip_prefix('q')?.parse().ok().filter(|quarter| (1..=4).contains(quarter))
+}
+
+/// How many a word makes of a thing.
+pub(super) fn multiple(word: &str) -> Option<f64> {
+    let count = match word {
+        "single" => 1.0,
+        "dual" | "twin" => 2.0,
+        "triple" | "tri" => 3.0,
+        "quad" | "quadruple" => 4.0,
+        "penta" => 5.0,
+        "hexa" => 6.0,
+        "octa" => 8.0,
+        "deca" => 10.0,
+        _ => return None,
+    };
+    Some(count)
 }

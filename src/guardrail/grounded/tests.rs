@@ -1,5 +1,6 @@
 use serde_json::{Map, Value, json};
 
+use super::numbers::What;
 use super::*;
 use crate::guardrail::tests::hostile::real_lines;
 use crate::words::Locale;
@@ -142,8 +143,10 @@ fn changed_figures_are_caught() {
     for product in real_lines("catalogue_icecat_2000.jsonl") {
         let facts = product.as_object().unwrap();
         let Some(description) = facts.get("description").and_then(Value::as_str) else { continue };
-        for figure in
-            figures(description, Some(false)).iter().filter(|f| matches!(&f.what, What::Number { .. }))
+        for figure in figures(description, Some(false))
+            .figures
+            .iter()
+            .filter(|f| matches!(&f.what, What::Number { .. }))
         {
             // The first digit from 1 to 7 becomes greater by two: 5 mm becomes 7 mm.
             let figure = slice(description, figure.range.clone());

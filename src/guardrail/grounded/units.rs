@@ -1,11 +1,17 @@
 //! Units: what a number counts, and how units of one dimension convert into each other.
 
+use std::collections::HashMap;
+use std::sync::LazyLock;
+
 /// What a unit measures.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Dimension {
     Length,
+    Area,
     Mass,
     Volume,
+    Speed,
+    Pressure,
     Data,
     DataRate,
     Frequency,
@@ -16,10 +22,28 @@ pub(super) enum Dimension {
     Energy,
     Time,
     Pixels,
+    Megapixels,
+    /// The lines of a video picture: `1080p`.
+    Lines,
+    /// Pictures in a second.
+    Frames,
+    /// Dots or pixels on an inch.
+    Density,
+    /// How bright a screen is.
+    Luminance,
+    /// How much light a lamp gives.
+    Light,
+    /// How far a lens opens: `f/1.8`.
+    Aperture,
+    /// One side to another: `16:9`.
+    Ratio,
+    Angle,
     Temperature,
     Percent,
     Turns,
     Noise,
+    /// A year, or a day of one.
+    Date,
     /// Money in a currency; the empty text is a currency that is not said.
     Money(&'static str),
 }
@@ -55,6 +79,17 @@ const TABLE: &[(Dimension, &[Row])] = &[
         ],
     ),
     (
+        Dimension::Area,
+        &[
+            (&["mm2", "mm²"], 1e-2),
+            (&["cm2", "cm²", "sqcm"], 1.0),
+            (&["m2", "m²", "sqm", "qm"], 1e4),
+            (&["sqft"], 929.030_4),
+        ],
+    ),
+    (Dimension::Speed, &[(&["km/h", "kmh", "kph"], 1.0), (&["mph"], 1.609_344), (&["m/s"], 3.6)]),
+    (Dimension::Pressure, &[(&["bar", "bars"], 1.0), (&["psi"], 0.068_947_6), (&["hpa", "mbar"], 1e-3)]),
+    (
         Dimension::Mass,
         &[
             (&["mg"], 1e-3),
@@ -72,6 +107,7 @@ const TABLE: &[(Dimension, &[Row])] = &[
             (&["dl"], 100.0),
             (&["liter", "liters", "litre", "litres", "litern"], 1_000.0),
             (&["gallon", "gallons"], 3_785.411_784),
+            (&["floz"], 29.573_529_562),
         ],
     ),
     (
@@ -83,7 +119,14 @@ const TABLE: &[(Dimension, &[Row])] = &[
             (&["tb", "tib", "terabyte", "terabytes"], 1e9),
         ],
     ),
-    (Dimension::DataRate, &[(&["kbps"], 1.0), (&["mbps"], 1e3), (&["gbps"], 1e6)]),
+    (
+        Dimension::DataRate,
+        &[
+            (&["kbps", "kbit/s", "kb/s"], 1.0),
+            (&["mbps", "mbit/s", "mb/s"], 1e3),
+            (&["gbps", "gbit/s", "gb/s"], 1e6),
+        ],
+    ),
     (Dimension::Frequency, &[(&["hz", "hertz"], 1.0), (&["khz"], 1e3), (&["mhz"], 1e6), (&["ghz"], 1e9)]),
     (Dimension::Charge, &[(&["mah"], 1.0), (&["ah"], 1e3)]),
     (Dimension::Power, &[(&["mw"], 1e-3), (&["watt", "watts"], 1.0), (&["kw"], 1e3)]),
@@ -103,8 +146,17 @@ const TABLE: &[(Dimension, &[Row])] = &[
             (&["year", "years", "yr", "yrs", "jahr", "jahre", "jahren"], 31_557_600.0),
         ],
     ),
-    (Dimension::Pixels, &[(&["px", "pixel", "pixels"], 1.0), (&["mp", "megapixel", "megapixels"], 1e6)]),
-    (Dimension::Temperature, &[(&["celsius"], 1.0)]),
+    (Dimension::Pixels, &[(&["px", "pixel", "pixels"], 1.0)]),
+    (Dimension::Megapixels, &[(&["mp", "mpx", "mpix", "megapixel", "megapixels"], 1.0)]),
+    (Dimension::Lines, &[(&["p"], 1.0)]),
+    (Dimension::Frames, &[(&["fps"], 1.0)]),
+    (Dimension::Density, &[(&["ppi", "dpi"], 1.0)]),
+    (Dimension::Luminance, &[(&["nit", "nits", "cd/m2", "cd/m²"], 1.0)]),
+    (Dimension::Light, &[(&["lm", "lumen", "lumens"], 1.0)]),
+    (Dimension::Aperture, &[(&["f/"], 1.0)]),
+    (Dimension::Ratio, &[(&[":"], 1.0)]),
+    (Dimension::Angle, &[(&["°", "˚", "degree", "degrees"], 1.0)]),
+    (Dimension::Temperature, &[(&["celsius", "°c"], 1.0)]),
     (Dimension::Percent, &[(&["%", "percent", "prozent"], 1.0)]),
     (Dimension::Turns, &[(&["rpm"], 1.0)]),
     (Dimension::Noise, &[(&["db", "dba"], 1.0)]),
@@ -112,6 +164,7 @@ const TABLE: &[(Dimension, &[Row])] = &[
     (Dimension::Money("USD"), &[(&["$", "usd", "dollar", "dollars"], 1.0)]),
     (Dimension::Money("EUR"), &[(&["€", "eur", "euro", "euros"], 1.0)]),
     (Dimension::Money("GBP"), &[(&["£", "gbp"], 1.0)]),
+    (Dimension::Money("INR"), &[(&["₹", "inr", "rupees"], 1.0)]),
     (Dimension::Money("JPY"), &[(&["¥", "jpy", "yen"], 1.0)]),
     (Dimension::Money("CHF"), &[(&["chf"], 1.0)]),
 ];
@@ -128,6 +181,22 @@ const LETTERS: &[(char, Dimension, f64)] = &[
     ('h', Dimension::Time, 3_600.0),
 ];
 
+/// Every name that is not one letter, to its unit.
+static NAMES: LazyLock<HashMap<&'static str, Unit>> = LazyLock::new(|| {
+    let rows = TABLE.iter().flat_map(|(dimension, rows)| rows.iter().map(|row| (*dimension, row)));
+    let units = rows.flat_map(|(dimension, (names, factor))| {
+        let binary = match dimension {
+            Dimension::Data => K.powi((factor.log10() / 3.0).round() as i32),
+            _ => *factor,
+        };
+        names.iter().map(move |name| (*name, Unit { dimension, factor: *factor, binary }))
+    });
+    units.collect()
+});
+
+/// The longest name in [`TABLE`], in bytes.
+const LONGEST: usize = 14;
+
 impl Unit {
     /// The unit of a name or sign. Not of `in`, which is a word as often as it is an inch.
     pub(super) fn named(name: &str) -> Option<Self> {
@@ -137,16 +206,13 @@ impl Unit {
         {
             return Some(Self { dimension: *dimension, factor: *factor, binary: *factor });
         }
-        let name = name.to_lowercase();
-        TABLE.iter().find_map(|(dimension, rows)| {
-            let (_, factor) = rows.iter().find(|(names, _)| names.contains(&name.as_str()))?;
-            let binary = if *dimension == Dimension::Data {
-                K.powi((factor.log10() / 3.0).round() as i32)
-            } else {
-                *factor
-            };
-            Some(Self { dimension: *dimension, factor: *factor, binary })
-        })
+        if name.len() > LONGEST {
+            return None;
+        }
+        if name.chars().any(char::is_uppercase) {
+            return NAMES.get(name.to_lowercase().as_str()).copied();
+        }
+        NAMES.get(name).copied()
     }
 
     /// An inch.
@@ -162,6 +228,14 @@ impl Unit {
     pub(super) fn measures_like(self, other: Self) -> bool {
         match (self.dimension, other.dimension) {
             (Dimension::Money(a), Dimension::Money(b)) => a == b || a.is_empty() || b.is_empty(),
+            (a, b) => a == b,
+        }
+    }
+
+    /// Whether it measures this.
+    pub(super) fn measures(self, dimension: Dimension) -> bool {
+        match (self.dimension, dimension) {
+            (Dimension::Money(_), Dimension::Money(_)) => true,
             (a, b) => a == b,
         }
     }

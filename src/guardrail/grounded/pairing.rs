@@ -1,0 +1,314 @@
+//! Pairs each figure of the copy with the attributes that it is about, and says whether those support it.
+
+use super::decimals::Reading;
+use super::facts::{Attribute, Known, KnownCount, KnownFigure, Things};
+use super::lexicon::{self, Roles, facets};
+use super::numbers::{Figure, Figures, Slack, What};
+use super::roles::Style;
+use super::units::{Dimension, Unit};
+use crate::guardrail::rule::Evidence;
+use crate::guardrail::text::slice;
+
+/// The copy and the facts, side by side.
+pub(super) struct Pairing<'p, 'a> {
+    pub(super) copy: &'p Figures<'p>,
+    pub(super) known: &'p Known<'a>,
+}
+
+/// A figure of the copy with what it is about.
+pub(super) struct Stated<'p> {
+    pub(super) figure: &'p Figure,
+    /// The place of its token.
+    at: usize,
+    dimension: Option<Dimension>,
+    roles: Roles,
+}
+
+/// What a known figure must be for a figure of the copy to be about it.
+#[derive(Clone, Copy, Debug, Default)]
+struct Asked {
+    /// One of each of these sets of roles; no set is empty.
+    one_of: [Roles; 4],
+    /// None of these.
+    none_of: Roles,
+    /// There is none such: an attribute of that role has no such figure.
+    nowhere: bool,
+}
+
+impl<'p> Pairing<'p, '_> {
+    pub(super) fn stated(&self, at: usize) -> Option<Stated<'p>> {
+        let figure = self.copy.figures.get(self.copy.tokens.get(at)?.figure?)?;
+        let dimension = figure.dimension();
+        let roles = dimension.map_or(0, |dimension| self.copy.roles(at, dimension, Style::Prose));
+        Some(Stated { figure, at, dimension, roles })
+    }
+
+    pub(super) fn is_supported(&self, stated: &Stated<'_>) -> bool {
+        let words = slice(self.copy.text, stated.figure.range.clone());
+        match &stated.figure.what {
+            What::Code => {
+                let small = slice(&self.copy.small, stated.figure.range.clone());
+                self.known.names(words)
+                    || lexicon::also_called(small).iter().any(|name| self.known.names(name))
+            }
+            What::Count(value) => !self.is_miscounted(stated, *value),
+            What::Date(date) => {
+                let asked = self.asked(stated);
+                let dated = self.about(&asked, stated).any(|fact| match fact.date {
+                    Some(known) => date.is_in(known),
+                    None => {
+                        date.month.is_none() && date.quarter.is_none() && fact.value == f64::from(date.year)
+                    }
+                });
+                dated || (stated.roles == 0 && self.is_name(stated.figure))
+            }
+            What::Number { readings, items, unit, soft } => {
+                let asked = self.asked(stated);
+                let near = |reading: &Reading, unit: Option<Unit>| {
+                    self.about(&asked, stated)
+                        .any(|fact| self.accepts(*reading, unit, stated.figure.slack, fact))
+                };
+                let holds = |reading: &Reading| near(reading, *unit) || (*soft && near(reading, None));
+                let fits = readings.iter().any(holds)
+                    || (!items.is_empty() && items.iter().all(holds))
+                    // A number may be part of a name: `GT 220` where the facts say `GT220`.
+                    || (unit.is_none() && self.is_name(stated.figure));
+                let value = readings.first().map_or(0.0, |reading| reading.value);
+                fits && (unit.is_some()
+                    || !(self.is_of_another_version(stated, readings) || self.is_miscounted(stated, value)))
+            }
+        }
+    }
+
+    /// Whether the number with the word before it stands in the facts.
+    fn is_name(&self, figure: &Figure) -> bool {
+        let (before, _) = &figure.neighbours;
+        !before.is_empty() && self.known.names(slice(self.copy.text, before.start..figure.range.end))
+    }
+
+    /// The known figures that a figure may be about.
+    fn about<'k>(&'k self, asked: &'k Asked, stated: &Stated<'_>) -> impl Iterator<Item = &'k KnownFigure> {
+        let dated = stated.dimension == Some(Dimension::Date);
+        self.known
+            .figures
+            .iter()
+            .filter(move |fact| !asked.nowhere && asked.fits(fact.roles) && (!dated || fact.unit.is_none()))
+    }
+
+    /// What a figure's roles ask of the facts. Where facts have such a figure of that role, it must be that; where they
+    /// have an attribute of the role and no such figure in it, nothing supports one; else any that is not of another role.
+    fn asked(&self, stated: &Stated<'_>) -> Asked {
+        let mut asked = Asked::default();
+        let Some(dimension) = stated.dimension else { return asked };
+        let mut slots = 0;
+        for facet in facets(dimension) {
+            let roles = stated.roles & facet.roles;
+            if roles == 0 {
+                continue;
+            }
+            let alike = |fact: &&KnownFigure| self.measures(fact, dimension) && asked.fits(fact.roles);
+            if self.known.figures.iter().filter(alike).any(|fact| fact.roles & roles != 0) {
+                if let Some(slot) = asked.one_of.get_mut(slots) {
+                    (*slot, slots) = (roles, slots + 1);
+                }
+            } else if dimension == Dimension::Date && lexicon::is_beginning(roles) {
+                asked.none_of |= facet.roles & !lexicon::beginnings();
+            } else {
+                asked.nowhere |= facet.strict && self.known.attributes.iter().any(|a| a.roles & roles != 0);
+                asked.none_of |= facet.roles & !roles;
+            }
+        }
+        asked
+    }
+
+    /// Whether a known figure may measure this.
+    fn measures(&self, fact: &KnownFigure, dimension: Dimension) -> bool {
+        match fact.unit {
+            Some(unit) => unit.measures(dimension),
+            None if dimension == Dimension::Date => fact.date.is_some(),
+            None => fact.date.is_none() && self.may_measure(fact, dimension),
+        }
+    }
+
+    /// Whether a known figure without a unit may measure this: its attribute's name says so, or it says nothing and the
+    /// figure is all of its value.
+    fn may_measure(&self, fact: &KnownFigure, dimension: Dimension) -> bool {
+        let speaks = self.attribute(fact.attribute).and_then(|attribute| attribute.dimensions);
+        speaks.map_or(fact.bare, |dimensions| dimensions.contains(&dimension))
+    }
+
+    fn attribute(&self, index: usize) -> Option<&Attribute<'_>> {
+        self.known.attributes.get(index)
+    }
+
+    /// Whether a fact supports a reading. Numbers without a unit on either side agree by value; an amount of money needs
+    /// one, or an attribute that is a price by its name.
+    fn accepts(&self, stated: Reading, unit: Option<Unit>, slack: Slack, fact: &KnownFigure) -> bool {
+        let near = |value: f64| is_near(stated, value, slack);
+        match (unit, fact.unit) {
+            (None, _) => near(fact.value),
+            (Some(unit), Some(other)) => {
+                unit.measures_like(other) && unit.convert(fact.value, other).any(near)
+            }
+            (Some(unit), None) if unit.is_money() => {
+                self.attribute(fact.attribute).is_some_and(|attribute| attribute.is_price) && near(fact.value)
+            }
+            (Some(unit), None) => {
+                self.may_measure(fact, unit.dimension)
+                    && unit.likely().any(|likely| unit.convert(fact.value, likely).any(near))
+            }
+        }
+    }
+
+    /// Whether the facts give what stands before the number another one: `Bluetooth 5.0` where Bluetooth is 4.2.
+    fn is_of_another_version(&self, stated: &Stated<'_>, readings: &[Reading]) -> bool {
+        let (before, _) = &stated.figure.neighbours;
+        let word = slice(&self.copy.small, before.clone());
+        if word.len() < 2 || lexicon::ties(word) || lexicon::breaks_off(word) || lexicon::leads(word) {
+            return false;
+        }
+        let code = slice(self.copy.text, before.start..stated.figure.range.end);
+        if self.known.names(code) {
+            return false;
+        }
+        let mut named = false;
+        for (index, attribute) in self.known.attributes.iter().enumerate() {
+            let in_path = attribute
+                .words
+                .split([' ', '.'])
+                .any(|part| part == word || (word.len() > 3 && word.ends_with(part) && part.len() > 2));
+            let in_value = attribute.value.as_str().is_some_and(|value| is_followed_by_number(value, word));
+            if !in_path && !in_value {
+                continue;
+            }
+            named = true;
+            let mut figures = self.known.figures.iter().filter(|fact| fact.attribute == index);
+            if figures
+                .any(|fact| readings.iter().any(|reading| is_near(*reading, fact.value, stated.figure.slack)))
+            {
+                return false;
+            }
+        }
+        named
+    }
+
+    /// Whether the facts count such things and none of the counts is this one.
+    fn is_miscounted(&self, stated: &Stated<'_>, value: f64) -> bool {
+        self.counts(stated).is_some_and(|counts| {
+            let total: f64 = counts.iter().map(|count| count.value).sum();
+            value != total && counts.iter().all(|count| count.value != value)
+        })
+    }
+
+    /// The known counts of what a figure counts.
+    fn counts(&self, stated: &Stated<'_>) -> Option<Vec<&KnownCount>> {
+        let things = Things::behind(self.copy, stated.at);
+        if things.nouns.is_empty() {
+            return None;
+        }
+        let alike = |count: &&KnownCount| {
+            count.things.nouns == things.nouns
+                && (count.things.roles & things.roles != 0 || count.things.roles == 0 || things.roles == 0)
+        };
+        let counts: Vec<&KnownCount> = self.known.counts.iter().filter(alike).collect();
+        (!counts.is_empty()).then_some(counts)
+    }
+
+    /// The attribute that an unsupported figure contradicts: of those it is about the closest value, else the closest of
+    /// the same dimension, else a price for an amount, else one whose name holds the noun that the figure counts.
+    pub(super) fn evidence(&self, stated: &Stated<'_>) -> Evidence {
+        let found = self.of_its_roles(stated).or_else(|| self.of_its_noun(stated));
+        match found.and_then(|index| self.attribute(index)) {
+            Some(found) => Evidence { attribute: Some(found.path.clone()), value: Some(found.value.clone()) },
+            None => Evidence { attribute: None, value: None },
+        }
+    }
+
+    fn of_its_roles(&self, stated: &Stated<'_>) -> Option<usize> {
+        let dimension = stated.dimension?;
+        let (value, unit) = match &stated.figure.what {
+            What::Number { readings, unit, .. } => (readings.first()?.value, *unit),
+            What::Date(date) => (f64::from(date.year), None),
+            _ => return None,
+        };
+        let distance = |fact: &KnownFigure| match (unit, fact.unit) {
+            (Some(unit), Some(other)) => {
+                unit.convert(fact.value, other).next().map_or(f64::MAX, |known| (known - value).abs())
+            }
+            _ => (fact.value - value).abs(),
+        };
+        let alike = self.known.figures.iter().filter(|fact| match fact.unit {
+            Some(unit) => unit.measures(dimension),
+            None => dimension == Dimension::Date && fact.date.is_some(),
+        });
+        let shared = |roles: Roles| (roles & stated.roles).count_ones();
+        let by_attribute = || {
+            let attributes = self.known.attributes.iter().enumerate();
+            attributes.filter(|(_, a)| shared(a.roles) > 0).map(|(index, _)| index).next()
+        };
+        let closest = alike
+            .max_by(|a, b| shared(a.roles).cmp(&shared(b.roles)).then(distance(b).total_cmp(&distance(a))));
+        let priced = || {
+            unit.filter(|unit| unit.is_money())
+                .and_then(|_| self.known.attributes.iter().position(|a| a.is_price))
+        };
+        match closest {
+            Some(fact) if shared(fact.roles) > 0 || by_attribute().is_none() => Some(fact.attribute),
+            _ => by_attribute().or_else(priced),
+        }
+    }
+
+    fn of_its_noun(&self, stated: &Stated<'_>) -> Option<usize> {
+        if let Some(count) = self.counts(stated).and_then(|counts| counts.first().copied()) {
+            return Some(count.attribute);
+        }
+        let (before, after) = &stated.figure.neighbours;
+        [after, before].into_iter().find_map(|word| {
+            let noun = slice(&self.copy.small, word.clone());
+            let noun = noun.strip_suffix('s').unwrap_or(noun);
+            (noun.chars().count() >= 3)
+                .then(|| self.known.attributes.iter().position(|a| a.words.contains(noun)))?
+        })
+    }
+}
+
+impl Asked {
+    fn fits(&self, roles: Roles) -> bool {
+        self.none_of & roles == 0 && self.one_of.iter().all(|one| *one == 0 || one & roles != 0)
+    }
+}
+
+/// Whether a word stands in a value with a number right behind it.
+fn is_followed_by_number(value: &str, word: &str) -> bool {
+    let bytes = value.as_bytes();
+    let found = |at: usize| {
+        let end = at + word.len();
+        let here = bytes.get(at..end).is_some_and(|part| part.eq_ignore_ascii_case(word.as_bytes()));
+        here && bytes.get(end) == Some(&b' ')
+            && bytes.get(end + 1).is_some_and(u8::is_ascii_digit)
+            && !at.checked_sub(1).and_then(|before| bytes.get(before)).is_some_and(u8::is_ascii_alphabetic)
+    };
+    bytes.len() > word.len() && (0..bytes.len() - word.len()).any(found)
+}
+
+/// How far from a fact "about" may be, as a share of it.
+const ABOUT: f64 = 0.075;
+/// How far below or above "under" and "over" may be.
+const BEYOND: f64 = 0.2;
+/// How far rounding to fewer decimals may take a figure: 6.1 may be 6, 0.7 is not 1.
+const ROUNDING: f64 = 0.1;
+
+fn is_near(stated: Reading, fact: f64, slack: Slack) -> bool {
+    let off = (stated.value - fact).abs();
+    let share = off / fact.abs().max(f64::MIN_POSITIVE);
+    let rounded = off <= 0.5 * 10_f64.powi(-i32::from(stated.decimals)) * (1.0 + 1e-9) && share <= ROUNDING;
+    share <= 1e-9
+        || off == 0.0
+        || rounded
+        || match slack {
+            Slack::None => false,
+            Slack::About => share <= ABOUT,
+            Slack::Below => fact <= stated.value && share <= BEYOND,
+            Slack::Above => fact >= stated.value && share <= BEYOND,
+        }
+}
