@@ -5,7 +5,7 @@ use jiff::{Timestamp, tz::TimeZone};
 use serde_json::{Map, Value};
 
 use super::dates::Date;
-use super::decimals::read;
+use super::decimals::{Reading, read};
 use super::lexicon::{self, Roles, all_facets, facets};
 use super::numbers::{Figure, Figures, What, figures, multiple};
 use super::roles::Style;
@@ -73,6 +73,9 @@ pub(super) struct Things {
 const MAX_DEPTH: usize = 32;
 /// The longest list of things that is counted.
 const MAX_ITEMS: usize = 64;
+
+/// From how many words on a value may be sentences.
+const IN_WORDS: usize = 2;
 
 /// Where a value stands.
 #[derive(Clone, Copy)]
@@ -176,24 +179,23 @@ impl<'a> Known<'a> {
         if read.figures.is_empty() {
             return;
         }
+        let in_words = read.tokens.len() - read.figures.len() >= IN_WORDS;
         let bare = !text.contains(|c: char| c.is_alphabetic() && !matches!(c, 'x' | 'X'));
-        let style = if is_prose(&read) { Style::Prose } else { Style::Terse };
         for (at, token) in read.tokens.iter().enumerate() {
             let Some(figure) = token.figure.and_then(|figure| read.figures.get(figure)) else { continue };
             let dimension = figure.dimension().or(unit_of_name.map(|unit| unit.dimension));
-            let local = dimension.map_or(0, |dimension| read.roles(at, dimension, style));
-            let roles = dimension.map_or(roles, |dimension| closer(local, roles, dimension));
-            self.figure(
-                figure,
-                &read,
-                KnownFigure { attribute, value: 0.0, unit: None, date: None, roles, bare },
-                unit_of_name,
-            );
-            if let Some(value) = figure.count() {
-                let things = Things::behind(&read, at);
-                if !things.nouns.is_empty() {
-                    self.counts.push(KnownCount { attribute, value, things });
-                }
+            let roles = dimension.map_or(roles, |dimension| {
+                // Facts in sentences say the same as copy does in the same sentences.
+                let terse = read.roles(at, dimension, Style::Terse);
+                let local = if in_words { terse | read.roles(at, dimension, Style::Prose) } else { terse };
+                closer(local, roles, dimension)
+            });
+            let plain = KnownFigure { attribute, value: 0.0, unit: None, date: None, roles, bare };
+            self.figure(figure, &read, plain, unit_of_name);
+            let things = Things::behind(&read, at);
+            if !things.nouns.is_empty() {
+                let counts = figure.counts();
+                self.counts.extend(counts.map(|value| KnownCount { attribute, value, things: things.clone() }));
             }
         }
     }
@@ -302,13 +304,14 @@ impl<'a> Known<'a> {
 }
 
 impl Figure {
-    /// How many it says there are, when it says no unit.
-    pub(super) fn count(&self) -> Option<f64> {
-        match &self.what {
-            What::Count(value) => Some(*value),
-            What::Number { readings, unit: None, .. } => readings.first().map(|reading| reading.value),
-            _ => None,
-        }
+    /// How many it may say there are, when it says no unit.
+    pub(super) fn counts(&self) -> impl Iterator<Item = f64> {
+        let (word, readings): (Option<f64>, &[Reading]) = match &self.what {
+            What::Count(value) => (Some(*value), &[]),
+            What::Number { readings, unit: None, .. } => (None, readings),
+            _ => (None, &[]),
+        };
+        word.into_iter().chain(readings.iter().map(|reading| reading.value))
     }
 }
 
@@ -438,12 +441,6 @@ fn path_roles(words: &str) -> Roles {
     all
 }
 
-/// Whether facts are sentences rather than a list of figures.
-fn is_prose(read: &Figures<'_>) -> bool {
-    let words = read.tokens.len() - read.figures.len();
-    words >= 12 && words >= read.figures.len() * 4
-}
-
 /// Whether facts say themselves that they no longer hold: an offer whose last day is over.
 fn is_over(map: &Map<String, Value>, at: Timestamp) -> bool {
     let Some(until) = map.get("valid_until").and_then(Value::as_str) else { return false };
@@ -478,24 +475,28 @@ fn is_price(words: &str) -> bool {
     WORDS.iter().any(|word| words.contains(word))
 }
 
-/// An attribute's name in words of small letters: `batteryCapacity` and `battery_capacity` are both `battery capacity`.
+/// An attribute's name in words of small letters: `batteryCapacity` and `battery_capacity` are both `battery capacity`,
+/// and `Launch.Announced` has two parts.
 fn spoken(key: &str) -> String {
     let mut out = String::with_capacity(key.len() + 4);
     let mut before = ' ';
-    for c in key.chars() {
-        if !c.is_alphanumeric() {
-            if !out.ends_with(' ') && !out.is_empty() {
-                out.push(' ');
-            }
-        } else {
+    let mut chars = key.chars().peekable();
+    while let Some(c) = chars.next() {
+        let next_is_digit = chars.peek().is_some_and(char::is_ascii_digit);
+        if c.is_alphanumeric() {
             if c.is_uppercase() && before.is_lowercase() {
                 out.push(' ');
             }
             out.extend(c.to_lowercase());
+        } else if matches!(c, '.' | '>' | ':' | '|') && !(before.is_ascii_digit() && next_is_digit) {
+            out.truncate(out.trim_end().len());
+            out.push('.');
+        } else if !out.is_empty() && !out.ends_with([' ', '.']) {
+            out.push(' ');
         }
         before = c;
     }
-    out.truncate(out.trim_end().len());
+    out.truncate(out.trim_end_matches([' ', '.']).len());
     out
 }
 

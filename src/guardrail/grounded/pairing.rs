@@ -68,7 +68,11 @@ impl<'p> Pairing<'p, '_> {
                     self.about(&asked, stated)
                         .any(|fact| self.accepts(*reading, unit, stated.figure.slack, fact))
                 };
-                let holds = |reading: &Reading| near(reading, *unit) || (*soft && near(reading, None));
+                let bare = |reading: &Reading| {
+                    let slack = stated.figure.slack;
+                    self.known.figures.iter().any(|fact| fact.unit.is_none() && is_near(*reading, fact.value, slack, ROUNDING))
+                };
+                let holds = |reading: &Reading| near(reading, *unit) || (*soft && bare(reading));
                 let fits = readings.iter().any(holds)
                     || (!items.is_empty() && items.iter().all(holds))
                     // A number may be part of a name: `GT 220` where the facts say `GT220`.
@@ -144,7 +148,9 @@ impl<'p> Pairing<'p, '_> {
     /// Whether a fact supports a reading. Numbers without a unit on either side agree by value; an amount of money needs
     /// one, or an attribute that is a price by its name.
     fn accepts(&self, stated: Reading, unit: Option<Unit>, slack: Slack, fact: &KnownFigure) -> bool {
-        let near = |value: f64| is_near(stated, value, slack);
+        let is_time = unit.is_some_and(|unit| unit.dimension == Dimension::Time);
+        let rounding = if is_time { ROUNDING_TIME } else { ROUNDING };
+        let near = |value: f64| is_near(stated, value, slack, rounding);
         match (unit, fact.unit) {
             (None, _) => near(fact.value),
             (Some(unit), Some(other)) => {
@@ -184,7 +190,7 @@ impl<'p> Pairing<'p, '_> {
             named = true;
             let mut figures = self.known.figures.iter().filter(|fact| fact.attribute == index);
             if figures
-                .any(|fact| readings.iter().any(|reading| is_near(*reading, fact.value, stated.figure.slack)))
+                .any(|fact| readings.iter().any(|reading| is_near(*reading, fact.value, stated.figure.slack, ROUNDING)))
             {
                 return false;
             }
@@ -297,11 +303,13 @@ const ABOUT: f64 = 0.075;
 const BEYOND: f64 = 0.2;
 /// How far rounding to fewer decimals may take a figure: 6.1 may be 6, 0.7 is not 1.
 const ROUNDING: f64 = 0.1;
+/// The same for times: 6 h is not 6 h 30 min.
+const ROUNDING_TIME: f64 = 0.03;
 
-fn is_near(stated: Reading, fact: f64, slack: Slack) -> bool {
+fn is_near(stated: Reading, fact: f64, slack: Slack, rounding: f64) -> bool {
     let off = (stated.value - fact).abs();
     let share = off / fact.abs().max(f64::MIN_POSITIVE);
-    let rounded = off <= 0.5 * 10_f64.powi(-i32::from(stated.decimals)) * (1.0 + 1e-9) && share <= ROUNDING;
+    let rounded = off <= 0.5 * 10_f64.powi(-i32::from(stated.decimals)) * (1.0 + 1e-9) && share <= rounding;
     share <= 1e-9
         || off == 0.0
         || rounded

@@ -33,6 +33,15 @@ fn check_german(copy: &str, facts: Value, expected: &[&str]) {
 }
 
 #[test]
+fn dates() {
+    let facts = json!({"Launch": {"Announced": "2018, October", "Status": "Available. Released 2018, November"}});
+    check("It was released in October 2018.", facts.clone(), &["October 2018"]);
+    check("It was released in November 2018 and announced in October 2018.", facts.clone(), &[]);
+    check("The phone is available in four colors: Black", json!({"Misc": {"Colors": "Prime Black, Blue"}}), &["four"]);
+    check("6 hours of talk time", json!({"Talk time": "Up to 6 h 30 min"}), &["6 hours"]);
+}
+
+#[test]
 fn figures_need_facts() {
     check("A sturdy tent with one door.", json!({}), &[]);
     check(
