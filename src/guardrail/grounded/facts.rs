@@ -195,7 +195,11 @@ impl<'a> Known<'a> {
             let things = Things::behind(&read, at);
             if !things.nouns.is_empty() {
                 let counts = figure.counts();
-                self.counts.extend(counts.map(|value| KnownCount { attribute, value, things: things.clone() }));
+                self.counts.extend(counts.map(|value| KnownCount {
+                    attribute,
+                    value,
+                    things: things.clone(),
+                }));
             }
         }
     }
@@ -410,7 +414,8 @@ fn is_open(item: &str) -> bool {
 fn closer(local: Roles, path: Roles, dimension: Dimension) -> Roles {
     facets(dimension).fold(0, |all, facet| {
         let own = local & facet.roles;
-        all | if own == 0 { path & facet.roles } else { own }
+        // What tells figures of one attribute apart is not in its path.
+        all | if own == 0 && !facet.apart { path & facet.roles } else { own }
     })
 }
 

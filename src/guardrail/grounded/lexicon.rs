@@ -142,7 +142,7 @@ const QUESTIONS: &[Question] = &[
         strict: false,
         apart: true,
         roles: &[
-            &["wide", "wide angle", "main wide"],
+            &["wide", "wide angle", "main", "primary"],
             &["ultrawide", "ultra wide", "superwide"],
             &["macro"],
             &["depth", "bokeh"],

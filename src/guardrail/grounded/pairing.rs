@@ -70,7 +70,10 @@ impl<'p> Pairing<'p, '_> {
                 };
                 let bare = |reading: &Reading| {
                     let slack = stated.figure.slack;
-                    self.known.figures.iter().any(|fact| fact.unit.is_none() && is_near(*reading, fact.value, slack, ROUNDING))
+                    self.known
+                        .figures
+                        .iter()
+                        .any(|fact| fact.unit.is_none() && is_near(*reading, fact.value, slack, ROUNDING))
                 };
                 let holds = |reading: &Reading| near(reading, *unit) || (*soft && bare(reading));
                 let fits = readings.iter().any(holds)
@@ -189,35 +192,36 @@ impl<'p> Pairing<'p, '_> {
             }
             named = true;
             let mut figures = self.known.figures.iter().filter(|fact| fact.attribute == index);
-            if figures
-                .any(|fact| readings.iter().any(|reading| is_near(*reading, fact.value, stated.figure.slack, ROUNDING)))
-            {
+            if figures.any(|fact| {
+                readings.iter().any(|reading| is_near(*reading, fact.value, stated.figure.slack, ROUNDING))
+            }) {
                 return false;
             }
         }
         named
     }
 
-    /// Whether the facts count such things and none of the counts is this one.
+    /// Whether the facts count such things and none of the counts is this one, nor that of things of a longer name.
     fn is_miscounted(&self, stated: &Stated<'_>, value: f64) -> bool {
-        self.counts(stated).is_some_and(|counts| {
-            let total: f64 = counts.iter().map(|count| count.value).sum();
-            value != total && counts.iter().all(|count| count.value != value)
-        })
+        let things = Things::behind(self.copy, stated.at);
+        let mut total = 0.0;
+        let mut any = false;
+        for count in self.counts(&things) {
+            (any, total) = (true, total + count.value);
+        }
+        let longer = |count: &KnownCount| {
+            count.value == value && things.nouns.iter().all(|noun| count.things.nouns.contains(noun))
+        };
+        any && value != total && !self.known.counts.iter().any(longer)
     }
 
-    /// The known counts of what a figure counts.
-    fn counts(&self, stated: &Stated<'_>) -> Option<Vec<&KnownCount>> {
-        let things = Things::behind(self.copy, stated.at);
-        if things.nouns.is_empty() {
-            return None;
-        }
-        let alike = |count: &&KnownCount| {
-            count.things.nouns == things.nouns
+    /// The known counts of these things.
+    fn counts(&self, things: &Things) -> impl Iterator<Item = &KnownCount> {
+        self.known.counts.iter().filter(move |count| {
+            !things.nouns.is_empty()
+                && count.things.nouns == things.nouns
                 && (count.things.roles & things.roles != 0 || count.things.roles == 0 || things.roles == 0)
-        };
-        let counts: Vec<&KnownCount> = self.known.counts.iter().filter(alike).collect();
-        (!counts.is_empty()).then_some(counts)
+        })
     }
 
     /// The attribute that an unsupported figure contradicts: of those it is about the closest value, else the closest of
@@ -265,7 +269,7 @@ impl<'p> Pairing<'p, '_> {
     }
 
     fn of_its_noun(&self, stated: &Stated<'_>) -> Option<usize> {
-        if let Some(count) = self.counts(stated).and_then(|counts| counts.first().copied()) {
+        if let Some(count) = self.counts(&Things::behind(self.copy, stated.at)).next() {
             return Some(count.attribute);
         }
         let (before, after) = &stated.figure.neighbours;

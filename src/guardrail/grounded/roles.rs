@@ -31,9 +31,9 @@ impl Figures<'_> {
         let mut roles = 0;
         for facet in asked {
             let behind = || {
-                let own = |index: &usize| {
-                    !facet.apart || self.tokens.get(*index).is_some_and(|t| t.figure.is_none())
-                };
+                let shared = style == Style::Terse || !facet.apart;
+                let own =
+                    |index: &usize| shared || self.tokens.get(*index).is_some_and(|t| t.figure.is_none());
                 self.first(behind.clone().take_while(own), facet, at)
             };
             let before = || self.first(before.clone().rev(), facet, at);
