@@ -176,6 +176,7 @@ impl<'a> Known<'a> {
 
     fn text(&mut self, text: &str, attribute: usize, unit_of_name: Option<Unit>, roles: Roles) {
         let read = figures(text, None);
+        self.pictures(&read, attribute, roles);
         if read.figures.is_empty() {
             return;
         }
@@ -200,6 +201,21 @@ impl<'a> Known<'a> {
                     value,
                     things: things.clone(),
                 }));
+            }
+        }
+    }
+
+    /// `Full HD` is 1920 x 1080 pixels, and a VGA camera has 0.3 megapixels.
+    fn pictures(&mut self, read: &Figures<'_>, attribute: usize, roles: Roles) {
+        for (at, token) in read.tokens.iter().enumerate() {
+            let before = at.checked_sub(1).and_then(|before| read.tokens.get(before));
+            let before = before.map_or("", |token| read.word(token));
+            let Some((width, height)) = lexicon::picture(before, read.word(token)) else { continue };
+            let megapixels = width * height / 1e6;
+            for (value, unit) in [(width, "px"), (height, "px"), (megapixels, "mp"), (height, "p")] {
+                let unit = Unit::named(unit);
+                let roles = if unit.is_some_and(|unit| unit.measures(Dimension::Pixels)) { 0 } else { roles };
+                self.figures.push(KnownFigure { attribute, value, unit, date: None, roles, bare: false });
             }
         }
     }
@@ -331,7 +347,11 @@ impl Things {
         for index in at + 1..at + 4 {
             let Some(token) = read.tokens.get(index).filter(|token| token.figure.is_none()) else { break };
             let word = read.word(token);
-            if !matches!(read.gap(index), " " | "-") || lexicon::breaks_off(word) || lexicon::ties(word) {
+            if !matches!(read.gap(index), " " | "-")
+                || lexicon::breaks_off(word)
+                || lexicon::ties(word)
+                || lexicon::leads(word)
+            {
                 break;
             }
             things.add(word, token.roles);

@@ -568,6 +568,26 @@ pub(super) fn also_called(code: &str) -> &'static [&'static str] {
     }
 }
 
+/// The pixels of a picture by its name, `hd` with the word before it.
+pub(super) fn picture(before: &str, word: &str) -> Option<(f64, f64)> {
+    let (width, height) = match (before, word) {
+        (_, "qvga") => (320.0, 240.0),
+        (_, "vga") => (640.0, 480.0),
+        (_, "svga") => (800.0, 600.0),
+        (_, "xga") => (1024.0, 768.0),
+        (_, "wxga") => (1280.0, 800.0),
+        (_, "sxga") => (1280.0, 1024.0),
+        (_, "wsxga") => (1680.0, 1050.0),
+        (_, "wuxga") => (1920.0, 1200.0),
+        ("full", "hd") | (_, "fhd" | "fullhd") => (1920.0, 1080.0),
+        ("quad", "hd") | (_, "qhd" | "wqhd") => (2560.0, 1440.0),
+        ("ultra", "hd") | (_, "uhd" | "4k") => (3840.0, 2160.0),
+        (_, "hd") => (1280.0, 720.0),
+        _ => return None,
+    };
+    Some((width, height))
+}
+
 /// The dimensions that a word of an attribute's name speaks of, when it says some: those of `width` are lengths, and what
 /// counts, such as `number of slots`, has none.
 pub(super) fn dimensions(word: &str) -> Option<&'static [D]> {

@@ -50,6 +50,7 @@ impl<'p> Pairing<'p, '_> {
                 let small = slice(&self.copy.small, stated.figure.range.clone());
                 self.known.names(words)
                     || lexicon::also_called(small).iter().any(|name| self.known.names(name))
+                    || self.is_thousands(small)
             }
             What::Count(value) => !self.is_miscounted(stated, *value),
             What::Date(date) => {
@@ -169,11 +170,29 @@ impl<'p> Pairing<'p, '_> {
         }
     }
 
+    /// Whether a code such as `12K` is a number of the facts in short.
+    fn is_thousands(&self, code: &str) -> bool {
+        let Some(value) = code.strip_suffix('k').and_then(|digits| digits.parse::<f64>().ok()) else {
+            return false;
+        };
+        let stated = |value: f64| Reading { value, decimals: 0 };
+        self.known.figures.iter().filter(|fact| fact.unit.is_none()).any(|fact| {
+            [1000.0, 1024.0].iter().any(|k| is_near(stated(value * k), fact.value, Slack::None, 0.0))
+                || (fact.value == value && self.may_measure(fact, Dimension::Data))
+        })
+    }
+
     /// Whether the facts give what stands before the number another one: `Bluetooth 5.0` where Bluetooth is 4.2.
     fn is_of_another_version(&self, stated: &Stated<'_>, readings: &[Reading]) -> bool {
         let (before, _) = &stated.figure.neighbours;
         let word = slice(&self.copy.small, before.clone());
-        if word.len() < 2 || lexicon::ties(word) || lexicon::breaks_off(word) || lexicon::leads(word) {
+        let no_version = stated.figure.joined || readings.iter().any(|reading| reading.value >= 1000.0);
+        if no_version
+            || word.len() < 2
+            || lexicon::ties(word)
+            || lexicon::breaks_off(word)
+            || lexicon::leads(word)
+        {
             return false;
         }
         let code = slice(self.copy.text, before.start..stated.figure.range.end);
@@ -201,18 +220,25 @@ impl<'p> Pairing<'p, '_> {
         named
     }
 
-    /// Whether the facts count such things and none of the counts is this one, nor that of things of a longer name.
+    /// Whether the facts count such things and none of the counts is this one, nor a number of things of a longer name.
     fn is_miscounted(&self, stated: &Stated<'_>, value: f64) -> bool {
-        let things = Things::behind(self.copy, stated.at);
+        let mut things = Things::behind(self.copy, stated.at);
+        if self.counts(&things).next().is_none() {
+            return false;
+        }
+        things.roles |= self.copy.roles(stated.at, Dimension::Lines, Style::Prose);
         let mut total = 0.0;
         let mut any = false;
         for count in self.counts(&things) {
             (any, total) = (true, total + count.value);
         }
+        let digits = matches!(stated.figure.what, What::Number { .. });
         let longer = |count: &KnownCount| {
             count.value == value && things.nouns.iter().all(|noun| count.things.nouns.contains(noun))
         };
-        any && value != total && !self.known.counts.iter().any(longer)
+        any && value != total
+            && !(self.counts(&things).any(|count| count.value == value))
+            && !(digits && self.known.counts.iter().any(longer))
     }
 
     /// The known counts of these things.

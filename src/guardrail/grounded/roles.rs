@@ -96,8 +96,10 @@ impl Figures<'_> {
             _ => first,
         };
         let mut opened = false;
+        // Brackets with a figure alike in them are about that figure: `50 MP (13 MP in Asia), (wide)`.
+        let (mut first, mut aside) = (first, None);
         for index in start..start + BEHIND {
-            let Some(token) = self.tokens.get(index) else { return first..index };
+            let Some(token) = self.tokens.get(index) else { return first..aside.unwrap_or(index) };
             let gap = self.gap(index);
             let ends = match style {
                 Style::Terse => {
@@ -110,23 +112,29 @@ impl Figures<'_> {
                 }
             };
             if ends {
-                return first..index;
+                return first..aside.unwrap_or(index);
             }
             opened |= gap.contains('(');
+            if aside.is_some() && gap.contains(')') {
+                (first, aside) = (index, None);
+            }
             if token.figure.is_some() {
                 let other = self.dimension_at(token);
                 let passes = match style {
-                    Style::Terse => other != own,
+                    Style::Terse => other != own || gap.ends_with('('),
                     Style::Prose => other.is_none(),
                 };
                 if !passes {
-                    return first..index;
+                    return first..aside.unwrap_or(index);
+                }
+                if style == Style::Terse && other == own {
+                    aside = Some(index);
                 }
             } else if style == Style::Prose && lexicon::breaks_off(self.word(token)) {
-                return first..index;
+                return first..aside.unwrap_or(index);
             }
         }
-        first..start + BEHIND
+        first..aside.unwrap_or(start + BEHIND)
     }
 
     /// Where the row ends that a figure stands in: in `4 GB, 6 GB or 8 GB of RAM` behind `8 GB`. A row ends in `and` or

@@ -271,3 +271,94 @@ fn changed_figures_are_caught() {
     println!("{caught} of {changed} changed figures are caught");
     assert!(caught * 10 >= changed * 7, "{caught} of {changed}");
 }
+
+#[test]
+fn each_figure_is_about_something() {
+    let memory = json!({"Memory": {"Internal": "64GB 4GB RAM, 128GB 6GB RAM", "Card slot": "microSDXC"}});
+    check("It has 4GB or 6GB of RAM and 64/128GB of storage.", memory.clone(), &[]);
+    check("It has RAM of 4 GB and storage of 64 GB.", memory.clone(), &[]);
+    check("It has 64 GB of RAM and 4 GB of storage.", memory.clone(), &["64 GB", "4 GB"]);
+    check("It takes microSD cards up to 128GB.", memory, &["128GB"]);
+    let cameras = json!({
+        "Main Camera": {"Triple": "50 MP, f/1.9, 24mm (wide), PDAF\n13 MP, f/2.2, (ultrawide)\n5 MP, (macro)"},
+        "Selfie camera": {"Single": "32 MP, f/2.0, (wide)"},
+    });
+    check("A 50 MP main camera and a 32 MP selfie camera.", cameras.clone(), &[]);
+    check("The front camera has 32 MP, the rear camera 50 MP.", cameras.clone(), &[]);
+    check("A 32 MP main camera and a 50 MP selfie camera.", cameras.clone(), &["32 MP", "50 MP"]);
+    check(
+        "On the back, a 50MP wide, a 5MP ultrawide and a 13MP macro lens.",
+        cameras.clone(),
+        &["5MP", "13MP"],
+    );
+    check("A triple rear camera.", cameras.clone(), &[]);
+    check("A dual rear camera and a quad-camera setup on the back.", cameras, &["dual", "quad"]);
+    let battery = json!({"Stand-by": "Up to 600 h (2G) / Up to 500 h (3G)", "Talk time": "Up to 16 h (2G) / Up to 6 h (3G)"});
+    check(
+        "Up to 16 hours of talk time on 2G and 6 hours on 3G, and 600 hours of standby.",
+        battery.clone(),
+        &[],
+    );
+    check(
+        "Up to 600 hours of talk time and a stand-by time of up to 16 hours.",
+        battery.clone(),
+        &["600 hours", "16 hours"],
+    );
+    check("Up to 6 hours of talk time on 2G.", battery, &["6 hours"]);
+    let sides = json!({"width": 20, "height": 30, "depth": 5, "weight": 40});
+    check("20 cm wide, 30 cm high and 5 cm deep.", sides.clone(), &[]);
+    check("30 cm wide, with a height of 20 cm.", sides.clone(), &["30 cm", "20 cm"]);
+    check("It weighs 30 g.", sides, &["30 g"]);
+    let ghz = json!({"Display": {"Type": "AMOLED, 120Hz, 800 nits (typ), 1200 nits (peak)"}, "CPU": "Octa-core 2.4 GHz"});
+    check("A 120Hz display of 1200 nits peak brightness and an octa-core CPU.", ghz.clone(), &[]);
+    check(
+        "A 144Hz display of 800 nits peak brightness and a quad-core CPU.",
+        ghz,
+        &["144Hz", "800 nits", "quad"],
+    );
+}
+
+#[test]
+fn shapes_of_facts() {
+    check(
+        "It weighs 105 g.",
+        json!({"specs": [{"name": "Weight", "value": "105 g"}, {"name": "Width", "value": 62}]}),
+        &[],
+    );
+    check(
+        "It weighs 62 g.",
+        json!({"specs": [{"name": "Weight", "value": "105 g"}, {"name": "Width", "value": 62}]}),
+        &["62 g"],
+    );
+    check("2.5 hours of play", json!({"batteryLife": "2 h 30 min"}), &[]);
+    check(
+        "It is 4.57 inches tall.",
+        json!({"Dimensions": "116 x 62.2 x 11.6 mm (4.57 x 2.45 x 0.46 in)"}),
+        &[],
+    );
+    check(
+        "Bluetooth 5.0 and Android 4.4",
+        json!({"Bluetooth": "4.2, A2DP", "OS": "Android 4.4.2 (KitKat)"}),
+        &["5.0"],
+    );
+    check("charges at 18W", json!({"charging": "Yes, with 18W"}), &[]);
+    check(
+        "Full HD, 1920 x 1080 pixels and a 0.3 MP camera",
+        json!({"screen": "Full HD", "camera": "VGA"}),
+        &[],
+    );
+    check("12K pages", json!({"page_yield": 12000}), &[]);
+    check("released in the third quarter of 2013", json!({"released": "2013, Q3"}), &[]);
+    check("released on 12 September 2013", json!({"released": "2013-09-12"}), &[]);
+    check("released on September 13, 2013", json!({"released": "2013-09-12"}), &["September 13, 2013"]);
+    check("discontinued in 2014", json!({"status": "Discontinued", "released": "2014"}), &["2014"]);
+}
+
+#[test]
+fn an_offer_that_is_over_supports_nothing() {
+    let price = |until: &str| json!({"offer": {"price": 5, "valid_until": until}});
+    check("Now $5.", price("1970-01-02"), &[]);
+    check("Now $5.", price("1969-12-31T23:00:00Z"), &["$5"]);
+    check("Now $5.", price("1969-12-31"), &["$5"]);
+    check("Now $5.", price("1970-01-01"), &[]);
+}
