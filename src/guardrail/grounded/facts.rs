@@ -62,7 +62,7 @@ pub(super) struct KnownCount {
     pub(super) things: Things,
 }
 
-/// What is counted: its words in the singular, sorted, and which of several it is.
+/// What is counted: its words in the singular, and which of several it is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Things {
     pub(super) nouns: Vec<String>,
@@ -233,7 +233,12 @@ impl<'a> Known<'a> {
                     let unit = unit.or(unit_of_name);
                     self.figures.push(KnownFigure { value: reading.value, unit, ..plain });
                     if *soft {
-                        self.figures.push(KnownFigure { value: reading.value, unit: None, ..plain });
+                        self.figures.push(KnownFigure {
+                            value: reading.value,
+                            unit: None,
+                            bare: false,
+                            ..plain
+                        });
                     }
                 }
             }
@@ -356,7 +361,6 @@ impl Things {
             }
             things.add(word, token.roles);
         }
-        things.nouns.sort_unstable();
         things
     }
 
@@ -365,8 +369,16 @@ impl Things {
         let mut things = Self { nouns: Vec::new(), roles: 0 };
         name.split(' ').for_each(|word| things.add(word, lexicon::roles(word)));
         things.roles |= roles & side();
-        things.nouns.sort_unstable();
         things
+    }
+
+    /// Whether both may be the same, one perhaps with more words: a quad-core and a quad-core processor.
+    pub(super) fn are_like(&self, other: &Self) -> bool {
+        let which = self.roles & other.roles != 0 || self.roles == 0 || other.roles == 0;
+        which
+            && !self.nouns.is_empty()
+            && !other.nouns.is_empty()
+            && self.nouns.iter().zip(&other.nouns).all(|(a, b)| a == b)
     }
 
     fn add(&mut self, word: &str, roles: Roles) {

@@ -119,6 +119,16 @@ fn run(text: &str, start: usize, is: impl Fn(char) -> bool) -> usize {
     slice(text, start..text.len()).find(|c| !is(c)).map_or(text.len(), |length| start + length)
 }
 
+/// The length of `u2009`.
+const ESCAPE: usize = 5;
+
+/// Whether `\u2009` stands here from its `u` on: a space that somebody wrote down and nobody read.
+fn is_escape(text: &str, at: usize) -> bool {
+    let code = slice(text, at..at + ESCAPE);
+    slice(text, 0..at).ends_with('\\')
+        && code.strip_prefix('u').is_some_and(|hex| hex.bytes().all(|b| b.is_ascii_hexdigit()))
+}
+
 fn is_digit(c: char) -> bool {
     c.is_ascii_digit()
 }
@@ -139,6 +149,9 @@ impl<'t> Reader<'t> {
     /// Reads the token that begins at `start`; answers where to go on.
     fn token(&mut self, start: usize) -> usize {
         let text = self.text();
+        if is_escape(text, start) {
+            return start + ESCAPE;
+        }
         let end = run(text, start, char::is_alphanumeric);
         let token = slice(text, start..end);
         if token.starts_with(is_digit) {
@@ -554,7 +567,9 @@ impl<'t> Reader<'t> {
     fn money_before(&self, start: usize) -> Option<(Unit, usize)> {
         let before = slice(self.text(), 0..start);
         let trimmed = before.trim_end_matches([' ', '\u{2009}', '\u{a0}']);
-        if before.len() - trimmed.len() > 3 {
+        let escape = trimmed.len().checked_sub(ESCAPE).filter(|at| is_escape(trimmed, *at));
+        let trimmed = escape.map_or(trimmed, |at| slice(trimmed, 0..at.saturating_sub(1)));
+        if escape.is_none() && before.len() - trimmed.len() > 3 {
             return None;
         }
         let sign = trimmed.chars().next_back()?;

@@ -16,6 +16,7 @@ pub(super) struct Pairing<'p, 'a> {
 }
 
 /// A figure of the copy with what it is about.
+#[derive(Debug)]
 pub(super) struct Stated<'p> {
     pub(super) figure: &'p Figure,
     /// The place of its token.
@@ -26,7 +27,7 @@ pub(super) struct Stated<'p> {
 
 /// What a known figure must be for a figure of the copy to be about it.
 #[derive(Clone, Copy, Debug, Default)]
-struct Asked {
+pub(super) struct Asked {
     /// One of each of these sets of roles; no set is empty.
     one_of: [Roles; 4],
     /// None of these.
@@ -105,7 +106,7 @@ impl<'p> Pairing<'p, '_> {
 
     /// What a figure's roles ask of the facts. Where facts have such a figure of that role, it must be that; where they
     /// have an attribute of the role and no such figure in it, nothing supports one; else any that is not of another role.
-    fn asked(&self, stated: &Stated<'_>) -> Asked {
+    pub(super) fn asked(&self, stated: &Stated<'_>) -> Asked {
         let mut asked = Asked::default();
         let Some(dimension) = stated.dimension else { return asked };
         let mut slots = 0;
@@ -243,11 +244,7 @@ impl<'p> Pairing<'p, '_> {
 
     /// The known counts of these things.
     fn counts(&self, things: &Things) -> impl Iterator<Item = &KnownCount> {
-        self.known.counts.iter().filter(move |count| {
-            !things.nouns.is_empty()
-                && count.things.nouns == things.nouns
-                && (count.things.roles & things.roles != 0 || count.things.roles == 0 || things.roles == 0)
-        })
+        self.known.counts.iter().filter(|count| count.things.are_like(things))
     }
 
     /// The attribute that an unsupported figure contradicts: of those it is about the closest value, else the closest of

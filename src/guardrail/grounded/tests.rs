@@ -362,3 +362,19 @@ fn an_offer_that_is_over_supports_nothing() {
     check("Now $5.", price("1969-12-31"), &["$5"]);
     check("Now $5.", price("1970-01-01"), &[]);
 }
+
+#[test]
+#[ignore]
+fn look() {
+    let facts = real_lines("llm_copy_phones_dev_facts_100.jsonl");
+    let product = facts.iter().find(|p| p["idx"] == 42).unwrap();
+    let known = Known::of(product.as_object().unwrap(), jiff::Timestamp::UNIX_EPOCH);
+    let text = "It has a triple-camera setup on the back, with a 13MP main camera, a 5MP secondary camera, and an 8MP front-facing camera.";
+    let copy = figures(text, Some(false));
+    let pairing = Pairing { copy: &copy, known: &known };
+    for at in 0..copy.tokens.len() {
+        if let Some(stated) = pairing.stated(at) {
+            println!("{:?} {} {:?}", stated, pairing.is_supported(&stated), pairing.asked(&stated));
+        }
+    }
+}
