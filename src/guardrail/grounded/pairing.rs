@@ -83,8 +83,11 @@ impl<'p> Pairing<'p, '_> {
                     // A number may be part of a name: `GT 220` where the facts say `GT220`.
                     || (unit.is_none() && self.is_name(stated.figure));
                 let value = readings.first().map_or(0.0, |reading| reading.value);
-                fits && (unit.is_some()
-                    || !(self.is_of_another_version(stated, readings) || self.is_miscounted(stated, value)))
+                let is_other = || {
+                    !self.is_name(stated.figure)
+                        && (self.is_of_another_version(stated, readings) || self.is_miscounted(stated, value))
+                };
+                fits && (unit.is_some() || !is_other())
             }
         }
     }
@@ -194,10 +197,6 @@ impl<'p> Pairing<'p, '_> {
             || lexicon::breaks_off(word)
             || lexicon::leads(word)
         {
-            return false;
-        }
-        let code = slice(self.copy.text, before.start..stated.figure.range.end);
-        if self.known.names(code) {
             return false;
         }
         let mut named = false;

@@ -1,3 +1,4 @@
+use proptest::prelude::*;
 use serde_json::{Map, Value, json};
 
 use super::numbers::{Figure, What};
@@ -363,18 +364,93 @@ fn an_offer_that_is_over_supports_nothing() {
     check("Now $5.", price("1970-01-01"), &[]);
 }
 
-#[test]
-#[ignore]
-fn look() {
-    let facts = real_lines("llm_copy_phones_dev_facts_100.jsonl");
-    let product = facts.iter().find(|p| p["idx"] == 42).unwrap();
-    let known = Known::of(product.as_object().unwrap(), jiff::Timestamp::UNIX_EPOCH);
-    let text = "It has a triple-camera setup on the back, with a 13MP main camera, a 5MP secondary camera, and an 8MP front-facing camera.";
-    let copy = figures(text, Some(false));
-    let pairing = Pairing { copy: &copy, known: &known };
-    for at in 0..copy.tokens.len() {
-        if let Some(stated) = pairing.stated(at) {
-            println!("{:?} {} {:?}", stated, pairing.is_supported(&stated), pairing.asked(&stated));
+fn any_json() -> impl Strategy<Value = Value> {
+    let text = "\\PC{0,40}|[0-9a-z .,:;/()x\"'%°£²-]{0,40}|(Up to )?[0-9]{1,5}( x [0-9.]{1,4}){0,2} ?(mm|GB|MP|h|in|\")[ 0-9a-z(/)]{0,20}";
+    let leaf = prop_oneof![
+        Just(Value::Null),
+        any::<bool>().prop_map(Value::from),
+        any::<i64>().prop_map(Value::from),
+        any::<f64>().prop_map(Value::from),
+        text.prop_map(Value::from),
+    ];
+    leaf.prop_recursive(4, 32, 6, |inner| {
+        let key = "\\PC{0,12}|[A-Za-z0-9_. ]{0,16}|name|value|valid_until|price";
+        prop_oneof![
+            proptest::collection::vec(inner.clone(), 0..6).prop_map(Value::from),
+            proptest::collection::vec((key, inner), 0..6)
+                .prop_map(|pairs| Value::Object(pairs.into_iter().collect())),
+        ]
+    })
+}
+
+proptest! {
+    #[test]
+    fn no_facts_break_anything(
+        facts in any_json(),
+        text in "\\PC{0,80}|([0-9]{1,4}[.,:/ -]?[0-9]{0,3} ?(GB|MP|mm|hours|€|%|p|in|\")? ?(of|or|and|to|x|,|RAM|storage|camera|2G|May|\\. )? ?){0,12}",
+    ) {
+        let facts = json!({"facts": facts});
+        // Hits lie inside the text and on its characters, or there would be none of it here.
+        for found in unsupported(&text, facts.as_object().unwrap(), None) {
+            prop_assert!(!found.is_empty(), "{text:?}");
         }
     }
+
+    #[test]
+    fn facts_that_say_the_same_support_it(
+        text in "([0-9]{1,3}(\\.[0-9])? ?(GB|MP|mm|hours|€|%|GHz)? (of|or|and|to|x|RAM|storage|front camera|talk time|wide|with) ){0,9}",
+    ) {
+        let facts = json!({"description": text});
+        prop_assert_eq!(unsupported(&text, facts.as_object().unwrap(), Some("en")), Vec::<String>::new());
+    }
+}
+
+#[test]
+fn naughty_facts_break_nothing() {
+    for line in real_lines("naughty_strings_blns.jsonl") {
+        let text = line["text"].as_str().unwrap();
+        let facts =
+            json!({"name": text, text: {"5": [text, 5, {"name": text, "value": text}]}, "Camera": text});
+        unsupported(&format!("{text} 12 MP camera {text}"), facts.as_object().unwrap(), None);
+    }
+}
+
+#[test]
+fn evidence_is_of_the_same_role() {
+    let facts = json!({"Internal": "64GB 4GB RAM", "Card slot": "microSD, up to 256 GB", "Talk time": "6 h", "Stand-by": "300 h"});
+    let evidence = |copy: &str| {
+        let empty = Map::new();
+        let facts = facts.as_object().unwrap();
+        let ground = Ground {
+            facts,
+            facts_hash: [0; 32],
+            context: &empty,
+            placement: None,
+            locale: None,
+            inputs: &empty,
+            at: jiff::Timestamp::UNIX_EPOCH,
+        };
+        find(&Text::new(copy), &ground).remove(0).evidence.unwrap().attribute.unwrap()
+    };
+    assert_eq!(evidence("expandable up to 64 GB"), "Card slot");
+    assert_eq!(evidence("with 256 GB of storage"), "Internal");
+    assert_eq!(evidence("300 hours of talk time"), "Talk time");
+    assert_eq!(evidence("6 hours of stand-by time"), "Stand-by");
+}
+
+/// How long a blurb of 60 words takes against a sheet of 40 attributes. Run it alone, optimised.
+#[test]
+#[ignore = "measures"]
+fn a_blurb_is_judged_in_time() {
+    let texts = faultless();
+    let text_of = |text: &str| text.split(' ').take(60).collect::<Vec<_>>().join(" ");
+    let started = std::time::Instant::now();
+    let rounds = 50;
+    for _ in 0..rounds {
+        for (product, text) in &texts {
+            unsupported(&text_of(text), product.as_object().unwrap(), Some("en"));
+        }
+    }
+    let each = started.elapsed() / (rounds * u32::try_from(texts.len()).unwrap());
+    println!("{each:?} a blurb");
 }
