@@ -428,6 +428,11 @@ pub(super) fn beginnings() -> Roles {
     roles("announced") | roles("released")
 }
 
+/// The roles of dates at which a product's life ends.
+pub(super) fn endings() -> Roles {
+    roles("discontinued")
+}
+
 /// Whether these are all such.
 pub(super) fn is_beginning(of: Roles) -> bool {
     of & !beginnings() == 0
@@ -508,6 +513,32 @@ pub(super) fn breaks_off(word: &str) -> bool {
             | "offers"
             | "thanks"
             | "making"
+    )
+}
+
+/// Words with which another clause begins, which says nothing of the figure that follows.
+pub(super) fn begins_clause(word: &str) -> bool {
+    matches!(word, "and" | "but" | "while" | "whereas" | "also" | "plus" | "und" | "aber" | "sowie" | "as")
+}
+
+/// Words with which a clause behind a comma says more of what stood before it.
+pub(super) fn goes_on(word: &str) -> bool {
+    matches!(
+        word,
+        "which"
+            | "with"
+            | "that"
+            | "at"
+            | "of"
+            | "featuring"
+            | "offering"
+            | "providing"
+            | "boasting"
+            | "mit"
+            | "die"
+            | "der"
+            | "das"
+            | ""
     )
 }
 

@@ -52,6 +52,7 @@ impl<'p> Pairing<'p, '_> {
                 self.known.names(words)
                     || lexicon::also_called(small).iter().any(|name| self.known.names(name))
                     || self.is_thousands(small)
+                    || small.strip_prefix('v').is_some_and(|version| self.known.names(version))
             }
             What::Count(value) => !self.is_miscounted(stated, *value),
             What::Date(date) => {
@@ -190,7 +191,9 @@ impl<'p> Pairing<'p, '_> {
     fn is_of_another_version(&self, stated: &Stated<'_>, readings: &[Reading]) -> bool {
         let (before, _) = &stated.figure.neighbours;
         let word = slice(&self.copy.small, before.clone());
-        let no_version = stated.figure.joined || readings.iter().any(|reading| reading.value >= 1000.0);
+        // Wi-Fi has names by number and by letter.
+        let no_version =
+            stated.figure.joined || word == "fi" || readings.iter().any(|reading| reading.value >= 1000.0);
         if no_version
             || word.len() < 2
             || lexicon::ties(word)

@@ -27,7 +27,8 @@ impl Figures<'_> {
         }
         let tied = self.is_tied(at, dimension, style);
         let behind = self.behind(at, style, tied);
-        let before = self.before(at, dimension, style);
+        let leads = facets(dimension).any(|facet| facet.leads);
+        let before = self.before(at, dimension, style, leads);
         let mut roles = 0;
         for facet in asked {
             let behind = || {
@@ -50,7 +51,14 @@ impl Figures<'_> {
             if at == figure + 1 && matches!(self.gap(at), " " | "-") {
                 roles |= lexicon::roles_beside(self.word(token));
             }
-            Some(roles & facet.roles).filter(|roles| *roles != 0)
+            let mut roles = roles & facet.roles;
+            // A discontinued phone of 2013 was not discontinued in 2013.
+            let goes_on =
+                at + 1 == figure || self.tokens.get(at + 1).is_some_and(|t| lexicon::leads(self.word(t)));
+            if facet.leads && !goes_on {
+                roles &= !lexicon::endings();
+            }
+            Some(roles).filter(|roles| *roles != 0)
         };
         tokens.filter_map(roles).next()
     }
@@ -171,9 +179,16 @@ impl Figures<'_> {
         end
     }
 
+    /// Whether a clause begins at this token: with `and` or `while`, or behind a comma unless with `which` or `with`.
+    fn begins_clause(&self, at: usize) -> bool {
+        let word = self.tokens.get(at).filter(|t| t.figure.is_none()).map_or("", |token| self.word(token));
+        let is_comma = self.gap(at).contains(',');
+        lexicon::begins_clause(word) || (is_comma && !lexicon::goes_on(word))
+    }
+
     /// The tokens before a figure that may say what it is about: those back to the figure before it of the same
     /// dimension, without the words that belong to that one.
-    fn before(&self, at: usize, dimension: Dimension, style: Style) -> Range<usize> {
+    fn before(&self, at: usize, dimension: Dimension, style: Style, leads: bool) -> Range<usize> {
         let limit = at.saturating_sub(BEFORE);
         for index in (limit..at).rev() {
             let gap = self.gap(index + 1);
@@ -183,10 +198,11 @@ impl Figures<'_> {
                 }
                 Style::Prose => gap.contains([';', '\n', '!', '?']) || gap.contains(". "),
             };
-            if ends {
+            let Some(token) = self.tokens.get(index).filter(|_| !ends) else { return index + 1..at };
+            // What a figure leads on from, other clauses do not say: `a front camera, and records 1080p`.
+            if style == Style::Prose && !leads && self.begins_clause(index + 1) {
                 return index + 1..at;
             }
-            let Some(token) = self.tokens.get(index) else { return at..at };
             if style == Style::Terse && self.is_joined(token) {
                 continue;
             }
