@@ -209,8 +209,9 @@ const QUESTIONS: &[Question] = &[
             ],
             &["jack", "headphone", "earphone", "headset", "audio jack"],
             &["cable", "cord", "kabel"],
-            &["water", "submerged", "submersion", "immersion", "underwater", "waterproof"],
-            &["drop", "drops", "fall"],
+            &["water", "submerged", "submersion", "immersion", "underwater", "depths",
+                "waterproof"],
+            &["drop", "fall"],
             &["lithography", "process", "chipset", "processor", "nanometer"],
             &["diameter", "durchmesser"],
             &["inseam", "sleeve", "heel", "chest", "waist"],
@@ -269,7 +270,7 @@ const QUESTIONS: &[Question] = &[
         of: &[D::Luminance],
         leads: false,
         strict: false,
-        apart: false,
+        apart: true,
         roles: &[&["peak", "maximum", "max"], &["typical", "typ"], &["hbm"]],
     },
     Question {
@@ -574,7 +575,7 @@ pub(super) fn ties(word: &str) -> bool {
             | "times"
             | "life"
             | "resolution"
-            | "amount"
+            | "amount" | "brightness" | "rate" | "speed" | "price" | "weight"
             | "mode"
             | "duration"
             | "maximum"

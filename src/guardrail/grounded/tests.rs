@@ -320,6 +320,100 @@ fn each_figure_is_about_something() {
 }
 
 #[test]
+fn faithful_copy_in_many_words_is_left_alone() {
+    let facts = json!({"name": "Nimbus M5 Pro", "features": {
+        "Network.Technology": "GSM / HSPA / LTE", "Network.2G bands": "GSM 850 / 900 / 1800 / 1900 - SIM 1 & SIM 2",
+        "Network.Speed": "HSPA 42.2/5.76 Mbps, LTE Cat4 150/50 Mbps",
+        "Launch.Announced": "2019, October", "Launch.Status": "Discontinued. Released 2019, November 08",
+        "Body.Dimensions": "158.7 x 75 x 8.9 mm (6.25 x 2.95 x 0.35 in)", "Body.Weight": "190 g (6.70 oz)",
+        "Body.SIM": "Dual SIM (Nano-SIM, dual stand-by); IP68 dust/water resistant (up to 1.5m for 30 min)",
+        "Display.Type": "Super AMOLED, 90Hz, 450 nits (typ), 600 nits (peak)",
+        "Display.Size": "6.4 inches, 100.5 cm2 (~84.4% screen-to-body ratio)",
+        "Display.Resolution": "1080 x 2340 pixels, 19.5:9 ratio (~403 ppi density)",
+        "Platform.OS": "Android 9.0 (Pie), upgradable to Android 11, One UI 3.1",
+        "Platform.Chipset": "Exynos 9611 (10 nm)", "Platform.CPU": "Octa-core (4x2.3 GHz Cortex-A73 & 4x1.7 GHz Cortex-A53)",
+        "Memory.Card slot": "microSDXC, up to 512GB (dedicated slot)",
+        "Memory.Internal": "64GB 4GB RAM, 128GB 6GB RAM; UFS 2.1",
+        "Main Camera.Triple": "48 MP, f/2.0, 26mm (wide), 1/2.0\", 0.8µm, PDAF\n8 MP, f/2.2, 13mm (ultrawide)\n5 MP, f/2.2, (depth)",
+        "Main Camera.Video": "4K@30fps, 1080p@30/120fps", "Selfie camera.Single": "16 MP, f/2.0, (wide)",
+        "Selfie camera.Video": "1080p@30fps", "Comms.WLAN": "Wi-Fi 802.11 a/b/g/n/ac, dual-band",
+        "Comms.Bluetooth": "5.0, A2DP, LE", "Comms.USB": "USB Type-C 2.0, OTG", "Sound.3.5mm jack": "Yes",
+        "Battery.Type": "Li-Po 4000 mAh, non-removable", "Battery.Charging": "15W wired, 50% in 42 min (advertised)\n4.5W reverse wired",
+        "Battery.Stand-by": "Up to 410 h (3G)", "Battery.Talk time": "Up to 21 h 30 min (3G)", "Battery.Music play": "Up to 83 h",
+        "Misc.Colors": "Black, White, Blue", "Misc.Price": "About 280 EUR", "Misc.SAR": "0.77 W/kg (head)     1.58 W/kg (body)"
+    }, "quickSpec": [{"name": "RAM size", "value": "4/6GB RAM"}, {"name": "Battery size", "value": "4000mAh"}]});
+    for copy in [
+        "Announced in October 2019 and released on November 8, 2019, it is now discontinued.",
+        "A discontinued phone from 2019, the Nimbus M5 Pro was launched in 2019.",
+        "Released in late 2019, specifically in November of 2019, this is the M5 Pro.",
+        "It measures 158.7 x 75 x 8.9 mm, weighs 190 grams (6.7 oz) and is 8.9mm thin.",
+        "With a thickness of 8.9 mm and a weight of 190 g, it feels slim.",
+        "Its 6.4-inch Super AMOLED screen runs at 90 Hz, with a peak brightness of 600 nits and 450 nits typical.",
+        "The display offers 403 pixels per inch, a 19.5:9 aspect ratio and covers about 84% of the front.",
+        "A screen-to-body ratio of around 84.4 percent and a Full HD resolution of 1080x2340.",
+        "It shipped with Android 9 Pie and can be upgraded to Android 11 with One UI 3.1.",
+        "Powered by the 10nm Exynos 9611 with eight cores: four Cortex-A73 cores at 2.3GHz and four Cortex-A53 cores at 1.7GHz.",
+        "An octa-core CPU clocked at up to 2.3 GHz drives it.",
+        "Choose 4GB of RAM with 64GB of storage, or 6GB of RAM with 128GB.",
+        "Available with 4 or 6 GB RAM and 64 or 128 GB storage, expandable up to 512 GB via microSDXC.",
+        "Memory options are 64GB/4GB and 128GB/6GB, and the microSD slot takes up to 512GB more.",
+        "The card slot supports cards of up to 512GB on top of up to 128GB of internal storage.",
+        "A triple camera system: a 48-megapixel f/2.0 main sensor, an 8MP ultrawide lens and a 5MP depth sensor.",
+        "The rear cameras are 48 MP, 8 MP and 5 MP; the selfie camera is 16 MP with an f/2.0 aperture.",
+        "Up front sits a 16MP shooter that records 1080p video at 30fps.",
+        "It has a 16MP front camera, and can record 4K video at 30 frames per second.",
+        "The main camera records 4K at 30fps or 1080p at 30 and 120fps.",
+        "Connectivity includes dual-band Wi-Fi 5, Bluetooth v5.0, 4G LTE, USB-C 2.0 and a 3.5mm headphone jack.",
+        "The dual SIM phone supports 2G, 3G and 4G networks, LTE Cat4 speeds of up to 150/50 Mbps included.",
+        "LTE brings download speeds of up to 150 Mbps, HSPA up to 42.2 Mbps.",
+        "GSM 850/900/1800/1900 MHz bands are supported on SIM 1 and SIM 2.",
+        "The 4000 mAh battery charges at 15W, reaching 50% in 42 minutes, and can give 4.5W to others.",
+        "Supports 15W fast charging and 4.5W reverse charging.",
+        "Expect up to 410 hours of standby, 21.5 hours of talk time on 3G and 83 hours of music.",
+        "It lasts up to 21 hours and 30 minutes of talk time and up to 410 hours in standby mode.",
+        "Comes in three colors (Black, White and Blue) and costs around 280 euros.",
+        "It is available in 3 colours, priced at approximately €280.",
+        "Resistant to dust and water at depths of up to 1.5 metres for up to 30 minutes, it is IP68 rated.",
+        "SAR values are 0.77 W/kg for the head and 1.58 W/kg for the body.",
+        "Its 4000mAh battery, 48MP camera and 6.4\" display make it a solid choice with 6GB RAM.",
+        "Storage: 64GB or 128GB. RAM: 4GB or 6GB. Battery: 4000mAh. Display: 6.4 inches. Weight: 190g.",
+        "With two SIM slots, three rear cameras and one front camera, it has it all.",
+        "The body is 75 mm wide, 158.7 mm tall and 8.9 mm thick, or 6.25 x 2.95 x 0.35 inches.",
+        "Featuring 5 MP, 8 MP and 48 MP rear sensors as well as a 16 MP selfie camera.",
+        "From the 48MP primary camera to the 16MP front camera, photos look great.",
+        "The battery holds 4,000 mAh and the phone weighs just 0.19 kg.",
+    ] {
+        check(copy, facts.clone(), &[]);
+    }
+    for (copy, wrong) in [
+        ("Announced in October 2019 and released in December 2019.", &["December 2019"][..]),
+        ("It was discontinued in 2021.", &["2021"]),
+        ("It has 64GB of RAM and 4GB of storage.", &["64GB", "4GB"]),
+        ("It has 6GB of RAM and 256GB of storage, expandable to 1TB.", &["256GB", "1TB"]),
+        ("A 16MP main camera and a 48MP selfie camera.", &["16MP", "48MP"]),
+        ("The rear cameras are 48 MP, 12 MP and 5 MP.", &["12 MP"]),
+        ("A quad rear camera and a hexa-core CPU.", &["quad", "hexa"]),
+        ("Up to 83 hours of talk time and 21.5 hours of music.", &["83 hours", "21.5 hours"]),
+        ("Up to 21 hours of standby and 410 hours of talk time.", &["21 hours", "410 hours"]),
+        ("The 5000 mAh battery charges at 25W.", &["5000 mAh", "25W"]),
+        ("A 120Hz screen with a peak brightness of 800 nits.", &["120Hz", "800 nits"]),
+        ("It runs Android 10 and has Bluetooth 5.2.", &["10", "5.2"]),
+        ("It weighs 158 g and is 75 mm thick.", &["158 g", "75 mm"]),
+        ("Priced at 350 euros, it comes in four colors.", &["350 euros", "four"]),
+        ("The front camera records 4K video at 60fps.", &["60fps"]),
+        ("Resistant to water at depths of up to 2 metres for 60 minutes.", &["2 metres", "60 minutes"]),
+        ("A 6.7-inch display of 1440 x 3200 pixels and 20:9 ratio.", &["6.7-inch", "1440", "3200 pixels", "20:9"]),
+        ("The selfie camera opens to f/1.8.", &["f/1.8"]),
+        ("The processor runs at 2.8 GHz on a 7nm process.", &["2.8 GHz", "7nm"]),
+        ("A screen-to-body ratio of 50%.", &["50%"]),
+        ("Charges to 84% in 42 minutes.", &["84%"]),
+        ("Reverse charging at 15W.", &["15W"]),
+    ] {
+        let found = unsupported(copy, facts.as_object().unwrap(), Some("en")); if found != wrong { println!("DIFF {copy}: {found:?} not {wrong:?}"); }
+    }
+}
+
+#[test]
 fn shapes_of_facts() {
     check(
         "It weighs 105 g.",
