@@ -4,6 +4,7 @@ use jiff::civil;
 use jiff::{Timestamp, tz::TimeZone};
 use serde_json::{Map, Value};
 
+use super::axes::axes;
 use super::dates::Date;
 use super::decimals::{Reading, read};
 use super::lexicon::{self, Roles, all_facets, facets};
@@ -182,8 +183,11 @@ impl<'a> Known<'a> {
         }
         let in_words = read.tokens.len() - read.figures.len() >= IN_WORDS;
         let bare = !text.contains(|c: char| c.is_alphabetic() && !matches!(c, 'x' | 'X'));
+        let axes = axes(&read, self.attributes.get(attribute).map_or("", |attribute| &attribute.words));
         for (at, token) in read.tokens.iter().enumerate() {
-            let Some(figure) = token.figure.and_then(|figure| read.figures.get(figure)) else { continue };
+            let Some((place, figure)) = token.figure.and_then(|at| Some((at, read.figures.get(at)?))) else {
+                continue;
+            };
             let dimension = figure.dimension().or(unit_of_name.map(|unit| unit.dimension));
             let roles = dimension.map_or(roles, |dimension| {
                 // Facts in sentences say the same as copy does in the same sentences.
@@ -191,6 +195,8 @@ impl<'a> Known<'a> {
                 let local = if in_words { terse | read.roles(at, dimension, Style::Prose) } else { terse };
                 closer(local, roles, dimension)
             });
+            let side = axes.iter().find(|(figure, _)| *figure == place).map_or(0, |(_, roles)| *roles);
+            let roles = roles | side;
             let plain = KnownFigure { attribute, value: 0.0, unit: None, date: None, roles, bare };
             self.figure(figure, &read, plain, unit_of_name);
             let things = Things::behind(&read, at);

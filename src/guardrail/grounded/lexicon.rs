@@ -188,7 +188,8 @@ const QUESTIONS: &[Question] = &[
         &[
             &["width", "breite", "breit"],
             &["height", "tall", "höhe", "hoch"],
-            &["thick", "thickness", "thin", "slim", "depth", "dick", "tiefe"],
+            &["thick", "thickness", "thin", "slim", "dick", "depth", "tiefe"],
+            &["depth", "tiefe"],
             &["length", "länge"],
             &[
                 "screen",
@@ -209,8 +210,7 @@ const QUESTIONS: &[Question] = &[
             ],
             &["jack", "headphone", "earphone", "headset", "audio jack"],
             &["cable", "cord", "kabel"],
-            &["water", "submerged", "submersion", "immersion", "underwater", "depths",
-                "waterproof"],
+            &["water", "submerged", "submersion", "immersion", "underwater", "depths", "waterproof"],
             &["drop", "fall"],
             &["lithography", "process", "chipset", "processor", "nanometer"],
             &["diameter", "durchmesser"],
@@ -345,10 +345,10 @@ const QUESTIONS: &[Question] = &[
 const ADJACENT: &[(&str, &str)] = &[
     ("wide", "width"),
     ("high", "height"),
-    ("deep", "thick"),
+    ("deep", "depth"),
     ("long", "length"),
     ("lang", "length"),
-    ("tief", "thick"),
+    ("tief", "depth"),
 ];
 
 struct Lexicon {
@@ -411,6 +411,11 @@ pub(super) fn roles_of_pair(first: &str, second: &str) -> Option<Roles> {
 /// What a word says right after a figure, besides what it says anywhere.
 pub(super) fn roles_beside(word: &str) -> Roles {
     ADJACENT.iter().find(|(known, _)| *known == word).map_or(0, |(_, means)| roles(means))
+}
+
+/// Whether a word goes on about a lens: what is wide then is not the thing.
+pub(super) fn is_lens(word: &str) -> bool {
+    matches!(word, "angle" | "lens" | "lenses" | "camera" | "sensor")
 }
 
 /// The questions about figures of a dimension.
@@ -575,7 +580,12 @@ pub(super) fn ties(word: &str) -> bool {
             | "times"
             | "life"
             | "resolution"
-            | "amount" | "brightness" | "rate" | "speed" | "price" | "weight"
+            | "amount"
+            | "brightness"
+            | "rate"
+            | "speed"
+            | "price"
+            | "weight"
             | "mode"
             | "duration"
             | "maximum"

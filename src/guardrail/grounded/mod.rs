@@ -9,6 +9,7 @@
 //! Both sides are read alike: figures with their units, and by the words around them which of several things each is
 //! about. A figure must be supported by the attributes that it is about; where it does not say, by any of its dimension.
 
+mod axes;
 mod dates;
 mod decimals;
 mod facts;

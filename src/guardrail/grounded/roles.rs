@@ -48,7 +48,8 @@ impl Figures<'_> {
         let roles = |at: usize| {
             let token = self.tokens.get(at)?;
             let mut roles = token.roles;
-            if at == figure + 1 && matches!(self.gap(at), " " | "-") {
+            let of_lens = || self.tokens.get(at + 1).is_some_and(|next| lexicon::is_lens(self.word(next)));
+            if at == figure + 1 && matches!(self.gap(at), " " | "-") && !of_lens() {
                 roles |= lexicon::roles_beside(self.word(token));
             }
             let mut roles = roles & facet.roles;
