@@ -152,9 +152,9 @@ fn figures_that_people_marked_are_found() {
     for (kind, share) in &found {
         println!("{kind}s marked: {} of {} found", share.hits, share.of);
     }
-    found["figure"].at_least(40, "figures marked that are found");
-    passed.at_least(90, "texts without a mark that pass");
-    marked_by_somebody.at_least(50, "findings on figures that somebody marked");
+    found["figure"].at_least(75, "figures marked that are found");
+    passed.at_least(95, "texts without a mark that pass");
+    marked_by_somebody.at_least(75, "findings on figures that somebody marked");
 }
 
 /// Whether a finding is about a number: in digits or as a word.

@@ -1,5 +1,7 @@
 //! Reads the figures of a product's facts, each under the attribute that holds it.
 
+use std::hash::{Hash, Hasher};
+
 use jiff::civil;
 use jiff::{Timestamp, tz::TimeZone};
 use serde_json::{Map, Value};
@@ -38,6 +40,8 @@ pub(super) struct Attribute<'a> {
     pub(super) roles: Roles,
     /// The dimensions that its name speaks of, when it says some.
     pub(super) dimensions: Option<&'static [Dimension]>,
+    /// The words of its path.
+    pub(super) nouns: Vec<Noun>,
     /// Whether it is an amount of money by its name.
     pub(super) is_price: bool,
 }
@@ -53,6 +57,8 @@ pub(super) struct KnownFigure {
     pub(super) roles: Roles,
     /// Whether the attribute's value is numbers and nothing else.
     pub(super) bare: bool,
+    /// What its noun is known by: of `60% cotton` that of cotton.
+    pub(super) noun: Option<Noun>,
 }
 
 /// How many of a thing there are.
@@ -147,7 +153,8 @@ impl<'a> Known<'a> {
             self.counts.push(KnownCount { attribute, value, things });
         }
         let (path, owned) = (path.to_owned(), words.to_owned());
-        self.attributes.push(Attribute { path, value, words: owned, roles, dimensions, is_price });
+        let nouns = words.split([' ', '.']).map(Noun::of).collect();
+        self.attributes.push(Attribute { path, value, words: owned, roles, dimensions, nouns, is_price });
         if key.bytes().any(|b| b.is_ascii_digit()) {
             let key = said(key);
             self.text(&key, attribute, None, roles);
@@ -157,7 +164,15 @@ impl<'a> Known<'a> {
         match value {
             Value::Number(number) => {
                 let value = number.as_f64().unwrap_or(f64::NAN).abs();
-                self.figures.push(KnownFigure { attribute, value, unit, date: None, roles, bare: true });
+                self.figures.push(KnownFigure {
+                    attribute,
+                    value,
+                    unit,
+                    date: None,
+                    roles,
+                    bare: true,
+                    noun: None,
+                });
                 if unit.is_none() {
                     self.counts.push(KnownCount { attribute, value, things: Things::of_name(name, roles) });
                 }
@@ -197,7 +212,15 @@ impl<'a> Known<'a> {
             });
             let side = axes.iter().find(|(figure, _)| *figure == place).map_or(0, |(_, roles)| *roles);
             let roles = roles | side;
-            let plain = KnownFigure { attribute, value: 0.0, unit: None, date: None, roles, bare };
+            let plain = KnownFigure {
+                attribute,
+                value: 0.0,
+                unit: None,
+                date: None,
+                roles,
+                bare,
+                noun: read.noun(at),
+            };
             self.figure(figure, &read, plain, unit_of_name);
             let things = Things::behind(&read, at);
             if !things.nouns.is_empty() {
@@ -221,7 +244,15 @@ impl<'a> Known<'a> {
             for (value, unit) in [(width, "px"), (height, "px"), (megapixels, "mp"), (height, "p")] {
                 let unit = Unit::named(unit);
                 let roles = if unit.is_some_and(|unit| unit.measures(Dimension::Pixels)) { 0 } else { roles };
-                self.figures.push(KnownFigure { attribute, value, unit, date: None, roles, bare: false });
+                self.figures.push(KnownFigure {
+                    attribute,
+                    value,
+                    unit,
+                    date: None,
+                    roles,
+                    bare: false,
+                    noun: None,
+                });
             }
         }
     }
@@ -398,6 +429,33 @@ impl Things {
         {
             self.nouns.push(word.to_owned());
         }
+    }
+}
+
+/// A noun in the singular, as a number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Noun(u64);
+
+impl Noun {
+    pub(super) fn of(word: &str) -> Self {
+        let mut hasher = std::hash::DefaultHasher::new();
+        singular(word).hash(&mut hasher);
+        Self(hasher.finish())
+    }
+}
+
+impl Figures<'_> {
+    /// The noun that a figure is said of: the word behind it, or behind its `of`.
+    pub(super) fn noun(&self, at: usize) -> Option<Noun> {
+        let word = |at: usize| {
+            let token = self.tokens.get(at).filter(|token| token.figure.is_none())?;
+            matches!(self.gap(at), " " | "-").then(|| self.word(token))
+        };
+        let first = word(at + 1)?;
+        let noun = if first == "of" { word(at + 2)? } else { first };
+        let is_noun =
+            noun.len() > 2 && !lexicon::ties(noun) && !lexicon::breaks_off(noun) && !lexicon::leads(noun);
+        is_noun.then(|| Noun::of(noun))
     }
 }
 

@@ -1,7 +1,7 @@
 //! Pairs each figure of the copy with the attributes that it is about, and says whether those support it.
 
 use super::decimals::Reading;
-use super::facts::{Attribute, Known, KnownCount, KnownFigure, Things};
+use super::facts::{Attribute, Known, KnownCount, KnownFigure, Noun, Things};
 use super::lexicon::{self, Roles, facets};
 use super::numbers::{Figure, Figures, Slack, What};
 use super::roles::Style;
@@ -32,6 +32,8 @@ pub(super) struct Asked {
     one_of: [Roles; 4],
     /// None of these.
     none_of: Roles,
+    /// Said of this noun, or of an attribute that is called so.
+    noun: Option<Noun>,
     /// There is none such: an attribute of that role has no such figure.
     nowhere: bool,
 }
@@ -82,7 +84,7 @@ impl<'p> Pairing<'p, '_> {
                 let fits = readings.iter().any(holds)
                     || (!items.is_empty() && items.iter().all(holds))
                     // A number may be part of a name: `GT 220` where the facts say `GT220`.
-                    || (unit.is_none() && self.is_name(stated.figure));
+                    || (unit.is_none() && (self.is_name(stated.figure) || self.is_counted(stated, readings)));
                 let value = readings.first().map_or(0.0, |reading| reading.value);
                 let is_other = || {
                     !self.is_name(stated.figure)
@@ -102,10 +104,12 @@ impl<'p> Pairing<'p, '_> {
     /// The known figures that a figure may be about.
     fn about<'k>(&'k self, asked: &'k Asked, stated: &Stated<'_>) -> impl Iterator<Item = &'k KnownFigure> {
         let dated = stated.dimension == Some(Dimension::Date);
-        self.known
-            .figures
-            .iter()
-            .filter(move |fact| !asked.nowhere && asked.fits(fact.roles) && (!dated || fact.unit.is_none()))
+        self.known.figures.iter().filter(move |fact| {
+            !asked.nowhere
+                && asked.fits(fact.roles)
+                && (!dated || fact.unit.is_none())
+                && asked.noun.is_none_or(|noun| self.is_of(fact, noun))
+        })
     }
 
     /// What a figure's roles ask of the facts. Where facts have such a figure of that role, it must be that; where they
@@ -131,7 +135,18 @@ impl<'p> Pairing<'p, '_> {
                 asked.none_of |= facet.roles & !roles;
             }
         }
+        // Where no question is known, the noun itself may tell figures apart: `60% cotton, 40% polyester`.
+        if stated.roles == 0 {
+            let alike = || self.known.figures.iter().filter(|fact| self.measures(fact, dimension));
+            asked.noun = self.copy.noun(stated.at).filter(|noun| alike().any(|fact| self.is_of(fact, *noun)));
+        }
         asked
+    }
+
+    /// Whether a known figure is said of a noun.
+    fn is_of(&self, fact: &KnownFigure, noun: Noun) -> bool {
+        let called = |attribute: &Attribute<'_>| attribute.nouns.contains(&noun);
+        fact.noun == Some(noun) || self.attribute(fact.attribute).is_some_and(called)
     }
 
     /// Whether a known figure may measure this.
@@ -242,6 +257,12 @@ impl<'p> Pairing<'p, '_> {
         any && value != total
             && !(self.counts(&things).any(|count| count.value == value))
             && !(digits && self.known.counts.iter().any(longer))
+    }
+
+    /// Whether the facts list as many of such things.
+    fn is_counted(&self, stated: &Stated<'_>, readings: &[Reading]) -> bool {
+        let things = Things::behind(self.copy, stated.at);
+        self.counts(&things).any(|count| readings.iter().any(|reading| reading.value == count.value))
     }
 
     /// The known counts of these things.

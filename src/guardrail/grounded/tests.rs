@@ -420,6 +420,64 @@ fn faithful_copy_in_many_words_is_left_alone() {
 }
 
 #[test]
+fn every_shop_is_read() {
+    let tent = json!({"name": "TrailMaster X4 Tent", "price": "250.0", "specs": {"capacity": "4-person", "season": "3-season",
+        "floor area": "80 square feet", "peak height": "6 feet", "packed size": "24 x 8 inches", "weight": "12 lbs",
+        "setup time": "5 minutes", "number_of_doors": 2, "warranty": "2 years", "waterproofing": "3000 mm"}});
+    for copy in [
+        "The TrailMaster X4 is a 4-person, 3-season tent with two doors and 80 sq ft of floor.",
+        "Set up in about 5 minutes, it sleeps four and packs down to 24 x 8 inches.",
+        "It weighs just 12 pounds, stands 6 feet tall and costs $250, with a two-year warranty.",
+        "A 3000mm coating keeps four people dry for $250.00.",
+    ] {
+        check(copy, tent.clone(), &[]);
+    }
+    for (copy, wrong) in [
+        ("A 6-person tent with three doors.", &["6", "three"][..]),
+        ("It weighs 9 lbs and costs $199 with a 3-year warranty.", &["9 lbs", "$199", "3-year"]),
+        ("It packs down to 30 x 8 inches in 10 minutes.", &["30", "10 minutes"]),
+    ] {
+        check(copy, tent.clone(), wrong);
+    }
+    let washer = json!({"name": "Aquaspin 8", "capacity_kg": 8, "spin_speed_rpm": 1400, "noise_washing_db": 52,
+        "noise_spinning_db": 74, "consumption_kwh": 49, "width_cm": 60, "height_cm": 85, "programmes": 15,
+        "price_cents": 54900, "currency": "EUR", "average_rating": 4.6, "review_count": 213, "warranty_years": 2});
+    for copy in [
+        "Washes up to 8 kg at 1,400 rpm, with 15 programmes for €549.",
+        "At 52 dB washing and 74 dB spinning it is quiet, and takes 49 kWh.",
+        "Rated 4.6 out of 5 by 213 customers, it is 60 cm wide and 85 cm high.",
+        "The Aquaspin 8 comes with 2 years of warranty.",
+    ] {
+        check(copy, washer.clone(), &[]);
+    }
+    for (copy, wrong) in [
+        (
+            "Washes up to 9 kg at 1,200 rpm, with 12 programmes for €499.",
+            &["9 kg", "1,200 rpm", "12", "€499"][..],
+        ),
+        ("Rated 4.9 out of 5 by 300 customers, it is 85 cm wide.", &["4.9", "300", "85 cm"]),
+        ("It comes with 5 years of warranty and 60 kWh.", &["5 years", "60 kWh"]),
+    ] {
+        check(copy, washer.clone(), wrong);
+    }
+    let shirt = json!({"name": "Atlas Tee", "price": 29.5, "material": "60% cotton, 40% polyester", "sizes": ["S", "M", "L"],
+        "colors": ["Black", "White"], "pack": "3-pack", "length_cm": 72, "rating_count": 12});
+    for copy in [
+        "Made of 60% cotton and 40% polyester, in 2 colours and three sizes.",
+        "A pack of 3 for $29.50, each 72 cm long, from 12 ratings.",
+    ] {
+        check(copy, shirt.clone(), &[]);
+    }
+    for (copy, wrong) in [
+        ("Made of 80% cotton and 20% polyester, in 3 colours.", &["80%", "20%", "3"][..]),
+        ("Made of 40% cotton and 60% polyester.", &["40%", "60%"]),
+        ("A pack of 5 for $19.50.", &["5", "$19.50"]),
+    ] {
+        check(copy, shirt.clone(), wrong);
+    }
+}
+
+#[test]
 fn shapes_of_facts() {
     check(
         "It weighs 105 g.",
