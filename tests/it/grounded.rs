@@ -104,7 +104,7 @@ impl Share {
 
     #[track_caller]
     fn at_least(self, percent: usize, what: &str) {
-        println!("{what}: {} of {}", self.hits, self.of);
+        eprintln!("{what}: {} of {}", self.hits, self.of);
         assert!(self.hits * 100 >= self.of * percent, "{what}: less than {percent}%");
     }
 }

@@ -173,10 +173,11 @@ fn faultless() -> Vec<(Value, String)> {
 }
 
 fn digits(text: &str, figure: &Figure) -> std::ops::Range<usize> {
-    let words = &text[figure.range.clone()];
+    let words = slice(text, figure.range.clone());
     let start = words.find(|c: char| c.is_ascii_digit()).unwrap();
-    let length =
-        words[start..].find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(words.len() - start);
+    let length = slice(words, start..words.len())
+        .find(|c: char| !c.is_ascii_digit() && c != '.')
+        .unwrap_or(words.len() - start);
     let end = figure.range.start + start + length;
     figure.range.start + start..end
 }
@@ -193,14 +194,16 @@ fn changed_and_swapped_figures_are_caught() {
         let measured: Vec<&Figure> = read.figures.iter().filter(|f| f.dimension().is_some()).collect();
         let measured: Vec<&Figure> = measured
             .into_iter()
-            .filter(|f| text[f.range.clone()].contains(|c: char| c.is_ascii_digit()))
+            .filter(|f| slice(&text, f.range.clone()).contains(|c: char| c.is_ascii_digit()))
             .collect();
         for (index, figure) in measured.iter().enumerate() {
             let place = digits(&text, figure);
-            let digit = text[place.clone()].chars().find(|c| ('1'..='7').contains(c));
+            let digit = slice(&text, place.clone()).chars().find(|c| ('1'..='7').contains(c));
             if let Some(digit) = digit {
-                let other = text[place.clone()].replacen(digit, &char::from(digit as u8 + 2).to_string(), 1);
-                let wrong = format!("{}{other}{}", &text[..place.start], &text[place.end..]);
+                let other =
+                    slice(&text, place.clone()).replacen(digit, &char::from(digit as u8 + 2).to_string(), 1);
+                let wrong =
+                    format!("{}{other}{}", slice(&text, 0..place.start), slice(&text, place.end..text.len()));
                 changed += 1;
                 let found = !unsupported(&wrong, facts, Some("en")).is_empty();
                 caught += usize::from(found);
@@ -211,7 +214,7 @@ fn changed_and_swapped_figures_are_caught() {
             for next in &measured[index + 1..] {
                 let second = digits(&text, next);
                 if figure.dimension() != next.dimension()
-                    || text[place.clone()] == text[second.clone()]
+                    || slice(&text, place.clone()) == slice(&text, second.clone())
                     || place.end > second.start
                     || figure.joined
                 {
@@ -219,11 +222,11 @@ fn changed_and_swapped_figures_are_caught() {
                 }
                 let wrong = format!(
                     "{}{}{}{}{}",
-                    &text[..place.start],
-                    &text[second.clone()],
-                    &text[place.end..second.start],
-                    &text[place.clone()],
-                    &text[second.end..]
+                    slice(&text, 0..place.start),
+                    slice(&text, second.clone()),
+                    slice(&text, place.end..second.start),
+                    slice(&text, place.clone()),
+                    slice(&text, second.end..text.len())
                 );
                 swapped += 1;
                 let found = !unsupported(&wrong, facts, Some("en")).is_empty();
@@ -246,7 +249,12 @@ fn around(text: &str, place: &std::ops::Range<usize>) -> String {
         .find(|at| *at >= text.len() || text.is_char_boundary(*at))
         .unwrap()
         .min(text.len());
-    format!("{}[{}]{}", &text[from..place.start], &text[place.clone()], &text[place.end..to])
+    format!(
+        "{}[{}]{}",
+        slice(text, from..place.start),
+        slice(text, place.clone()),
+        slice(text, place.end..to)
+    )
 }
 
 #[test]
