@@ -101,7 +101,7 @@ impl<'a> Known<'a> {
     }
 
     fn map(&mut self, map: &'a Map<String, Value>, place: Place<'_>, depth: usize, at: Timestamp) {
-        if is_over(map, at) {
+        if !place.path.is_empty() && is_over(map, at) {
             return;
         }
         if let Some((name, value)) = named_value(map) {
@@ -548,7 +548,7 @@ fn is_over(map: &Map<String, Value>, at: Timestamp) -> bool {
     if let Ok(until) = until.parse::<Timestamp>() {
         return until < at;
     }
-    // A day holds until its end, wherever that comes last.
+    // A day holds until its end, as days are counted at Greenwich.
     let Ok(day) = until.parse::<civil::Date>() else { return false };
     let end = day.tomorrow().ok().and_then(|next| next.to_zoned(TimeZone::UTC).ok());
     end.is_some_and(|end| end.timestamp() <= at)
