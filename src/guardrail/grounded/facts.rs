@@ -1,15 +1,15 @@
 //! Reads the figures of a product's facts, each under the attribute that holds it.
 
-use std::hash::{Hash, Hasher};
-
 use jiff::civil;
 use jiff::{Timestamp, tz::TimeZone};
 use serde_json::{Map, Value};
 
 use super::axes::axes;
+use super::counts::{KnownCount, Noun, Things, is_open};
 use super::dates::Date;
-use super::decimals::{Reading, read};
-use super::lexicon::{self, Roles, all_facets, facets};
+use super::decimals::read;
+use super::keys::{is_price, path_roles, said, spoken, unit_of_name};
+use super::lexicon::{self, Roles, facets};
 use super::numbers::{Figure, Figures, What, figures, multiple};
 use super::roles::Style;
 use super::units::{Dimension, Unit};
@@ -59,21 +59,6 @@ pub(super) struct KnownFigure {
     pub(super) bare: bool,
     /// What its noun is known by: of `60% cotton` that of cotton.
     pub(super) noun: Option<Noun>,
-}
-
-/// How many of a thing there are.
-#[derive(Clone, Debug)]
-pub(super) struct KnownCount {
-    pub(super) attribute: usize,
-    pub(super) value: f64,
-    pub(super) things: Things,
-}
-
-/// What is counted: its words in the singular, and which of several it is.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Things {
-    pub(super) nouns: Vec<String>,
-    pub(super) roles: Roles,
 }
 
 /// The deepest facts that are read.
@@ -365,147 +350,6 @@ impl<'a> Known<'a> {
     }
 }
 
-impl Figure {
-    /// How many it may say there are, when it says no unit.
-    pub(super) fn counts(&self) -> impl Iterator<Item = f64> {
-        let (word, readings): (Option<f64>, &[Reading]) = match &self.what {
-            What::Count(value) => (Some(*value), &[]),
-            What::Number { readings, unit: None, .. } => (None, readings),
-            _ => (None, &[]),
-        };
-        word.into_iter().chain(readings.iter().map(|reading| reading.value))
-    }
-}
-
-impl Things {
-    /// The things that a figure counts: the words behind it.
-    pub(super) fn behind(read: &Figures<'_>, at: usize) -> Self {
-        let mut things = Self { nouns: Vec::new(), roles: 0 };
-        // `octacore` is its own noun.
-        if let Some(token) = read.tokens.get(at).filter(|token| read.word(token).ends_with("core")) {
-            things.add(slice(read.word(token), read.word(token).len() - 4..read.word(token).len()), 0);
-            return things;
-        }
-        for index in at + 1..at + 4 {
-            let Some(token) = read.tokens.get(index).filter(|token| token.figure.is_none()) else { break };
-            let word = read.word(token);
-            if !matches!(read.gap(index), " " | "-")
-                || lexicon::breaks_off(word)
-                || lexicon::ties(word)
-                || lexicon::leads(word)
-            {
-                break;
-            }
-            things.add(word, token.roles);
-        }
-        things
-    }
-
-    /// The things that an attribute is called after.
-    fn of_name(name: &str, roles: Roles) -> Self {
-        let mut things = Self { nouns: Vec::new(), roles: 0 };
-        name.split(' ').for_each(|word| things.add(word, lexicon::roles(word)));
-        things.roles |= roles & side();
-        things
-    }
-
-    /// Whether both may be the same, one perhaps with more words: a quad-core and a quad-core processor.
-    pub(super) fn are_like(&self, other: &Self) -> bool {
-        let which = self.roles & other.roles != 0 || self.roles == 0 || other.roles == 0;
-        which
-            && !self.nouns.is_empty()
-            && !other.nouns.is_empty()
-            && self.nouns.iter().zip(&other.nouns).all(|(a, b)| a == b)
-    }
-
-    fn add(&mut self, word: &str, roles: Roles) {
-        let word = singular(word);
-        if roles & side() != 0 {
-            self.roles |= roles & side();
-        } else if !word.is_empty()
-            && !word.bytes().any(|b| b.is_ascii_digit())
-            && !fills(word)
-            && !self.nouns.iter().any(|noun| noun == word)
-        {
-            self.nouns.push(word.to_owned());
-        }
-    }
-}
-
-/// A noun in the singular, as a number.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Noun(u64);
-
-impl Noun {
-    pub(super) fn of(word: &str) -> Self {
-        let mut hasher = std::hash::DefaultHasher::new();
-        singular(word).hash(&mut hasher);
-        Self(hasher.finish())
-    }
-}
-
-impl Figures<'_> {
-    /// The noun that a figure is said of: the word behind it, or behind its `of`.
-    pub(super) fn noun(&self, at: usize) -> Option<Noun> {
-        let word = |at: usize| {
-            let token = self.tokens.get(at).filter(|token| token.figure.is_none())?;
-            matches!(self.gap(at), " " | "-").then(|| self.word(token))
-        };
-        let first = word(at + 1)?;
-        let noun = if first == "of" { word(at + 2)? } else { first };
-        let is_noun =
-            noun.len() > 2 && !lexicon::ties(noun) && !lexicon::breaks_off(noun) && !lexicon::leads(noun);
-        is_noun.then(|| Noun::of(noun))
-    }
-}
-
-/// Which of several cameras is meant.
-fn side() -> Roles {
-    facets(Dimension::Lines).next().map_or(0, |facet| facet.roles)
-}
-
-fn singular(word: &str) -> &str {
-    match word {
-        "colour" | "colours" | "colors" => "color",
-        "lenses" => "lens",
-        _ => word.strip_suffix('s').filter(|word| word.len() > 2 && !word.ends_with('s')).unwrap_or(word),
-    }
-}
-
-/// Words that say nothing about what is counted.
-fn fills(word: &str) -> bool {
-    matches!(
-        word,
-        "quantity"
-            | "number"
-            | "of"
-            | "count"
-            | "option"
-            | "setup"
-            | "system"
-            | "variant"
-            | "choice"
-            | "different"
-            | "available"
-            | "total"
-            | "the"
-            | "module"
-            | "array"
-            | "configuration"
-            | "support"
-            | "total."
-            | "installed"
-    )
-}
-
-/// An item that leaves the list open.
-fn is_open(item: &str) -> bool {
-    let item = item.to_lowercase();
-    ["other", "more", "etc", "various", "unspecified", "yes", "no", "n", "y"]
-        .iter()
-        .any(|open| item.split(' ').any(|word| word == *open))
-}
-
 /// The roles of a figure by the words around it, and where those say nothing, by its attribute's path.
 fn closer(local: Roles, path: Roles, dimension: Dimension) -> Roles {
     facets(dimension).fold(0, |all, facet| {
@@ -513,33 +357,6 @@ fn closer(local: Roles, path: Roles, dimension: Dimension) -> Roles {
         // What tells figures of one attribute apart is not in its path.
         all | if own == 0 && !facet.apart { path & facet.roles } else { own }
     })
-}
-
-/// What the parts of a path say, the deepest first.
-fn path_roles(words: &str) -> Roles {
-    let mut all = 0;
-    for part in words.rsplit('.') {
-        let mut said = 0;
-        let mut last = "";
-        let mut last_roles = 0;
-        for word in part.split(' ') {
-            match lexicon::roles_of_pair(last, word) {
-                Some(both) => {
-                    said &= !last_roles;
-                    last_roles = both;
-                }
-                None => last_roles = lexicon::roles(word) | lexicon::roles_beside(word),
-            }
-            said |= last_roles;
-            last = word;
-        }
-        for facet in all_facets() {
-            if all & facet.roles == 0 {
-                all |= said & facet.roles;
-            }
-        }
-    }
-    all
 }
 
 /// Whether facts say themselves that they no longer hold: an offer whose last day is over.
@@ -567,56 +384,4 @@ fn read_number(digits: &str) -> Option<f64> {
         return None;
     }
     read(digits, Some(false)).0.first().map(|reading| reading.value)
-}
-
-fn is_price(words: &str) -> bool {
-    const WORDS: &[&str] = &[
-        "price", "cost", "offer", "amount", "saving", "discount", "msrp", "rrp", "fee", "shipping", "deposit",
-    ];
-    WORDS.iter().any(|word| words.contains(word))
-}
-
-/// An attribute's name in words of small letters: `batteryCapacity` and `battery_capacity` are both `battery capacity`,
-/// and `Launch.Announced` has two parts.
-fn spoken(key: &str) -> String {
-    let mut out = String::with_capacity(key.len() + 4);
-    let mut before = ' ';
-    let mut chars = key.chars().peekable();
-    while let Some(c) = chars.next() {
-        let next_is_digit = chars.peek().is_some_and(char::is_ascii_digit);
-        if c.is_alphanumeric() {
-            if c.is_uppercase() && before.is_lowercase() {
-                out.push(' ');
-            }
-            out.extend(c.to_lowercase());
-        } else if matches!(c, '.' | '>' | ':' | '|') && !(before.is_ascii_digit() && next_is_digit) {
-            out.truncate(out.trim_end().len());
-            out.push('.');
-        } else if !out.is_empty() && !out.ends_with([' ', '.']) {
-            out.push(' ');
-        }
-        before = c;
-    }
-    out.truncate(out.trim_end_matches([' ', '.']).len());
-    out
-}
-
-/// An attribute's name as one would say it: `usb_2_0_ports` is about USB 2.0.
-fn said(key: &str) -> String {
-    let chars: Vec<char> = key.chars().collect();
-    let digit = |at: Option<usize>| at.and_then(|at| chars.get(at)).is_some_and(char::is_ascii_digit);
-    let say = |(at, c): (usize, &char)| match c {
-        '_' if digit(at.checked_sub(1)) && digit(Some(at + 1)) => '.',
-        '_' => ' ',
-        c => *c,
-    };
-    chars.iter().enumerate().map(say).collect()
-}
-
-/// The unit that an attribute's name ends in: `weight_g`, `price_cents`, `capacity (mAh)`.
-fn unit_of_name(key: &str) -> Option<Unit> {
-    let mut words = key.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty());
-    let last = words.next_back()?;
-    words.next_back()?;
-    Unit::named(last)
 }

@@ -10,9 +10,11 @@
 //! about. A figure must be supported by the attributes that it is about; where it does not say, by any of its dimension.
 
 mod axes;
+mod counts;
 mod dates;
 mod decimals;
 mod facts;
+mod keys;
 mod lexicon;
 mod numbers;
 mod pairing;

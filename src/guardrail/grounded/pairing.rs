@@ -1,7 +1,8 @@
 //! Pairs each figure of the copy with the attributes that it is about, and says whether those support it.
 
+use super::counts::{KnownCount, Noun, Things};
 use super::decimals::Reading;
-use super::facts::{Attribute, Known, KnownCount, KnownFigure, Noun, Things};
+use super::facts::{Attribute, Known, KnownFigure};
 use super::lexicon::{self, Roles, facets};
 use super::numbers::{Figure, Figures, Slack, What};
 use super::roles::Style;
