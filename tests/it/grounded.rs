@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 
 use copyrail::document::Files;
-use copyrail::guardrail::{Finding, Guardrails, Subject, judge, load};
+use copyrail::guardrail::{Finding, Guardrails, Opinions, Subject, judge, load};
 use copyrail::words::Locale;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
@@ -39,6 +39,8 @@ fn find(rule: &Guardrails, text: &str, facts: &Map<String, Value>) -> Vec<Findin
         placement: None,
         locale: Some(&locale),
         inputs: &empty,
+        instructions: None,
+        opinions: Opinions::Unknown,
         at: Timestamp::UNIX_EPOCH,
     };
     judge(rule, &subject).findings
@@ -104,7 +106,7 @@ impl Share {
 
     #[track_caller]
     fn at_least(self, percent: usize, what: &str) {
-        eprintln!("{what}: {} of {}", self.hits, self.of);
+        println!("{what}: {} of {}", self.hits, self.of);
         assert!(self.hits * 100 >= self.of * percent, "{what}: less than {percent}%");
     }
 }
@@ -126,6 +128,7 @@ fn figures_that_people_marked_are_found() {
     let rule = rule();
     let mut found: BTreeMap<&str, Share> = BTreeMap::new();
     let (mut passed, mut marked_by_somebody) = (Share::default(), Share::default());
+    let mut statements_marked_by_somebody = Share::default();
     for Marked { id, text, facts, marks } in &texts {
         let findings = find(&rule, text, facts);
         if marks.is_empty() {
@@ -143,6 +146,8 @@ fn figures_that_people_marked_are_found() {
             let hit = marks.iter().any(|mark| overlaps(&span, &mark.span));
             if is_figure(&finding.matched) {
                 marked_by_somebody.count(hit);
+            } else {
+                statements_marked_by_somebody.count(hit);
             }
             if !hit {
                 println!("unmarked {id}: {} {:?}", around(text, &span), finding.evidence);
@@ -155,6 +160,9 @@ fn figures_that_people_marked_are_found() {
     found["figure"].at_least(75, "figures marked that are found");
     passed.at_least(95, "texts without a mark that pass");
     marked_by_somebody.at_least(75, "findings on figures that somebody marked");
+    found["feature"].at_least(60, "features marked that are found");
+    found["name"].at_least(50, "names marked that are found");
+    statements_marked_by_somebody.at_least(80, "findings on features and names that somebody marked");
 }
 
 /// Whether a finding is about a number: in digits or as a word.

@@ -1,7 +1,5 @@
 //! Reads the figures of a product's facts, each under the attribute that holds it.
 
-use jiff::civil;
-use jiff::{Timestamp, tz::TimeZone};
 use serde_json::{Map, Value};
 
 use super::axes::axes;
@@ -78,43 +76,40 @@ struct Place<'p> {
 }
 
 impl<'a> Known<'a> {
-    /// Reads facts. An offer that is over at that moment supports nothing.
-    pub(super) fn of(facts: &'a Map<String, Value>, at: Timestamp) -> Self {
+    /// Reads facts.
+    pub(super) fn of(facts: &'a Map<String, Value>) -> Self {
         let mut known = Self::default();
-        known.map(facts, Place { path: "", words: "", key: "" }, MAX_DEPTH, at);
+        known.map(facts, Place { path: "", words: "", key: "" }, MAX_DEPTH);
         known
     }
 
-    fn map(&mut self, map: &'a Map<String, Value>, place: Place<'_>, depth: usize, at: Timestamp) {
-        if !place.path.is_empty() && is_over(map, at) {
-            return;
-        }
+    fn map(&mut self, map: &'a Map<String, Value>, place: Place<'_>, depth: usize) {
         if let Some((name, value)) = named_value(map) {
-            return self.under(place, name, value, depth, at);
+            return self.under(place, name, value, depth);
         }
         for (key, value) in map {
-            self.under(place, key, value, depth, at);
+            self.under(place, key, value, depth);
         }
     }
 
-    fn under(&mut self, place: Place<'_>, key: &str, value: &'a Value, depth: usize, at: Timestamp) {
+    fn under(&mut self, place: Place<'_>, key: &str, value: &'a Value, depth: usize) {
         let spoken = spoken(key);
         let (path, words) = if place.path.is_empty() {
             (key.to_owned(), spoken)
         } else {
             (format!("{}.{key}", place.path), format!("{}.{spoken}", place.words))
         };
-        self.value(value, Place { path: &path, words: &words, key }, depth, at);
+        self.value(value, Place { path: &path, words: &words, key }, depth);
     }
 
-    fn value(&mut self, value: &'a Value, place: Place<'_>, depth: usize, at: Timestamp) {
+    fn value(&mut self, value: &'a Value, place: Place<'_>, depth: usize) {
         let Some(depth) = depth.checked_sub(1) else { return };
         match value {
             Value::Null => {}
-            Value::Object(map) => self.map(map, place, depth, at),
+            Value::Object(map) => self.map(map, place, depth),
             Value::Array(items) => {
                 let first = self.attributes.len();
-                items.iter().for_each(|item| self.value(item, place, depth, at));
+                items.iter().for_each(|item| self.value(item, place, depth));
                 let scalars = items.iter().all(|item| item.is_string() || item.is_number());
                 if scalars && items.len() <= MAX_ITEMS && first < self.attributes.len() {
                     self.count_items(items.len(), first, place);
@@ -357,18 +352,6 @@ fn closer(local: Roles, path: Roles, dimension: Dimension) -> Roles {
         // What tells figures of one attribute apart is not in its path.
         all | if own == 0 && !facet.apart { path & facet.roles } else { own }
     })
-}
-
-/// Whether facts say themselves that they no longer hold: an offer whose last day is over.
-fn is_over(map: &Map<String, Value>, at: Timestamp) -> bool {
-    let Some(until) = map.get("valid_until").and_then(Value::as_str) else { return false };
-    if let Ok(until) = until.parse::<Timestamp>() {
-        return until < at;
-    }
-    // A day holds until its end, as days are counted at Greenwich.
-    let Ok(day) = until.parse::<civil::Date>() else { return false };
-    let end = day.tomorrow().ok().and_then(|next| next.to_zoned(TimeZone::UTC).ok());
-    end.is_some_and(|end| end.timestamp() <= at)
 }
 
 /// The attribute that an object of a list is: `{name: Weight, value: 105 g}`.

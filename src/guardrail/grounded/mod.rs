@@ -1,9 +1,12 @@
-//! `grounded`: every figure in the copy must be supported by the product's facts.
+//! `grounded`: every figure, feature and name in the copy must be supported by the product's facts.
 //!
 //! ```text
 //! copy  → numbers → roles ┐
 //!                         ├ pairing → hits with evidence
 //! facts → numbers → roles ┘
+//! copy  → features and names, affirmed or denied ┐
+//!                                                ├ features, names → hits with evidence
+//! facts → sheet: one text of names and values    ┘
 //! ```
 //!
 //! Both sides are read alike: figures with their units, and by the words around them which of several things each is
@@ -14,28 +17,56 @@ mod counts;
 mod dates;
 mod decimals;
 mod facts;
+mod features;
 mod keys;
 mod lexicon;
+mod names;
 mod numbers;
 mod pairing;
 mod roles;
+mod sheet;
+mod statements;
 mod units;
 
 pub(super) use self::decimals::writes_decimal_comma;
-use self::decimals::Reading;
-use self::decimals::writes_decimal_comma;
 use self::facts::Known;
-use self::facts::{Attribute, Known, KnownFigure};
 use self::numbers::figures;
-use self::numbers::{Figure, Slack, What, figures};
 use self::pairing::Pairing;
-use self::units::Unit;
 use super::Ground;
 use super::rule::Hit;
 use super::text::{Text, slice};
 
-/// The figures that nothing in the facts supports. Without facts that is every figure.
+/// Everything stated that the facts do not support, in the order of the text.
 pub(super) fn find(text: &Text<'_>, ground: &Ground<'_>) -> Vec<Hit> {
+    let mut hits = unsupported_figures(text, ground);
+    let figures = hits.len();
+    for hit in stated_otherwise(text, ground) {
+        // A figure within a name tells more than the name.
+        let known = hits
+            .iter()
+            .take(figures)
+            .any(|it| it.range.start < hit.range.end && hit.range.start < it.range.end);
+        if !known {
+            hits.push(hit);
+        }
+    }
+    hits.sort_by_key(|hit| (hit.range.start, hit.range.end));
+    hits
+}
+
+/// The features and names that the facts deny, or do not support.
+fn stated_otherwise(text: &Text<'_>, ground: &Ground<'_>) -> Vec<Hit> {
+    let lined = text.lined();
+    let small = statements::small(lined.text());
+    let copy = statements::Plain { written: lined.text(), small: &small };
+    let sheet = sheet::Sheet::of(ground.facts);
+    let mut hits = features::find(copy, &sheet);
+    hits.extend(names::find(copy, &sheet));
+    hits.into_iter().map(|hit| Hit { range: lined.origin(hit.range.clone()), ..hit }).collect()
+}
+
+/// The figures that nothing in the facts supports. Without facts that is every figure.
+fn unsupported_figures(text: &Text<'_>, ground: &Ground<'_>) -> Vec<Hit> {
     // Lines count: `1. ` at the beginning of one only numbers it.
     let lined = text.lined();
     let decimal_comma = ground.locale.map(|locale| writes_decimal_comma(locale.language()));
@@ -43,7 +74,7 @@ pub(super) fn find(text: &Text<'_>, ground: &Ground<'_>) -> Vec<Hit> {
     if copy.figures.is_empty() {
         return Vec::new();
     }
-    let known = Known::of(ground.facts, ground.at);
+    let known = Known::of(ground.facts);
     let pairing = Pairing { copy: &copy, known: &known };
     let mut hits = Vec::new();
     let mut of_rating = false;
