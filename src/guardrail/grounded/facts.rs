@@ -159,8 +159,13 @@ impl<'a> Known<'a> {
                 self.squash(&number.to_string());
             }
             Value::String(text) => {
-                let folded: Option<String> =
-                    fold(text, Space::Lines).map(|folded| folded.iter().map(|f| f.is).collect());
+                // Most facts are plain; folding those changes nothing that a figure is read by.
+                let plain =
+                    text.is_ascii() && !text.bytes().any(|b| b.is_ascii_control()) && !text.contains("  ");
+                let folded: Option<String> = (!plain)
+                    .then(|| fold(text, Space::Lines))
+                    .flatten()
+                    .map(|folded| folded.iter().map(|f| f.is).collect());
                 let text = folded.as_deref().unwrap_or(text);
                 self.text(text, attribute, unit, roles);
                 self.squash(text);
