@@ -5,6 +5,7 @@ use std::hash::{Hash, Hasher};
 use super::decimals::Reading;
 use super::lexicon::{self, Roles, facets};
 use super::numbers::{Figure, Figures, What};
+use super::quick::Quick;
 use super::units::Dimension;
 use crate::guardrail::text::slice;
 
@@ -96,7 +97,7 @@ pub(super) struct Noun(u64);
 
 impl Noun {
     pub(super) fn of(word: &str) -> Self {
-        let mut hasher = std::hash::DefaultHasher::new();
+        let mut hasher = Quick::default();
         singular(word).hash(&mut hasher);
         Self(hasher.finish())
     }

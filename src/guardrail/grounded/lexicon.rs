@@ -3,9 +3,9 @@
 //! A facet is one question about figures of some dimension, its roles are the possible answers: of gigabytes one asks
 //! whether they are RAM, storage or a card's. Each role is a bit.
 
-use std::collections::HashMap;
 use std::sync::LazyLock;
 
+use super::quick::QuickMap;
 use super::units::Dimension as D;
 
 /// Roles, as a set of bits.
@@ -352,14 +352,14 @@ const ADJACENT: &[(&str, &str)] = &[
 ];
 
 struct Lexicon {
-    words: HashMap<&'static str, Roles>,
+    words: QuickMap<Roles>,
     /// Two words in a row, by the second.
-    pairs: HashMap<&'static str, Vec<(&'static str, Roles)>>,
+    pairs: QuickMap<Vec<(&'static str, Roles)>>,
     facets: Vec<Facet>,
 }
 
 static LEXICON: LazyLock<Lexicon> = LazyLock::new(|| {
-    let mut lexicon = Lexicon { words: HashMap::new(), pairs: HashMap::new(), facets: Vec::new() };
+    let mut lexicon = Lexicon { words: QuickMap::default(), pairs: QuickMap::default(), facets: Vec::new() };
     let mut next: Roles = 1;
     for question in QUESTIONS {
         let mut facet = Facet {

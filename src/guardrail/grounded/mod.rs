@@ -23,6 +23,7 @@ mod lexicon;
 mod names;
 mod numbers;
 mod pairing;
+mod quick;
 mod roles;
 mod sheet;
 mod statements;

@@ -1,7 +1,8 @@
 //! Units: what a number counts, and how units of one dimension convert into each other.
 
-use std::collections::HashMap;
 use std::sync::LazyLock;
+
+use super::quick::QuickMap;
 
 /// What a unit measures.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -182,7 +183,7 @@ const LETTERS: &[(char, Dimension, f64)] = &[
 ];
 
 /// Every name that is not one letter, to its unit.
-static NAMES: LazyLock<HashMap<&'static str, Unit>> = LazyLock::new(|| {
+static NAMES: LazyLock<QuickMap<Unit>> = LazyLock::new(|| {
     let rows = TABLE.iter().flat_map(|(dimension, rows)| rows.iter().map(|row| (*dimension, row)));
     let units = rows.flat_map(|(dimension, (names, factor))| {
         let binary = match dimension {
