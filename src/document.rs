@@ -114,7 +114,7 @@ impl Node {
         let kind = match value {
             Value::Null => Kind::Scalar { text: String::new(), plain: true },
             Value::Bool(truth) => Kind::Scalar { text: truth.to_string(), plain: true },
-            Value::Number(number) => Kind::Scalar { text: number.to_string(), plain: true },
+            Value::Number(number) => Kind::Scalar { text: number_text(number), plain: true },
             Value::String(text) => Kind::Scalar { text: text.clone(), plain: false },
             Value::Array(items) => Kind::List(items.iter().map(Node::from_json).collect()),
             Value::Object(map) => Kind::Map(
@@ -124,6 +124,15 @@ impl Node {
             ),
         };
         Node { span: Span::START, kind }
+    }
+}
+
+/// A JSON number as it reads back: with an exponent only behind a point, since `1e3` in a file is text.
+fn number_text(number: &serde_json::Number) -> String {
+    let text = number.to_string();
+    match text.split_once('e') {
+        Some((digits, exponent)) if !digits.contains('.') => format!("{digits}.0e{exponent}"),
+        _ => text,
     }
 }
 
