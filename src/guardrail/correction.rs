@@ -32,7 +32,7 @@ pub(super) enum Edit {
 }
 
 #[derive(Clone, Copy)]
-enum Name {
+pub(super) enum Name {
     Remove,
     Replace,
     Edit,
@@ -40,7 +40,7 @@ enum Name {
     Suggest,
 }
 
-const NAMES: &[(&str, Name)] = &[
+pub(super) const NAMES: &[(&str, Name)] = &[
     ("remove", Name::Remove),
     ("replace", Name::Replace),
     ("edit", Name::Edit),

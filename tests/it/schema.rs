@@ -58,6 +58,8 @@ fn check(root: &Value, schema: &Value, value: &Value) -> Result<(), String> {
             "enum" => wanted.as_array().unwrap().contains(value),
             "const" => wanted == value,
             "pattern" => value.as_str().is_none_or(|text| holds(wanted, text)),
+            "maximum" => value.as_f64().is_none_or(|number| number <= wanted.as_f64().unwrap()),
+            "exclusiveMinimum" => value.as_f64().is_none_or(|number| number > wanted.as_f64().unwrap()),
             "minimum" => value.as_f64().is_none_or(|number| number >= wanted.as_f64().unwrap()),
             "minItems" => {
                 value.as_array().is_none_or(|items| items.len() >= wanted.as_u64().unwrap() as usize)
@@ -200,13 +202,66 @@ fn faulty_files_do_not_fit() {
         ("placement", "mode: live\nrollout: {share: 10%, by: user.id}\nlast_resort: {en: A.}\n".into()),
         (
             "claims",
-            "families: {health: {closed: true}}\nclaims: [{id: a, family: health, wording: [b], needs: {all: [{product.x: {$gte: 15}}, {evidence: e}]}}]\nevidence: [{id: e, covers: [\"0012345\"], until: 2027-03-31}]\n".into(),
+"families: {health: {closed: true}, other: }\nclaims: [{id: a, family: health, wording: [b], needs: {all: [{product.x: {$gte: 15}}, {evidence: e}]}, examples: {fail: [c], pass: [b]}}]\nevidence: [{id: e, covers: [\"0012345\"], document: Assay, accepted_by: jo, from: 2026-11-01, until: 2027-03-31}]\n".into(),
         ),
     ];
     for (kind, text) in good {
         assert_eq!(faults(&committed(kind), text), None, "{kind}: {text}");
     }
+    let claim = |lines: &str| {
+        format!(
+            "families: {{f: }}\nclaims: [{{id: a, family: f, {lines}examples: {{fail: [c], pass: [b]}}}}]\n"
+        )
+    };
+    let of_kind = |kind: &str, lines: &str| {
+        format!(
+            "rules: [{{id: a, extends: {kind}, message: m, level: error, {lines} examples: {{fail: [a], pass: [b]}}}}]\n"
+        )
+    };
+    for (kind, lines) in [
+        ("require", "trigger: [on credit], text: Subject to status., within: {sentences: 1},"),
+        ("judge", "rubric: It is calm., threshold: 0.7, model: m, provider: p,"),
+        ("moderation", "categories: [hate, {violence: 0.3}],"),
+        ("pii", "entities: [email, card], threshold: 0.4,"),
+        ("url", "allow: [https://example.com],"),
+        ("echo", ""),
+        ("personal", "allow: {user.orders_90d: [your last order]},"),
+        ("competitor", "names: [Acme, {name: Orange, aliases: Orange SA, unless: [orange juice]}],"),
+        ("readability", "metrics: [Flesch-Kincaid], grade: 8,"),
+        ("limit", "sms_segments: {max: 1},"),
+        ("claim", "tokens: [best], needs: {not: {$or: [{product.a: 1}]}},"),
+    ] {
+        assert_eq!(faults(&committed("guardrails"), &of_kind(kind, lines)), None, "{kind}: {lines}");
+    }
+    for (kind, lines) in [
+        ("require", "trigger: [on credit],"),
+        ("require", "trigger: [on credit], text: Subject to status., within: {sentences: 0},"),
+        ("judge", "threshold: 0.7,"),
+        ("judge", "rubric: It is calm., threshold: 0,"),
+        ("moderation", "categories: [{violence: 3}],"),
+        ("pii", "entities: [emial],"),
+        ("pii", "threshold: 40,"),
+        ("echo", "allow: [a],"),
+        ("personal", "allow: {product.name: [your last order]},"),
+        ("competitor", "names: [{aliases: [Orange SA]}],"),
+        ("readability", "metrics: [Flesch], grade: 8,"),
+        ("limit", "sms_segment: {max: 1},"),
+        ("claim", "tokens: [best], needs: {user.age: 1},"),
+        ("existence", "tokens: [a], vocab: true,"),
+        ("existence", "tokens: [a], action: {name: delete},"),
+    ] {
+        assert!(faults(&committed("guardrails"), &of_kind(kind, lines)).is_some(), "{kind}: {lines}");
+    }
     let bad: &[(&str, String)] = &[
+        ("claims", claim("")),
+        ("claims", claim("triggers: [c], extends: claim, ")),
+        ("claims", claim("triggers: [c], needs: {}, ")),
+        ("claims", "families: {f: {owner: jo@example.com}}\n".into()),
+        ("claims", "families: {f: {closed: true, triggers: [a]}}\n".into()),
+        (
+            "claims",
+            "evidence: [{id: e, covers: [a], document: b, accepted_by: jo, from: 2026-11-01}]\n".into(),
+        ),
         ("guardrails", rule("levle: error, ")),
         ("guardrails", rule("mode: off, ")),
         ("guardrails", rule("effective: {from: 1 December 2026}, ")),

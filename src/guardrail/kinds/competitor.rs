@@ -85,10 +85,14 @@ struct Name {
 
 /// Whether capital letters matter.
 #[derive(Clone, Copy, PartialEq)]
-enum Case {
+pub(in crate::guardrail) enum Case {
     Sensitive,
     Insensitive,
 }
+
+/// How a rule says whether capital letters matter.
+pub(in crate::guardrail) const CASES: &[(&str, Case)] =
+    &[("sensitive", Case::Sensitive), ("insensitive", Case::Insensitive)];
 
 impl Competitor {
     /// Reads `names`: each a name, or `{name, aliases, unless, case}`.
@@ -183,7 +187,6 @@ fn name(node: &Node, faults: &Faults) -> Option<(Name, Vec<String>)> {
     if let Some(node) = fields.take("aliases") {
         all.extend(texts(node, faults).into_iter().map(|alias| (alias, node)));
     }
-    const CASES: &[(&str, Case)] = &[("sensitive", Case::Sensitive), ("insensitive", Case::Insensitive)];
     let case = fields.take("case").and_then(|node| one_of(node, CASES, faults));
     let unless = fields.take("unless").and_then(|node| {
         let words = tokens(node, faults)?;

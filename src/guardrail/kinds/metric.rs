@@ -34,7 +34,7 @@ pub(in crate::guardrail) struct Readability {
 
 /// A way to grade how hard a text is to read.
 #[derive(Clone, Copy, Debug)]
-enum Grade {
+pub(in crate::guardrail) enum Grade {
     GunningFog,
     ColemanLiau,
     FleschKincaid,
@@ -42,7 +42,7 @@ enum Grade {
     AutomatedReadability,
 }
 
-const GRADES: &[(&str, Grade)] = &[
+pub(in crate::guardrail) const GRADES: &[(&str, Grade)] = &[
     ("Gunning Fog", Grade::GunningFog),
     ("Coleman-Liau", Grade::ColemanLiau),
     ("Flesch-Kincaid", Grade::FleschKincaid),

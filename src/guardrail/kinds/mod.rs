@@ -25,15 +25,18 @@ use serde::{Deserialize, Serialize};
 
 use capitalization::Capitalization;
 pub(super) use claim::Claim;
+pub(super) use competitor::CASES;
 use competitor::Competitor;
 use conditional::Conditional;
 use consistency::Consistency;
 use echo::Echo;
 use language::Language;
 pub(super) use limit::{Bounds, Limit, Occurrence};
+pub(super) use metric::GRADES;
 use metric::{Metric, Readability};
 use personal::Personal;
 pub(super) use phrases::{Phrases, Public, Replacement, Swaps, Told, Wanted};
+pub(super) use pii::ENTITIES;
 use pii::Pii;
 use repetition::Repetition;
 use require::Require;

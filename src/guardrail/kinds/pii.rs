@@ -15,7 +15,7 @@ use crate::document::{Faults, Fields, Node, list, number, one_of};
 
 /// A sort of personal data.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Entity {
+pub(in crate::guardrail) enum Entity {
     Email,
     Phone,
     Card,
@@ -28,7 +28,7 @@ enum Entity {
     Address,
 }
 
-const ENTITIES: &[(&str, Entity)] = &[
+pub(in crate::guardrail) const ENTITIES: &[(&str, Entity)] = &[
     ("email", Entity::Email),
     ("phone", Entity::Phone),
     ("card", Entity::Card),
