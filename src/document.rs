@@ -267,10 +267,9 @@ mod tests {
         check_fault("a: [Report #14, b]", "a.yml:1:5", "YAML cuts this text at ` #`: it would read `Report`");
         // What the cut breaks further down is no fault of its own.
         assert_eq!(read("a: [Report #14, b]").1.len(), 1);
-        check_fault("a: !Now or never", "a.yml:1:4", "YAML takes `!Now` for a tag and drops it");
-        check_fault("a: !now [b]", "a.yml:1:4", "YAML takes `!now` for a tag and drops it");
-        let name = "YAML takes the word that begins with `&` before this text for a name, and drops it";
-        check_fault("a: &co kg", "a.yml:1:4", name);
+        check_fault("a: !Now or never", "a.yml:1:4", "YAML takes `!Now` for a type, and would drop it");
+        check_fault("a: !now [b]", "a.yml:1:4", "YAML takes `!now` for a type, and would drop it");
+        check_fault("a: &co kg", "a.yml:1:4", "YAML takes `&co` for a name, and would drop it");
         check_json("a: &x kg\nb: *x", json!({"a": "kg", "b": "kg"}));
         check_json("a: Report # fourteen\nb: 'Report #14'", json!({"a": "Report", "b": "Report #14"}));
     }

@@ -134,8 +134,8 @@ impl<'a> Builder<'a> {
                 let plain = plain && tag.is_none();
                 self.close(Node { span, kind: Kind::Scalar { text: text.into_owned(), plain } }, anchor, 1);
             }
-            Event::SequenceStart(anchor, _) => self.begin(span, anchor, false),
-            Event::MappingStart(anchor, _) => self.begin(span, anchor, true),
+            Event::SequenceStart(anchor, tag) => self.begin(span, anchor, tag.is_some(), false),
+            Event::MappingStart(anchor, tag) => self.begin(span, anchor, tag.is_some(), true),
             Event::SequenceEnd | Event::MappingEnd => {
                 if let Some(open) = self.open.pop() {
                     // A collection without brackets is said to end where the next thing begins, lines below it.
@@ -162,7 +162,10 @@ impl<'a> Builder<'a> {
         }
     }
 
-    fn begin(&mut self, span: Span, anchor: usize, is_map: bool) {
+    fn begin(&mut self, span: Span, anchor: usize, is_typed: bool, is_map: bool) {
+        if is_typed {
+            self.taken_for_something_else(span, "!", "a type");
+        }
         if self.open.len() >= MAX_DEPTH {
             self.faults.error(span, format!("more than {MAX_DEPTH} levels of nesting"));
             self.given_up = true;

@@ -457,7 +457,7 @@ fn a_faulty_register_is_said_where_it_is_faulty_alone() {
             "until: 2027-3-31",
             "g/claims.yml:18:140 `2027-3-31` is no date [write year-month-day, such as `2026-12-01`]\n",
         ),
-        ("  - {id: lab", "  - [id: lab", "g/claims.yml:19:1 this is no YAML"),
+        ("  - {id: lab", "  - [id: lab", "g/claims.yml:18:150 the bracket `}` closes nothing here"),
         (
             "    with: \"The",
             "    wiht: \"The",
@@ -914,10 +914,15 @@ fn the_register_reads_as_lawyers_write() {
     let (_, faults) = load(&files([("g/claims.yml", &cut)]), &london());
     assert_eq!(faults[0].message, "YAML cuts this text at ` #`: it would read `Assay`");
     assert_eq!((faults[0].span.start.line, faults.len()), (18, 1));
-    let converted = CLAIMS.replace("id: \"0012345\"", "id: 12e4");
-    let (_, faults) = load(&files([("g/claims.yml", &converted)]), &london());
-    assert_eq!(faults[0].message, "YAML reads this id as the number 120000.0");
-    assert_eq!(faults[0].help.as_deref(), Some("put it in quotes: \"12e4\""));
+    // What reads as a number keeps its digits, or is said.
+    let kept = CLAIMS.replace("\"0012345\"", "12e4");
+    assert_eq!(loaded(&files([("g/claims.yml", &kept)])).evidence()[0].covers(), ["12e4"]);
+    for (id, number) in [("12.50", "12.5"), ("1.2e4", "12000.0"), ("7.0e0", "7.0")] {
+        let converted = CLAIMS.replace("id: \"0012345\"", &format!("id: {id}"));
+        let (_, faults) = load(&files([("g/claims.yml", &converted)]), &london());
+        assert_eq!(faults[0].message, format!("YAML reads this id as the number {number}"));
+        assert_eq!(faults[0].help.as_deref(), Some(format!("put it in quotes: \"{id}\"").as_str()));
+    }
 }
 
 use proptest::prelude::*;
