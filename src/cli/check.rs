@@ -21,7 +21,7 @@ use crate::policy::{self, Report};
     --format sarif is SARIF 2.1.0, for code scanning. --format json is one object:\n  \
     {\"ok\", \"files\", \"diagnostics\": [{\"severity\", \"file\", \"line\", \"column\", \"end_line\", \"end_column\",\n  \
     \"message\", \"help\"?, \"owner\"?, \"code\"?}], \"rules\": [{\"rule\", \"caught\", \"missed\", \"wrongly_caught\",\n  \
-    \"left_alone\", \"cases\"}], \"coverage\": {\"cases\", \"rules\", \"rules_without_cases\",\n  \
+    \"left_alone\", \"cases\", \"public\"?}], \"coverage\": {\"cases\", \"rules\", \"rules_without_cases\",\n  \
     \"placements_without_cases\", \"languages_without_cases\"}}\n\n\
     Exit 0 when the files would be put in force, 1 when they would be refused."
 )]

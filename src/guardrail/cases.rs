@@ -48,6 +48,16 @@ pub struct RuleReport {
     pub not_run: usize,
     /// How many of the labelled cases name it: texts that its own examples do not hold.
     pub cases: usize,
+    /// Whether it is a public style's rule that is in force as it came: such rules bring no examples.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub public: bool,
+}
+
+impl RuleReport {
+    /// Whether the texts told anything of it: a public rule that none is labelled for and none was caught by is just there.
+    pub fn tells(&self) -> bool {
+        !self.public || self.cases + self.caught + self.missed + self.wrongly_caught > 0
+    }
 }
 
 /// What the labelled cases came to.
@@ -107,7 +117,10 @@ pub fn try_cases(guardrails: &Guardrails, files: &Files) -> (Tried, Vec<Diagnost
     let mut reports: BTreeMap<&str, RuleReport> = guardrails
         .rules
         .iter()
-        .map(|rule| (rule.id.as_str(), RuleReport { rule: rule.id.clone(), ..RuleReport::default() }))
+        .map(|rule| {
+            let report = RuleReport { rule: rule.id.clone(), public: rule.public, ..RuleReport::default() };
+            (rule.id.as_str(), report)
+        })
         .collect();
     // A set is in force only when all its examples came out right.
     for rule in &guardrails.rules {

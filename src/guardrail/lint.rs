@@ -11,10 +11,10 @@ mod words;
 
 use jiff::Timestamp;
 
+use super::Guardrails;
 use super::load::{Role, roles};
 use super::read::ENFORCEMENTS;
 use super::rule::{Enforcement, Rule};
-use super::{Guardrails, Kind};
 use crate::diagnostic::{Diagnostic, Span};
 use crate::document::{Faults, Files, Kind as NodeKind, Node, parse};
 use crate::segment::Attributes;
@@ -111,8 +111,13 @@ pub fn lint(
     let parsed: Vec<(&str, Role, Node)> =
         roles(files).into_iter().filter_map(|(path, role)| Some((path, role, read(path)?))).collect();
     let mut sites = Vec::new();
-    for (file, _, node) in parsed.iter().filter(|(_, role, _)| *role == Role::Rules) {
-        for node in items(node, "rules") {
+    for (file, role, node) in &parsed {
+        let nodes: Vec<&Node> = match role {
+            Role::Rules => items(node, "rules").iter().collect(),
+            Role::Claims => items(node, "claims").iter().chain(values(node, "families")).collect(),
+            _ => Vec::new(),
+        };
+        for node in nodes {
             let of = |rule: &&Rule| rule.file == **file && rule.span == node.span;
             sites.extend(guardrails.rules.iter().find(of).map(|rule| Site { rule, file, node }));
         }
@@ -123,9 +128,7 @@ pub fn lint(
         site.dates(now, &mut warnings);
         if let Some(surroundings) = surroundings {
             applies::rule(site, surroundings, &mut warnings);
-            if site.rule.kind() == Kind::Require {
-                fits::require(site, surroundings, &mut warnings);
-            }
+            fits::statement(site, surroundings, &mut warnings);
         }
     }
     for (file, role, node) in &parsed {
@@ -150,6 +153,15 @@ fn items<'n>(node: &'n Node, key: &str) -> &'n [Node] {
         Some(NodeKind::List(items)) => items,
         _ => &[],
     }
+}
+
+/// The values of the map under a key; none where there is no such map.
+fn values<'n>(node: &'n Node, key: &str) -> impl Iterator<Item = &'n Node> {
+    let entries = match node.get(key).map(|node| &node.kind) {
+        Some(NodeKind::Map(entries)) => entries.as_slice(),
+        _ => &[],
+    };
+    entries.iter().map(|(_, value)| value)
 }
 
 /// The text of a scalar.

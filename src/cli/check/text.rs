@@ -32,7 +32,8 @@ pub(super) fn write(report: &Report, sources: &Files, shell: &Shell) -> Result<(
 }
 
 fn table(rules: &[RuleReport], width: usize, shell: &Shell) -> Result<(), Failure> {
-    let Some(longest) = rules.iter().map(|rule| rule.rule.chars().count()).max() else { return Ok(()) };
+    let told = rules.iter().filter(|rule| rule.tells());
+    let Some(longest) = told.map(|rule| rule.rule.chars().count()).max() else { return public(rules, shell) };
     let widths = |heads: [&str; 4]| heads.map(|head| head.len().max(4));
     let (long, short) = (HEADS.map(|(long, _)| long), HEADS.map(|(_, short)| short));
     let room = |heads| width.saturating_sub(widths(heads).iter().sum::<usize>() + 2 * heads.len());
@@ -43,7 +44,7 @@ fn table(rules: &[RuleReport], width: usize, shell: &Shell) -> Result<(), Failur
         format!("{:<name$}{}", cut(first, name), cells.collect::<String>())
     };
     shell.out.line(&shell.out.paint(Paint::Strong, &row("rule", heads.map(str::to_owned))))?;
-    for rule in rules {
+    for rule in rules.iter().filter(|rule| rule.tells()) {
         let numbers = [rule.caught, rule.missed, rule.wrongly_caught, rule.left_alone];
         let row = row(&safe(&rule.rule), numbers.map(|number| number.to_string()));
         let faulty = rule.missed + rule.wrongly_caught > 0;
@@ -59,7 +60,23 @@ fn table(rules: &[RuleReport], width: usize, shell: &Shell) -> Result<(), Failur
             shell.out.line(&line)?;
         }
     }
-    Ok(shell.out.line("")?)
+    shell.out.line("")?;
+    public(rules, shell)
+}
+
+/// How many rules of public styles have no row of their own.
+fn public(rules: &[RuleReport], shell: &Shell) -> Result<(), Failure> {
+    let count = rules.iter().filter(|rule| !rule.tells()).count();
+    if count > 0 {
+        let are = if count == 1 { "is" } else { "are" };
+        shell.out.line(&format!(
+            "{} of public styles {are} in force; no text here tells of {}.",
+            counted(count as u64, "rule"),
+            if count == 1 { "it" } else { "them" }
+        ))?;
+        shell.out.line("")?;
+    }
+    Ok(())
 }
 
 /// What the labelled cases leave untried: that says where the next one belongs.

@@ -140,6 +140,11 @@ impl Claim {
         self.loose.as_deref()
     }
 
+    /// What betrays the claim.
+    pub(super) fn betrayed(&self, text: &Text<'_>) -> Vec<Hit> {
+        self.triggers.as_ref().map(|triggers| triggers.find(text)).unwrap_or_default()
+    }
+
     /// Whether its hits may say what to put into the text.
     pub(super) fn corrects(&self) -> bool {
         self.with.is_some()

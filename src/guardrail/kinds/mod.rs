@@ -270,6 +270,15 @@ impl Check {
         }
     }
 
+    /// Where a text has the words that the rule lists, whatever besides them decides on a finding.
+    pub(super) fn listed(&self, text: &Text<'_>, ground: &Ground<'_>) -> Vec<Hit> {
+        match self {
+            Self::Require(check) => check.asking(text),
+            Self::Claim(check) => check.betrayed(text),
+            _ => self.find(text, ground),
+        }
+    }
+
     /// A pattern without which nothing is found in a text; `None` when the rule must always look.
     pub(super) fn loose(&self) -> Option<Loose<'_>> {
         match self {

@@ -50,8 +50,13 @@ impl Require {
         self.trigger.pattern.loose()
     }
 
+    /// What asks for the disclosure.
+    pub(super) fn asking(&self, text: &Text<'_>) -> Vec<Hit> {
+        self.trigger.find(text)
+    }
+
     pub(super) fn find(&self, text: &Text<'_>, ground: &Ground<'_>) -> Vec<Hit> {
-        let mut hits = self.trigger.find(text);
+        let mut hits = self.asking(text);
         if hits.is_empty() {
             return hits;
         }

@@ -1,6 +1,7 @@
 //! Texts that must be shown, against the room that their placements have.
 
 use super::{NO_ROOM, Site, Spot, Surroundings, Warnings, scalar};
+use crate::guardrail::Kind;
 use crate::guardrail::rule::Applies;
 
 /// The placements in which a text that must be shown has no room, each with the most characters of a text there. What is
@@ -32,19 +33,27 @@ fn least_length(text: &str) -> usize {
     length + rest.chars().count()
 }
 
-/// A `require` rule whose own text does not fit where it applies.
-pub(super) fn require(site: &Site<'_>, surroundings: &Surroundings<'_>, warnings: &mut Warnings) {
-    let Some((node, text)) = site.at(&["text"]).and_then(|node| Some((node, scalar(node)?))) else { return };
+/// A disclosure, or what must stand beside a claim, that does not fit where it applies.
+pub(super) fn statement(site: &Site<'_>, surroundings: &Surroundings<'_>, warnings: &mut Warnings) {
+    let key = match site.rule.kind() {
+        Kind::Require => "text",
+        Kind::Claim => "with",
+        _ => return,
+    };
+    let Some((node, text)) = site.at(&[key]).and_then(|node| Some((node, scalar(node)?))) else { return };
     for (spot, most) in without_room(text, &site.rule.applies, surroundings) {
         let message = format!(
             "this text has at least {} characters, and `{}` has room for {most}",
             least_length(text),
             spot.id
         );
-        let help = format!(
-            "shorten it, or leave `{}` out under `applies`, where its copy is then never shown",
-            spot.id
-        );
+        let help = match site.rule.kind() {
+            Kind::Claim => "shorten it, or name the placements with room for it under `applies`: elsewhere the claim is never made".to_owned(),
+            _ => format!(
+                "shorten it, or leave `{}` out under `applies`, where its copy is then never shown",
+                spot.id
+            ),
+        };
         site.warn(warnings, NO_ROOM, node.span, message, help);
     }
 }

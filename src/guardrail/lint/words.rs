@@ -36,33 +36,78 @@ struct Word<'s> {
 }
 
 pub(super) fn lint(guardrails: &Guardrails, sites: &[Site<'_>], warnings: &mut Warnings) {
-    let words: Vec<Vec<Word<'_>>> = sites.iter().map(words).collect();
+    let mut words: Vec<Vec<Word<'_>>> = sites.iter().map(words).collect();
     for (site, words) in sites.iter().zip(&words) {
         let said = twice(site, words, warnings);
         for (word, _) in words.iter().zip(&said).filter(|(_, said)| !**said) {
             tried(site, word, warnings);
         }
     }
+    // What else decides on a finding of the other kinds is not in their words: none of them does another rule's work.
+    for (site, words) in sites.iter().zip(&mut words) {
+        if !is_of_words(site) {
+            words.clear();
+        }
+    }
     shadowed(guardrails, sites, &words, warnings);
+}
+
+/// What one competitor is called.
+fn names(node: &Node) -> Vec<&Node> {
+    let NodeKind::Map(_) = node.kind else { return vec![node] };
+    let aliases = match node.get("aliases").map(|aliases| (aliases, &aliases.kind)) {
+        Some((_, NodeKind::List(items))) => items.iter().collect(),
+        Some((one, _)) => vec![one],
+        None => Vec::new(),
+    };
+    node.get("name").into_iter().chain(aliases).collect()
+}
+
+/// Whether a competitor of this name says what the name means besides.
+fn has_other_meanings(site: &Site<'_>, name: &str) -> bool {
+    let is_named = |node: &&Node| names(node).into_iter().filter_map(scalar).any(|known| known == name);
+    items(site.node, "names").iter().any(|node| is_named(&node) && node.get("unless").is_some())
+}
+
+/// Whether capitals and small letters are the same to a rule.
+fn ignores_case(site: &Site<'_>) -> bool {
+    match (site.rule.kind(), site.at(&["ignorecase"]).and_then(scalar)) {
+        (Kind::Personal | Kind::Competitor, _) => true,
+        (Kind::Require | Kind::Claim, said) => said != Some("false"),
+        (_, said) => said == Some("true"),
+    }
 }
 
 /// The words of a rule. Those that `raw` stands in front of mean nothing by themselves.
 fn words<'s>(site: &Site<'s>) -> Vec<Word<'s>> {
-    let ignores_case = site.at(&["ignorecase"]).and_then(scalar) == Some("true");
-    let word = |given: &'s str, span, replacement| {
-        let folded = fold_pattern(given);
+    let ignores_case = ignores_case(site);
+    let word_of = |given: &'s str, pattern: &str, span, replacement| {
+        let folded = fold_pattern(pattern);
         let whole = RegexBuilder::new(&format!(r"\A(?:{folded})\z"))
             .case_insensitive(ignores_case)
             .multi_line(true)
             .build()
             .ok();
-        Word { given, span, replacement, texts: whole.as_ref().and_then(|_| expand(given)), whole }
+        Word { given, span, replacement, texts: whole.as_ref().and_then(|_| expand(pattern)), whole }
+    };
+    let word = |given, span, replacement| word_of(given, given, span, replacement);
+    let listed = |keys: &[&str]| -> Vec<Word<'s>> {
+        let nodes = keys.iter().flat_map(|key| items(site.node, key));
+        nodes.filter_map(|node| Some(word(scalar(node)?, node.span, None))).collect()
     };
     match site.rule.kind() {
-        Kind::Existence if site.at(&["raw"]).is_none() => items(site.node, "tokens")
-            .iter()
-            .filter_map(|node| Some(word(scalar(node)?, node.span, None)))
-            .collect(),
+        Kind::Existence if site.at(&["raw"]).is_none() => listed(&["tokens"]),
+        Kind::Require => listed(&["trigger"]),
+        Kind::Claim => listed(&["triggers", "tokens"]),
+        Kind::Personal => listed(&["tokens", "never"]),
+        Kind::Competitor => {
+            let names = items(site.node, "names").iter().flat_map(names);
+            names
+                .filter_map(|node| {
+                    Some(word_of(scalar(node)?, &regex::escape(scalar(node)?), node.span, None))
+                })
+                .collect()
+        }
         Kind::Substitution => match site.node.get("swap").map(|node| &node.kind) {
             Some(NodeKind::Map(entries)) => {
                 entries.iter().map(|(key, value)| word(&key.text, key.span, scalar(value))).collect()
@@ -77,7 +122,7 @@ fn words<'s>(site: &Site<'s>) -> Vec<Word<'s>> {
 fn twice(site: &Site<'_>, words: &[Word<'_>], warnings: &mut Warnings) -> Vec<bool> {
     let mut said = vec![false; words.len()];
     let patterns = || words.iter().map(|word| word.whole.as_ref().map_or(r"[^\s\S]", Regex::as_str));
-    let ignores_case = site.at(&["ignorecase"]).and_then(scalar) == Some("true");
+    let ignores_case = ignores_case(site);
     let set = (words.len() <= MANY_WORDS)
         .then(|| {
             RegexSetBuilder::new(patterns()).case_insensitive(ignores_case).multi_line(true).build().ok()
@@ -155,7 +200,7 @@ fn tried(site: &Site<'_>, word: &Word<'_>, warnings: &mut Warnings) {
                 .is_ok_and(|loose| loose.find_iter(&carried).any(|found| found.range() == range));
         let text = Text::new(&carried);
         let touches = |hit: &Hit| hit.range.start < range.end && range.start < hit.range.end;
-        for hit in site.rule.check.find(&text, &ground).iter().filter(|hit| touches(hit)) {
+        for hit in site.rule.check.listed(&text, &ground).iter().filter(|hit| touches(hit)) {
             is_found = true;
             let covering = site.rule.exceptions.iter().enumerate();
             let covering = covering.filter(|(_, exception)| exception.covers(&hit.range, &text, &ground));
@@ -175,6 +220,11 @@ fn tried(site: &Site<'_>, word: &Word<'_>, warnings: &mut Warnings) {
             message,
             "say what to write instead, or take it out",
         );
+    }
+    if !is_found && site.rule.kind() == Kind::Competitor && has_other_meanings(site, word.given) {
+        let message = format!("`unless` lets every `{}` pass", word.given);
+        let help = "write what it means besides with the words around it, such as `orange juice` for Orange";
+        return site.warn(warnings, EXCEPTED, word.span, message, help);
     }
     if !is_found
         && (is_met || texts.all)
@@ -256,6 +306,11 @@ fn shadowed(guardrails: &Guardrails, sites: &[Site<'_>], words: &[Vec<Word<'_>>]
     }
 }
 
+/// Whether a rule finds its words and nothing else.
+fn is_of_words(site: &Site<'_>) -> bool {
+    matches!(site.rule.kind(), Kind::Existence | Kind::Substitution)
+}
+
 fn and_more(other: &Rule) -> &'static str {
     match other.settings(None).action {
         Action::Block => ", and blocks the text",
@@ -321,8 +376,7 @@ fn others(
     let same = by_pattern.get(&(word.given, style(site))).cloned().unwrap_or_default();
     let may_cover = |other: &usize| {
         let other_site = sites.get(*other);
-        let is_text =
-            other_site.is_some_and(|site| matches!(site.rule.kind(), Kind::Existence | Kind::Substitution));
+        let is_text = other_site.is_some_and(is_of_words);
         *other != index && is_text && stricter(other_site, Some(site))
     };
     let mut found: BTreeSet<usize> = same.into_iter().filter(may_cover).collect();

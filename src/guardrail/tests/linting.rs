@@ -300,3 +300,87 @@ fn ids_days_locales_and_modes_are_texts_however_yaml_would_read_them() {
     assert_eq!((asked[0].path, asked[0].expected), ("context.country", &json!("NO")));
     assert!(guardrails.retired.contains("a.1e4"));
 }
+
+#[test]
+fn words_of_other_kinds_are_tried_as_well() {
+    let list = |id: &str, lines: &str, fail: &str, pass: &str| {
+        format!(
+            "  - id: {id}\n    message: \"'%s'\"\n    level: error\n{lines}    examples:\n      fail: [{fail}]\n      pass: [{pass}]\n"
+        )
+    };
+    for (lines, fail, said) in [
+        (
+            "    extends: claim\n    tokens: [the best, The BEST]\n",
+            "The best.",
+            Some("6:24 `The BEST` adds nothing: `the best` finds it already"),
+        ),
+        (
+            "    extends: claim\n    ignorecase: false\n    tokens: [the best, The BEST]\n",
+            "It is the best.",
+            None,
+        ),
+        (
+            "    extends: claim\n    needs: {product.a: 1}\n    tokens: [the best, 'a$b']\n",
+            "The best.",
+            Some("7:24 no text can match `a$b`"),
+        ),
+        (
+            "    extends: require\n    text: Terms apply.\n    trigger: [on credit, On Credit]\n",
+            "On credit.",
+            Some("7:26 `On Credit` adds nothing: `on credit` finds it already"),
+        ),
+        (
+            "    extends: require\n    text: Terms apply.\n    trigger: [on credit, 'foo\\bbar']\n",
+            "On credit.",
+            Some("7:26 no text can match `foo\\bbar`"),
+        ),
+        (
+            "    extends: personal\n    tokens: [your friends, Your Friends]\n",
+            "Like your friends.",
+            Some("6:28 `Your Friends` adds nothing: `your friends` finds it already"),
+        ),
+        (
+            "    extends: personal\n    never: [your secret, 'foo\\bbar']\n",
+            "Your secret.",
+            Some("6:26 no text can match `foo\\bbar`"),
+        ),
+        (
+            "    extends: competitor\n    names: [Acme, Globex, acme]\n",
+            "By Acme.",
+            Some("6:27 `acme` adds nothing: `Acme` finds it already"),
+        ),
+        (
+            "    extends: competitor\n    names: [Acme, {name: Orange, aliases: [Orange SA], unless: [orange juice]}]\n",
+            "By Acme.",
+            None,
+        ),
+        (
+            "    extends: competitor\n    names: [Acme, {name: Orange, unless: [orange]}]\n",
+            "By Acme.",
+            Some("6:26 `unless` lets every `Orange` pass"),
+        ),
+        ("    extends: competitor\n    names: [C++, Yahoo!]\n", "By Yahoo!.", None),
+    ] {
+        let said: Vec<&str> = said.into_iter().collect();
+        check(&[list("a", lines, fail, "Nothing.")], &said);
+    }
+}
+
+#[test]
+fn the_register_is_looked_through_as_well() {
+    let register = "families:\n  health:\n    closed: true\n    triggers: [cures, Cures]\n    applies: {placement: [why-thiss]}\n    examples: {fail: [It cures.], pass: [Nothing.]}\nclaims:\n  \
+        - id: zinc\n    family: health\n    wording: zinc for the immune system\n    triggers: [immune system, immune system]\n    applies: {locale: [fr]}\n    effective: {until: 2026-06-30}\n    \
+        with: This text is far too long for the line below a button, and so nobody can ever see it there, whatever they do.\n    \
+        examples: {fail: [Good for the immune system.], pass: [Good.]}\n";
+    assert_eq!(
+        linted(&[("g/claims.yml", register), ("g/a.yml", "rules: []\n")], "2027-01-01T12:00:00Z"),
+        [
+            "4:23 `Cures` adds nothing: `cures` finds it already",
+            "5:27 there is no placement `why-thiss`, so the rule finds nothing there",
+            "11:31 `immune system` stands here a second time",
+            "12:24 no copy is written in `fr`, so the rule finds nothing there",
+            "13:24 `claims.zinc` ended on 2026-06-30: it finds nothing any more",
+            "14:11 this text has at least 109 characters, and `cta-subtext` has room for 90",
+        ]
+    );
+}
