@@ -157,9 +157,9 @@ fn figures_that_people_marked_are_found() {
     for (kind, share) in &found {
         println!("{kind}s marked: {} of {} found", share.hits, share.of);
     }
-    found["figure"].at_least(75, "figures marked that are found");
-    passed.at_least(95, "texts without a mark that pass");
-    marked_by_somebody.at_least(75, "findings on figures that somebody marked");
+    found["figure"].at_least(80, "figures marked that are found");
+    passed.at_least(97, "texts without a mark that pass");
+    marked_by_somebody.at_least(90, "findings on figures that somebody marked");
     found["feature"].at_least(60, "features marked that are found");
     found["name"].at_least(50, "names marked that are found");
     statements_marked_by_somebody.at_least(80, "findings on features and names that somebody marked");

@@ -55,6 +55,8 @@ pub(super) struct KnownFigure {
     pub(super) roles: Roles,
     /// Whether the attribute's value is numbers and nothing else.
     pub(super) bare: bool,
+    /// Whether it is how many times the next one there is: 4 in `4x1.6 GHz`.
+    pub(super) times: bool,
     /// What its noun is known by: of `60% cotton` that of cotton.
     pub(super) noun: Option<Noun>,
 }
@@ -126,9 +128,8 @@ impl<'a> Known<'a> {
         let is_price = is_price(words);
         let name = words.rsplit('.').next().unwrap_or_default();
         let dimensions = name.split(' ').rev().find_map(lexicon::dimensions);
-        let says_no = value.as_str().is_some_and(|text| matches!(text.trim(), "" | "-" | "No" | "no"));
         // Three cameras are under `Main Camera.Triple`.
-        if let Some((above, value)) = words.rsplit_once('.').zip(multiple(name)).filter(|_| !says_no) {
+        if let Some((above, value)) = words.rsplit_once('.').zip(multiple(name)).filter(|_| !denies(value)) {
             let things = Things::of_name(above.0.rsplit('.').next().unwrap_or_default(), roles);
             self.counts.push(KnownCount { attribute, value, things });
         }
@@ -151,6 +152,7 @@ impl<'a> Known<'a> {
                     date: None,
                     roles,
                     bare: true,
+                    times: false,
                     noun: None,
                 });
                 if unit.is_none() {
@@ -204,6 +206,7 @@ impl<'a> Known<'a> {
                 date: None,
                 roles,
                 bare,
+                times: false,
                 noun: read.noun(at),
             };
             self.figure(figure, &read, plain, unit_of_name);
@@ -219,16 +222,24 @@ impl<'a> Known<'a> {
         }
     }
 
-    /// `Full HD` is 1920 x 1080 pixels, and a VGA camera has 0.3 megapixels.
+    /// `Full HD` is 1920 x 1080 pixels, and a VGA camera has 0.3 megapixels; what films in 4K may have more than 8.
     fn pictures(&mut self, read: &Figures<'_>, attribute: usize, roles: Roles) {
+        let films = self.attributes.get(attribute).is_some_and(|attribute| attribute.words.contains("video"));
         for (at, token) in read.tokens.iter().enumerate() {
             let before = at.checked_sub(1).and_then(|before| read.tokens.get(before));
             let before = before.map_or("", |token| read.word(token));
             let Some((width, height)) = lexicon::picture(before, read.word(token)) else { continue };
             let megapixels = width * height / 1e6;
             for (value, unit) in [(width, "px"), (height, "px"), (megapixels, "mp"), (height, "p")] {
+                if films && unit == "mp" {
+                    continue;
+                }
                 let unit = Unit::named(unit);
-                let roles = if unit.is_some_and(|unit| unit.measures(Dimension::Pixels)) { 0 } else { roles };
+                // What is said of one lens of several stands beside it, never in the path.
+                let roles = match unit.map(|unit| unit.dimension) {
+                    None | Some(Dimension::Pixels) => 0,
+                    Some(dimension) => closer(0, roles, dimension),
+                };
                 self.figures.push(KnownFigure {
                     attribute,
                     value,
@@ -236,6 +247,7 @@ impl<'a> Known<'a> {
                     date: None,
                     roles,
                     bare: false,
+                    times: false,
                     noun: None,
                 });
             }
@@ -255,10 +267,12 @@ impl<'a> Known<'a> {
                     let unit = unit.or(unit_of_name);
                     self.figures.push(KnownFigure { value: reading.value, unit, ..plain });
                     if *soft {
+                        let rest = slice(read.text, figure.range.end..read.text.len());
                         self.figures.push(KnownFigure {
                             value: reading.value,
                             unit: None,
                             bare: false,
+                            times: figure.joined && rest.trim_start().starts_with(['x', 'X', '×']),
                             ..plain
                         });
                     }
@@ -357,6 +371,18 @@ fn closer(local: Roles, path: Roles, dimension: Dimension) -> Roles {
         // What tells figures of one attribute apart is not in its path.
         all | if own == 0 && !facet.apart { path & facet.roles } else { own }
     })
+}
+
+/// Whether a value says that there is no such thing.
+pub(super) fn denies(value: &Value) -> bool {
+    match value {
+        Value::Bool(is) => !is,
+        Value::String(text) => {
+            let text = text.trim();
+            matches!(text, "" | "-" | "–") || ["no", "none"].iter().any(|no| text.eq_ignore_ascii_case(no))
+        }
+        _ => false,
+    }
 }
 
 /// The attribute that an object of a list is: `{name: Weight, value: 105 g}`.

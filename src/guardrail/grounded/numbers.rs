@@ -119,14 +119,20 @@ fn run(text: &str, start: usize, is: impl Fn(char) -> bool) -> usize {
     slice(text, start..text.len()).find(|c| !is(c)).map_or(text.len(), |length| start + length)
 }
 
-/// The length of `u2009`.
-const ESCAPE: usize = 5;
+/// The lengths of `u2009` and `xa0`.
+const ESCAPES: [(char, usize); 2] = [('u', 5), ('x', 3)];
 
-/// Whether `\u2009` stands here from its `u` on: a space that somebody wrote down and nobody read.
-fn is_escape(text: &str, at: usize) -> bool {
-    let code = slice(text, at..at + ESCAPE);
-    slice(text, 0..at).ends_with('\\')
-        && code.strip_prefix('u').is_some_and(|hex| hex.bytes().all(|b| b.is_ascii_hexdigit()))
+/// How long an escape is that stands here from its letter on: `\u2009` or `\xa0`, a space that somebody wrote down and
+/// nobody read.
+fn escape(text: &str, at: usize) -> Option<usize> {
+    if !slice(text, 0..at).ends_with('\\') {
+        return None;
+    }
+    let stands = |(letter, length): &(char, usize)| {
+        let hex = slice(text, at..at + length).strip_prefix(*letter);
+        hex.is_some_and(|hex| hex.len() + 1 == *length && hex.bytes().all(|b| b.is_ascii_hexdigit()))
+    };
+    ESCAPES.into_iter().find(stands).map(|(_, length)| length)
 }
 
 fn is_digit(c: char) -> bool {
@@ -149,8 +155,8 @@ impl<'t> Reader<'t> {
     /// Reads the token that begins at `start`; answers where to go on.
     fn token(&mut self, start: usize) -> usize {
         let text = self.text();
-        if is_escape(text, start) {
-            return start + ESCAPE;
+        if let Some(length) = escape(text, start) {
+            return start + length;
         }
         let end = run(text, start, char::is_alphanumeric);
         let token = slice(text, start..end);
@@ -567,9 +573,12 @@ impl<'t> Reader<'t> {
     fn money_before(&self, start: usize) -> Option<(Unit, usize)> {
         let before = slice(self.text(), 0..start);
         let trimmed = before.trim_end_matches([' ', '\u{2009}', '\u{a0}']);
-        let escape = trimmed.len().checked_sub(ESCAPE).filter(|at| is_escape(trimmed, *at));
-        let trimmed = escape.map_or(trimmed, |at| slice(trimmed, 0..at.saturating_sub(1)));
-        if escape.is_none() && before.len() - trimmed.len() > 3 {
+        let ends = |(_, length): (char, usize)| {
+            trimmed.len().checked_sub(length).filter(|at| escape(trimmed, *at) == Some(length))
+        };
+        let escaped = ESCAPES.into_iter().find_map(ends);
+        let trimmed = escaped.map_or(trimmed, |at| slice(trimmed, 0..at.saturating_sub(1)));
+        if escaped.is_none() && before.len() - trimmed.len() > 3 {
             return None;
         }
         let sign = trimmed.chars().next_back()?;

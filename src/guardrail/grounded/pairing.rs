@@ -2,9 +2,9 @@
 
 use super::counts::{KnownCount, Noun, Things};
 use super::decimals::Reading;
-use super::facts::{Attribute, Known, KnownFigure};
-use super::lexicon::{self, Roles, facets};
-use super::numbers::{Figure, Figures, Slack, What};
+use super::facts::{Attribute, Known, KnownFigure, denies};
+use super::lexicon::{self, Facet, Roles, facets};
+use super::numbers::{Figure, Figures, Slack, What, multiple};
 use super::roles::Style;
 use super::units::{Dimension, Unit};
 use crate::guardrail::rule::Evidence;
@@ -114,7 +114,8 @@ impl<'p> Pairing<'p, '_> {
     }
 
     /// What a figure's roles ask of the facts. Where facts have such a figure of that role, it must be that; where they
-    /// have an attribute of the role and no such figure in it, nothing supports one; else any that is not of another role.
+    /// deny the role, or have it and nothing alike without a role, nothing supports one; else any that is not of another
+    /// role.
     pub(super) fn asked(&self, stated: &Stated<'_>) -> Asked {
         let mut asked = Asked::default();
         let Some(dimension) = stated.dimension else { return asked };
@@ -132,7 +133,7 @@ impl<'p> Pairing<'p, '_> {
             } else if dimension == Dimension::Date && lexicon::is_beginning(roles) {
                 asked.none_of |= facet.roles & !lexicon::beginnings();
             } else {
-                asked.nowhere |= facet.strict && self.known.attributes.iter().any(|a| a.roles & roles != 0);
+                asked.nowhere |= facet.strict && self.is_nowhere(facet, roles, dimension);
                 asked.none_of |= facet.roles & !roles;
             }
         }
@@ -142,6 +143,14 @@ impl<'p> Pairing<'p, '_> {
             asked.noun = self.copy.noun(stated.at).filter(|noun| alike().any(|fact| self.is_of(fact, *noun)));
         }
         asked
+    }
+
+    /// Whether the facts have attributes of these roles that deny them, or that leave no such figure to be of them: a
+    /// camera's pixels may stand under `Camera pixels`, and under `Main camera` its video alone.
+    fn is_nowhere(&self, facet: &Facet, roles: Roles, dimension: Dimension) -> bool {
+        let mut named = self.known.attributes.iter().filter(|a| a.roles & roles != 0).peekable();
+        let open = |fact: &KnownFigure| fact.roles & facet.roles == 0 && self.measures(fact, dimension);
+        named.peek().is_some() && (named.any(|a| denies(a.value)) || !self.known.figures.iter().any(open))
     }
 
     /// Whether a known figure is said of a noun.
@@ -175,7 +184,10 @@ impl<'p> Pairing<'p, '_> {
     fn accepts(&self, stated: Reading, unit: Option<Unit>, slack: Slack, fact: &KnownFigure) -> bool {
         let is_time = unit.is_some_and(|unit| unit.dimension == Dimension::Time);
         let rounding = if is_time { ROUNDING_TIME } else { ROUNDING };
-        let near = |value: f64| is_near(stated, value, slack, rounding);
+        let in_hours = unit.is_some() && unit == Unit::named("hours");
+        let near = |value: f64| {
+            is_near(stated, value, slack, rounding) || (in_hours && leaves_minutes_out(stated, value))
+        };
         match (unit, fact.unit) {
             (None, _) => near(fact.value),
             (Some(unit), Some(other)) => {
@@ -258,6 +270,18 @@ impl<'p> Pairing<'p, '_> {
         any && value != total
             && !(self.counts(&things).any(|count| count.value == value))
             && !(digits && self.known.counts.iter().any(longer))
+            && !self.is_part(stated, &things, value)
+    }
+
+    /// Whether the facts count so many of such things among others, four cores of eight in `4x1.6 GHz & 4x1.2 GHz`. A
+    /// `quad-core` has no others.
+    fn is_part(&self, stated: &Stated<'_>, things: &Things, value: f64) -> bool {
+        let part = |count: &KnownCount| {
+            let mut same = self.known.figures.iter().filter(|fact| fact.attribute == count.attribute);
+            same.any(|fact| fact.times && fact.value == value)
+        };
+        multiple(slice(&self.copy.small, stated.figure.range.clone())).is_none()
+            && self.counts(things).any(part)
     }
 
     /// Whether the facts list as many of such things.
@@ -356,6 +380,16 @@ const BEYOND: f64 = 0.2;
 const ROUNDING: f64 = 0.1;
 /// The same for times: 6 h is not 6 h 30 min.
 const ROUNDING_TIME: f64 = 0.03;
+
+/// From how many hours on, whole ones may leave minutes out, and less than how much of an hour: 7 h of 7 h 35 min.
+const MANY_HOURS: f64 = 7.0;
+const MINUTES_LEFT_OUT: f64 = 40.0 / 60.0;
+
+fn leaves_minutes_out(stated: Reading, fact: f64) -> bool {
+    stated.decimals == 0
+        && stated.value >= MANY_HOURS
+        && (0.0..MINUTES_LEFT_OUT).contains(&(fact - stated.value))
+}
 
 fn is_near(stated: Reading, fact: f64, slack: Slack, rounding: f64) -> bool {
     let off = (stated.value - fact).abs();

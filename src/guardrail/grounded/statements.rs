@@ -458,6 +458,13 @@ fn said_after(text: Plain<'_>, scope: Range<usize>) -> Option<Polarity> {
             _ => {}
         }
     }
+    if gap.contains('(') && TURNS.contains(&word) {
+        let aside = next.split(')').next().unwrap_or_default();
+        // "NFC (although NFC is not included)": said and taken back.
+        if turns(Plain { written: aside, small: aside }, &(0..aside.len())) {
+            return Some(Polarity::Unclear);
+        }
+    }
     let mut words = Words { text: Plain { written: rest, small }, at: 0 };
     for _ in 0..14 {
         let (word, _) = words.next()?;

@@ -522,6 +522,31 @@ fn shapes_of_facts() {
     check("discontinued in 2014", json!({"status": "Discontinued", "released": "2014"}), &["2014"]);
 }
 
+#[test]
+fn what_sheets_leave_unsaid_is_not_found() {
+    let cores = json!({"CPU": "Octa-core (4x1.6 GHz Cortex-A55 & 4x1.2 GHz Cortex-A55)"});
+    check("An octa-core chip with four cores at 1.6 GHz and four cores at 1.2 GHz.", cores.clone(), &[]);
+    check("A quad-core chip with six cores.", cores, &["quad", "six"]);
+    let camera =
+        json!({"Main Camera": {"Video": "4K@30fps"}, "Camera pixels": "12MP", "Selfie camera": "No"});
+    check("The main camera is 12 MP.", camera.clone(), &[]);
+    check("The main camera is 13 MP.", camera.clone(), &["13 MP"]);
+    check("The selfie camera is 12 MP.", camera, &["selfie camera", "12 MP"]);
+    let lenses = json!({"Main Camera": {"Triple": "13 MP, AF\n2 MP\nVGA"}});
+    check(
+        "A 13-megapixel primary sensor, a 2-megapixel secondary sensor, and a VGA sensor",
+        lenses.clone(),
+        &[],
+    );
+    check("A 12-megapixel primary sensor", lenses, &["12-megapixel"]);
+    let talk = json!({"Talk time": "Up to 7 h 25 min (2G) / Up to 7 h 35 min (3G)"});
+    check("up to 7 hours of talk time on 3G", talk.clone(), &[]);
+    check("up to 8 hours of talk time, or 6 hours", talk, &["8 hours", "6 hours"]);
+    check("0.25 W/kg (head) \\xa0 and 0.56 W/kg (body)", json!({"SAR": "0.25 W/kg, 0.56 W/kg"}), &[]);
+    check("Bluetooth, GPS, and NFC (although NFC is not included).", json!({"NFC": "No", "GPS": "Yes"}), &[]);
+    check("Bluetooth, GPS, and NFC (although slow).", json!({"NFC": "No", "GPS": "Yes"}), &["NFC"]);
+}
+
 fn any_json() -> impl Strategy<Value = Value> {
     let text = "\\PC{0,40}|[0-9a-z .,:;/()x\"'%°£²-]{0,40}|(Up to )?[0-9]{1,5}( x [0-9.]{1,4}){0,2} ?(mm|GB|MP|h|in|\")[ 0-9a-z(/)]{0,20}";
     let leaf = prop_oneof![
