@@ -63,7 +63,7 @@ pub struct Key {
 
 impl Node {
     /// What a reader of the file would call it.
-    fn noun(&self) -> &'static str {
+    pub(crate) fn noun(&self) -> &'static str {
         match &self.kind {
             Kind::Scalar { .. } if self.is_null() => "nothing",
             Kind::Scalar { .. } => "a text",

@@ -340,9 +340,13 @@ impl<'r> Reader<'r> {
         let Some((_, operator)) = found else {
             if self.allowed != Allowed::Lines || self.semantics.get() == Semantics::Strict {
                 let known = OPERATORS.iter().chain(ours).map(|(known, _)| *known).chain(["$not"]);
-                let help = match OURS.iter().any(|(ours, _)| *ours == name) {
-                    true => "GrowthBook has none such: write `semantics: strict`".to_owned(),
-                    false => did_you_mean(name, known),
+                let help = match name {
+                    "$min" => "write `$gte`: this or greater".to_owned(),
+                    "$max" => "write `$lte`: this or less".to_owned(),
+                    _ if OURS.iter().any(|(ours, _)| *ours == name) => {
+                        "GrowthBook has none such: write `semantics: strict`".to_owned()
+                    }
+                    _ => did_you_mean(name, known),
                 };
                 self.faults.error_with_help(span, format!("`{name}` is no operator"), help);
             }

@@ -48,9 +48,12 @@ pub struct RuleReport {
     pub not_run: usize,
     /// How many of the labelled cases name it: texts that its own examples do not hold.
     pub cases: usize,
-    /// Whether it is a public style's rule that is in force as it came: such rules bring no examples.
+    /// Whether it is a public style's rule: such rules bring no examples.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub public: bool,
+    /// Whether it is off.
+    #[serde(skip)]
+    pub off: bool,
 }
 
 impl RuleReport {
@@ -118,7 +121,8 @@ pub fn try_cases(guardrails: &Guardrails, files: &Files) -> (Tried, Vec<Diagnost
         .rules
         .iter()
         .map(|rule| {
-            let report = RuleReport { rule: rule.id.clone(), public: rule.public, ..RuleReport::default() };
+            let (public, off) = (rule.public, rule.mode() == Enforcement::Off);
+            let report = RuleReport { rule: rule.id.clone(), public, off, ..RuleReport::default() };
             (rule.id.as_str(), report)
         })
         .collect();

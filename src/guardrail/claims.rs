@@ -132,6 +132,11 @@ impl Needs {
     pub(super) fn read(node: &Node, faults: &Faults) -> Option<Self> {
         const HELP: &str = "write a condition such as `{product.organic: true}`, or `{evidence: id}`";
         let before = faults.errors();
+        if !matches!(node.kind, NodeKind::Map(_)) {
+            let message = format!("what is needed must be a map, and this is {}", node.noun());
+            faults.error_with_help(node.span, message, HELP);
+            return None;
+        }
         let (mut needs, mut conditions) = (Vec::new(), Vec::new());
         for (key, value) in entries(node, faults) {
             match key.text.as_str() {
@@ -548,10 +553,15 @@ fn family(
     // What is no map is said by the reader below.
     let closed = node.get("closed").is_some_and(|node| boolean(node, &Faults::of("")) == Some(true));
     if let (NodeKind::Map(entries), false) = (&node.kind, closed) {
-        if let Some(node) = node.get("closed") {
-            boolean(node, faults);
-        }
-        if let Some((key, _)) = entries.iter().find(|(key, _)| key.text != "closed") {
+        let said = node.get("closed").map(|node| boolean(node, faults));
+        // What is neither open nor closed is said already.
+        let others = || entries.iter().filter(|(key, _)| key.text != "closed");
+        let is_meant = |key: &Key| did_you_mean(&key.text, ["closed"].into_iter()).starts_with("write");
+        let misspelt = others().find(|(key, _)| said.is_none() && is_meant(key));
+        if let Some((key, _)) = misspelt {
+            let message = format!("a family has no key `{}`", key.text);
+            faults.error_with_help(key.span, message, "write `closed`");
+        } else if let Some((key, _)) = others().next().filter(|_| said != Some(None)) {
             let message = format!("`{}` does nothing here while the family is open", key.text);
             faults.error_with_help(key.span, message, "add `closed: true`, or take it out");
         }

@@ -444,3 +444,35 @@ fn a_narrow_terminal_is_filled_and_not_overrun() {
         assert!(line.chars().count() <= 60, "{line}");
     }
 }
+
+#[test]
+fn public_rules_that_no_text_tells_of_have_one_line_together() {
+    let hedges = "extends: existence\nmessage: \"'%s' hedges.\"\nlevel: warning\ntokens: [perhaps]\n";
+    let settings = |lines: &str| format!("styles: [House]\n{lines}");
+    let of = |settings: &str, cases: &str| {
+        let folder = folder(&[
+            ("guardrails/brand.yml", GOOD_RULES),
+            ("guardrails/guardrails.yml", settings),
+            ("guardrails/styles/House/Hedges.yml", hedges),
+            ("guardrails/styles/House/Luck.yml", &hedges.replace("perhaps", "lucky")),
+            ("guardrails/cases/a.yml", cases),
+        ]);
+        let ran = check(folder.path(), &[]);
+        assert_eq!(ran.code, Some(0), "{}", ran.out);
+        ran.out
+    };
+    let pass = "cases: [{text: Made of steel., expect: pass}]\n";
+    let out = of(&settings(""), pass);
+    assert!(out.contains("\n2 rules of public styles are in force; no text here tells of them.\n"), "{out}");
+    assert!(!out.contains("House."), "{out}");
+    // One that a text tells of has its row, and one that is off is not in force.
+    let named = "cases: [{text: Perhaps perhaps., expect: [House.Hedges]}]\n";
+    let out = of(&settings(""), named);
+    assert!(out.contains("\n1 rule of public styles is in force; no text here tells of it.\n"), "{out}");
+    let row = out.lines().find(|line| line.starts_with("House.Hedges ")).unwrap();
+    assert_eq!(row.split_whitespace().collect::<Vec<_>>(), ["House.Hedges", "1", "0", "0", "0"]);
+    assert!(!out.contains("House.Luck"), "{out}");
+    let off = settings("rules: {House.Luck: {mode: off, because: We like it.}}\n");
+    let out = of(&off, named);
+    assert!(!out.contains("public styles"), "{out}");
+}

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
+use std::path::Path;
 
 use copyrail::diagnostic::{Diagnostic, render};
 use rayon::prelude::*;
@@ -19,6 +20,12 @@ const CASES: &str = "guardrails/cases/shop.yml";
 const PLACEMENT: &str = "prompts/why-this/placement.yml";
 const SEGMENTS: &str = "config/segments.yml";
 
+const CLAIMS: &str = "guardrails/claims.yml";
+const STYLE: &str = "guardrails/styles/House/Hedges.yml";
+const ACCEPT: &str = "guardrails/vocabulary/accept.txt";
+
+/// How the list of rules begins in the shipped file.
+const FIRST: &str = "rules:\n";
 /// How the rule `brand.hype` begins in the shipped file.
 const HYPE: &str = "  - id: hype\n    extends: existence\n    message: \"'%s' is hype; say what the product does or what it is made of.\"\n    level: warning\n";
 
@@ -126,8 +133,8 @@ const IN_RULES: &[Mistake] = &[
         "a rule that adds nothing",
         RULES,
         "  - id: superlatives\n",
-        "  - {id: wallet, extends: existence, message: No., level: warning, ignorecase: true, tokens: [your wallet, your salary], examples: {fail: [your wallet], pass: [a wallet]}}\n  - id: superlatives\n",
-        "id: wallet",
+        "  - {id: wow, extends: existence, message: No., level: warning, ignorecase: true, tokens: [awesome], exceptions: [product.name], examples: {fail: [awesome], pass: [good, {text: Awesome, facts: {name: Awesome}}]}}\n  - id: superlatives\n",
+        "id: wow",
     ),
 ];
 
@@ -462,10 +469,246 @@ const ELSEWHERE: &[Mistake] = &[
     ),
 ];
 
+/// A claim of the register, as the shipped file has it.
+const CLAIM: &str = "  - id: recycled-content\n    family: environment\n";
+const LAST_OF_CLAIMS: &str =
+    "        - {text: \"Made from recycled cotton.\", facts: {features: {recycled_percent: 80}}}\n";
+
+const IN_REGISTER: &[Mistake] = &[
+    (
+        "a family misspelt",
+        CLAIMS,
+        CLAIM,
+        "  - id: recycled-content\n    family: enviroment\n",
+        "family: enviroment",
+    ),
+    ("a claim without a family", CLAIMS, CLAIM, "  - id: recycled-content\n", "id: recycled-content"),
+    ("a claim without a name", CLAIMS, CLAIM, "  - family: environment\n", "family: environment"),
+    ("a key of a family misspelt", CLAIMS, "    closed: true\n", "    closd: true\n", "closd"),
+    (
+        "closed in words",
+        CLAIMS,
+        "    closed: true\n    level: error\n    owner",
+        "    closed: \"yes\"\n    level: error\n    owner",
+        "closed:",
+    ),
+    (
+        "a need in words",
+        CLAIMS,
+        "needs: {product.features.recycled_percent: {$gte: 50}}",
+        "needs: at least 50 % recycled",
+        "at least 50",
+    ),
+    (
+        "a need about the user",
+        CLAIMS,
+        "needs: {product.features.recycled_percent: {$gte: 50}}",
+        "needs: {user.segment: gold}",
+        "user.segment",
+    ),
+    (
+        "an operator of a need that there is not",
+        CLAIMS,
+        "needs: {product.features.recycled_percent: {$gte: 50}}",
+        "needs: {product.features.recycled_percent: {$min: 50}}",
+        "$min",
+    ),
+    (
+        "evidence that is not in the register",
+        CLAIMS,
+        "needs: {product.features.recycled_percent: {$gte: 50}}",
+        "needs: {any: [{product.features.recycled_percent: {$gte: 50}}, {evidence: lab-2}]}",
+        "lab-2",
+    ),
+    (
+        "evidence that no claim needs",
+        CLAIMS,
+        LAST_OF_CLAIMS,
+        "        - {text: \"Made from recycled cotton.\", facts: {features: {recycled_percent: 80}}}\nevidence:\n  - {id: lab-1, covers: [\"0012345\"], document: Assay, accepted_by: jo@example.com, from: 2026-11-01, until: 2027-12-31}\n",
+        "lab-1",
+    ),
+    (
+        "evidence that nobody accepted",
+        CLAIMS,
+        LAST_OF_CLAIMS,
+        "        - {text: \"Made from recycled cotton.\", facts: {features: {recycled_percent: 80}}}\nevidence:\n  - {id: lab-1, covers: [\"0012345\"], document: Assay, from: 2026-11-01, until: 2027-12-31}\n",
+        "lab-1",
+    ),
+    (
+        "evidence with a day that there is not",
+        CLAIMS,
+        LAST_OF_CLAIMS,
+        "        - {text: \"Made from recycled cotton.\", facts: {features: {recycled_percent: 80}}}\nevidence:\n  - {id: lab-1, covers: [\"0012345\"], document: Assay, accepted_by: jo@example.com, from: 2026-11-01, until: 2027-02-30}\n",
+        "2027-02-30",
+    ),
+    (
+        "a wording with a gap for a fact",
+        CLAIMS,
+        "wording: [recycled polyester,",
+        "wording: [\"{product.features.recycled_percent}% recycled wool\", recycled polyester,",
+        "recycled_percent}%",
+    ),
+    (
+        "a statement beside a claim with a fact of another name",
+        CLAIMS,
+        CLAIM,
+        "  - id: recycled-content\n    family: environment\n    with: \"Of {features.recycled_percent}% recycled fibre.\"\n",
+        "with:",
+    ),
+    (
+        "a claim twice",
+        CLAIMS,
+        "claims:\n",
+        "claims:\n  - {id: recycled-content, family: health, triggers: [cures all], examples: {fail: [It cures all.], pass: [It is good.]}}\n",
+        "id: recycled-content",
+    ),
+];
+
+const OF_OTHER_KINDS: &[Mistake] = &[
+    (
+        "a disclosure without its text",
+        RULES,
+        FIRST,
+        "rules:\n  - {id: credit, extends: require, message: A credit offer needs its statement., level: error, trigger: [on credit], examples: {fail: [Buy on credit.], pass: [Pay in full.]}}\n",
+        "id: credit",
+    ),
+    (
+        "a trigger that is no list",
+        RULES,
+        FIRST,
+        "rules:\n  - {id: credit, extends: require, message: A credit offer needs its statement., level: error, trigger: on credit, text: Credit subject to status., examples: {fail: [Buy on credit.], pass: [Pay in full.]}}\n",
+        "trigger: on credit",
+    ),
+    (
+        "a disclosure in the same sentence",
+        RULES,
+        FIRST,
+        "rules:\n  - {id: credit, extends: require, message: A credit offer needs its statement., level: error, trigger: [on credit], text: Credit subject to status., within: {sentences: 0}, examples: {fail: [Buy on credit.], pass: [Pay in full.]}}\n",
+        "sentences: 0",
+    ),
+    (
+        "a disclosure with a fact of another name",
+        RULES,
+        FIRST,
+        "rules:\n  - {id: credit, extends: require, message: A credit offer needs its statement., level: error, trigger: [on credit], text: \"{offer.apr}% APR.\", examples: {fail: [Buy on credit.], pass: [Pay in full.]}}\n",
+        "offer.apr",
+    ),
+    (
+        "a disclosure that a placement has no room for",
+        RULES,
+        FIRST,
+        "rules:\n  - {id: credit, extends: require, message: A credit offer needs its statement., level: error, trigger: [on credit], text: \"Representative {product.offer.apr}% APR. Credit is subject to status, to terms and to conditions, for residents of the United Kingdom.\", examples: {fail: [Buy on credit.], pass: [Pay in full.]}}\n",
+        "id: credit",
+    ),
+    (
+        "a judge without a rubric",
+        RULES,
+        FIRST,
+        "rules:\n  - {id: tone, extends: judge, message: \"Not how we sound: %s\", level: error, examples: {fail: [BUY NOW], pass: [A lamp.]}}\n",
+        "id: tone",
+    ),
+    (
+        "a threshold in percent",
+        RULES,
+        FIRST,
+        "rules:\n  - {id: tone, extends: judge, message: \"Not how we sound: %s\", level: error, rubric: The copy is calm., threshold: 70, examples: {fail: [BUY NOW], pass: [A lamp.]}}\n",
+        "threshold: 70",
+    ),
+    (
+        "an exception from what a judge says",
+        RULES,
+        FIRST,
+        "rules:\n  - {id: tone, extends: judge, message: \"Not how we sound: %s\", level: error, rubric: The copy is calm., exceptions: [product.name], examples: {fail: [BUY NOW], pass: [A lamp.]}}\n",
+        "exceptions: [product.name]",
+    ),
+    (
+        "a score in words",
+        RULES,
+        FIRST,
+        "rules:\n  - {id: harm, extends: moderation, message: \"Harmful: %s\", level: error, categories: [hate, {violence: high}], examples: {fail: [A knife to kill.], pass: [A knife for bread.]}}\n",
+        "violence: high",
+    ),
+    (
+        "personal data of another name",
+        RULES,
+        "    extends: pii\n",
+        "    extends: pii\n    entities: [e-mail, phone]\n",
+        "e-mail, phone",
+    ),
+    ("a threshold with a sign", RULES, "    extends: pii\n", "    extends: pii\n    threshold: 50%\n", "50%"),
+    ("links allowed to half a host", RULES, "    allow: []\n", "    allow: [example]\n", "allow: [example]"),
+    ("one link that is no list", RULES, "    allow: []\n", "    allow: www.example.com\n", "allow: www"),
+    (
+        "competitors that are no list",
+        RULES,
+        FIRST,
+        "rules:\n  - {id: rivals, extends: competitor, message: \"'%s' is somebody else.\", level: error, names: Acme, examples: {fail: [As good as Acme.], pass: [A lamp.]}}\n",
+        "names: Acme",
+    ),
+    (
+        "a competitor without a name",
+        RULES,
+        FIRST,
+        "rules:\n  - {id: rivals, extends: competitor, message: \"'%s' is somebody else.\", level: error, names: [{aliases: [Acme Ltd]}], examples: {fail: [As good as Acme Ltd.], pass: [A lamp.]}}\n",
+        "aliases",
+    ),
+    (
+        "a competitor that may always be named",
+        RULES,
+        FIRST,
+        "rules:\n  - {id: rivals, extends: competitor, message: \"'%s' is somebody else.\", level: error, names: [Acme, {name: Orange, unless: [orange]}], examples: {fail: [As good as Acme.], pass: [A lamp.]}}\n",
+        "name: Orange",
+    ),
+    (
+        "an attribute of the reader without its root",
+        RULES,
+        "    extends: personal\n",
+        "    extends: personal\n    allow: {orders_90d: [your last order]}\n",
+        "orders_90d",
+    ),
+    (
+        "a confidence in percent",
+        RULES,
+        "    extends: language\n",
+        "    extends: language\n    confidence: 90\n",
+        "confidence: 90",
+    ),
+];
+
+const IN_STYLES: &[Mistake] = &[
+    ("a style of another name", SETTINGS, "styles: [House]\n", "styles: [Hous]\n", "Hous]"),
+    (
+        "a public rule that cannot be run",
+        STYLE,
+        "extends: existence",
+        "extends: spelling",
+        "extends: spelling",
+    ),
+    ("a pattern of a public rule that goes wrong", STYLE, "  - perhaps", "  - (perhaps", "(perhaps"),
+    (
+        "a key that public rules do not have",
+        STYLE,
+        "level: warning",
+        "level: warning\nseverity: high",
+        "severity",
+    ),
+    (
+        "a public rule of another name",
+        SETTINGS,
+        "rules:\n",
+        "rules:\n  House.Hedging: {on_match: repair}\n",
+        "House.Hedging",
+    ),
+    ("a word of the vocabulary that goes wrong", ACCEPT, "Harbour", "(Harbour", "(Harbour"),
+];
+
 /// What is said of a mistake by itself, as of the first of December.
 fn said(mistake: &Mistake) -> (Vec<Diagnostic>, String) {
     let (what, file, from, to, _) = mistake;
     let shop = shop();
+    if [STYLE, ACCEPT].contains(file) || from.contains("House") || to.contains("House") {
+        with_style(shop.path());
+    }
     let path = shop.path().join(file);
     let shipped = std::fs::read_to_string(&path).unwrap();
     assert!(shipped.contains(from), "{what}: {file} holds no {from:?} any more");
@@ -480,6 +723,19 @@ fn said(mistake: &Mistake) -> (Vec<Diagnostic>, String) {
         diagnostic
     };
     (report.diagnostics.into_iter().map(shown).collect(), mistaken)
+}
+
+/// Puts a public style and a vocabulary beside the shipped rules.
+fn with_style(shop: &Path) {
+    let rule = "extends: existence\nmessage: \"'%s' hedges.\"\nlevel: warning\nignorecase: true\ntokens:\n  - perhaps\n  - maybe\n";
+    for (file, text) in [(STYLE, rule), (ACCEPT, "Harbour\n")] {
+        let path = shop.join(file);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, text).unwrap();
+    }
+    let path = shop.join(SETTINGS);
+    let settings = std::fs::read_to_string(&path).unwrap();
+    std::fs::write(path, settings.replacen("rules:\n", "styles: [House]\nrules:\n", 1)).unwrap();
 }
 
 #[track_caller]
@@ -532,4 +788,19 @@ fn mistakes_in_yaml() {
 #[test]
 fn mistakes_elsewhere() {
     check("mistakes_elsewhere", ELSEWHERE);
+}
+
+#[test]
+fn mistakes_in_the_register() {
+    check("mistakes_in_the_register", IN_REGISTER);
+}
+
+#[test]
+fn mistakes_in_rules_of_other_kinds() {
+    check("mistakes_in_rules_of_other_kinds", OF_OTHER_KINDS);
+}
+
+#[test]
+fn mistakes_in_styles() {
+    check("mistakes_in_styles", IN_STYLES);
 }

@@ -66,7 +66,7 @@ fn table(rules: &[RuleReport], width: usize, shell: &Shell) -> Result<(), Failur
 
 /// How many rules of public styles have no row of their own.
 fn public(rules: &[RuleReport], shell: &Shell) -> Result<(), Failure> {
-    let count = rules.iter().filter(|rule| !rule.tells()).count();
+    let count = rules.iter().filter(|rule| !rule.tells() && !rule.off).count();
     if count > 0 {
         let are = if count == 1 { "is" } else { "are" };
         shell.out.line(&format!(

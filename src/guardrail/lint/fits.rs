@@ -47,13 +47,7 @@ pub(super) fn statement(site: &Site<'_>, surroundings: &Surroundings<'_>, warnin
             least_length(text),
             spot.id
         );
-        let help = match site.rule.kind() {
-            Kind::Claim => "shorten it, or name the placements with room for it under `applies`: elsewhere the claim is never made".to_owned(),
-            _ => format!(
-                "shorten it, or leave `{}` out under `applies`, where its copy is then never shown",
-                spot.id
-            ),
-        };
+        let help = "shorten it, or give the placement more room: until then no copy that needs it can be shown there";
         site.warn(warnings, NO_ROOM, node.span, message, help);
     }
 }
