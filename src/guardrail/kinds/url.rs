@@ -273,7 +273,7 @@ impl Allowed {
         same_scheme
             && same_host
             && below
-            && !(path.contains("..") && !self.path.is_empty())
+            && (self.path.is_empty() || !path.contains(".."))
             && !path.contains('\\')
     }
 }

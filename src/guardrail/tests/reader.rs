@@ -459,7 +459,7 @@ fn personal_data_in_real_texts() {
                 label.is_some_and(|label| span["type"] == label)
                     && (matched.contains(value) || value.contains(matched.as_str()))
             };
-            let is_right = spans.iter().any(|span| is(span));
+            let is_right = spans.iter().any(is);
             right += usize::from(is_right);
             if !is_right {
                 eprintln!("wrong: {matched:?} as {says} in {text:?}");
