@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 
 use aho_corasick::AhoCorasick;
 use copyrail::document::Files;
-use copyrail::guardrail::{self, Guardrails, Opinions, Subject};
+use copyrail::guardrail::{self, Draft, Ground, Guardrails, Opinions, Prepared, Subject};
 use criterion::{Criterion, criterion_group, criterion_main};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
@@ -184,6 +184,27 @@ fn judged(guardrails: &Guardrails, text: &str, facts: &Map<String, Value>) -> us
     guardrail::judge(guardrails, &subject).findings.len()
 }
 
+/// The same by what is kept of the facts beside them, as copy is judged before it is served.
+fn approved(guardrails: &Guardrails, text: &str, facts: &Map<String, Value>, prepared: &Prepared) -> usize {
+    let empty = Map::new();
+    let ground = Ground {
+        facts,
+        facts_hash: [0; 32],
+        prepared: Some(prepared),
+        context: &empty,
+        placement: None,
+        locale: None,
+        inputs: &empty,
+        instructions: None,
+        at: Timestamp::UNIX_EPOCH,
+        opinions: Opinions::Unknown,
+    };
+    match guardrail::approve(guardrails, &Draft::new(text), &ground) {
+        Ok(approved) => approved.findings().len(),
+        Err(judgement) => judgement.findings.len(),
+    }
+}
+
 /// The public styles that lie beside the repository, each turned on; `None`, said aloud, where there are none.
 fn public_styles() -> Option<Guardrails> {
     let root = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../shared/data/vale/styles"));
@@ -229,7 +250,7 @@ fn bench(criterion: &mut Criterion) {
     let figures = load(&[
         "rules: [{id: r, extends: grounded, message: m, level: error, examples: {fail: [A 12 MP camera.], pass: [A camera.]}}]".to_owned(),
     ]);
-    let facts = sheet();
+    let (facts, prepared) = (sheet(), Prepared::default());
     let grounded =
         BLURB.replace("deep pockets", "pockets 11 cm deep").replace("brushed cotton", "90% cotton");
     let styles = public_styles();
@@ -261,6 +282,10 @@ fn bench(criterion: &mut Criterion) {
         ("one rule of 100 phrases", run(&one[0], BLURB, &empty)),
         ("one rule of 10,000 phrases", run(&one[1], BLURB, &empty)),
         ("grounded, against 40 attributes", run(&figures, &grounded, &facts)),
+        (
+            "grounded, these being kept",
+            Box::new(|| approved(&figures, black_box(&grounded), &facts, &prepared)),
+        ),
     ];
     if let Some(styles) = &styles {
         runs.push(("the public styles", run(styles, BLURB, &empty)));

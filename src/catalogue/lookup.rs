@@ -12,8 +12,9 @@ use crate::store::{Store, StoreError, products};
 const CAPACITY: u64 = 64 * 1024 * 1024;
 /// What moka and the entry itself take beside the facts, in bytes.
 const OVERHEAD: usize = 500;
-/// How much larger facts are in memory than as JSON text: every name and value is an allocation of its own.
-const IN_MEMORY: usize = 4;
+/// How much larger facts are in memory than as JSON text: every name and value is an allocation of its own, and rules
+/// keep beside them what they read there.
+const IN_MEMORY: usize = 12;
 
 /// Reads a product's facts from the store. `None` when the catalogue has no such product.
 ///

@@ -9,14 +9,14 @@ pub use lookup::{Catalogue, look_up};
 
 use serde_json::Value;
 
-use crate::guardrail::facts_hash;
+use crate::guardrail::{Prepared, facts_hash};
 use crate::store::{Store, StoreError, products};
 
 /// The most characters a product's id may have.
 pub const MAX_ID: usize = 200;
 
 /// What is true of one product.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Debug, Default)]
 pub struct Product {
     /// Its id in the shop; empty when facts were given in a request without one.
     pub id: String,
@@ -24,6 +24,8 @@ pub struct Product {
     pub facts: Value,
     /// The hash of the facts, whatever their order, as [`crate::guardrail::facts_hash`] makes it.
     pub hash: [u8; 32],
+    /// What rules that read these facts keep of them.
+    pub prepared: Prepared,
 }
 
 impl Product {
@@ -39,7 +41,7 @@ impl Product {
 
     fn new(id: String, facts: Value) -> Self {
         let hash = facts.as_object().map(facts_hash).unwrap_or_default();
-        Self { id, facts, hash }
+        Self { id, facts, hash, prepared: Prepared::default() }
     }
 }
 

@@ -52,6 +52,7 @@ impl Sample {
         Ground {
             facts: &self.facts,
             facts_hash: [0; 32],
+            prepared: None,
             context: &self.context,
             placement: self.placement.as_deref(),
             locale: self.locale.as_ref(),

@@ -1,5 +1,6 @@
 //! `judge`: what the rules find in one text, and what follows from it.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::ops::Range;
 use std::sync::Arc;
@@ -12,7 +13,7 @@ use super::opinions::{Ask, Heard, Opinions, question};
 use super::rule::{Action, Enforcement, Evidence, Hit, Level, Rule, Settings};
 use super::statement::Cover;
 use super::text::{Text, slice};
-use super::{Ground, Guardrails, Kind, Subject, offer};
+use super::{Ground, Guardrails, Kind, Prepared, Subject, offer};
 
 /// What follows from all findings together, mildest first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -146,7 +147,10 @@ pub(super) fn judge_at(
 ) -> Judgement {
     let facts = offer::in_force(ground.facts, &guardrails.timezone, at);
     let valid_until = at.and_then(|at| guardrails.holds_until(ground.facts, at));
-    let ground = &Ground { facts: &facts, ..*ground };
+    // What is kept beside all facts is not what the facts without an ended offer say.
+    let here = Prepared::default();
+    let kept = ground.prepared.filter(|_| matches!(facts, Cow::Borrowed(_)));
+    let ground = &Ground { facts: &facts, prepared: Some(kept.unwrap_or(&here)), ..*ground };
     let text = Text::new(text);
     let mut findings = Vec::new();
     let mut fixes = Vec::new();

@@ -55,6 +55,7 @@ use crate::words::{Locale, Revision};
 pub use approve::{Approved, Draft, Stamp, approve, facts_hash, ground_hash, still_approved};
 pub use cases::{RuleReport, Tried, try_cases};
 pub use claims::{RegisteredEvidence, expiring};
+pub use grounded::Prepared;
 pub use judge::{Finding, Judgement, Verdict, judge};
 pub use kinds::Kind;
 pub use lint::{LINTS, Spot, Surroundings, lint};
@@ -111,6 +112,8 @@ pub struct Ground<'a> {
     pub facts: &'a Map<String, Value>,
     /// The hash of all those facts, as [`facts_hash`] makes it; computed once per product, not per text.
     pub facts_hash: [u8; 32],
+    /// What is kept beside those very facts for rules that read them; `None` when nothing is kept.
+    pub prepared: Option<&'a Prepared>,
     /// The attributes of the moment.
     pub context: &'a Map<String, Value>,
     /// The placement that it is for; `None` when that is not known.
@@ -132,7 +135,18 @@ impl<'a> Subject<'a> {
     /// ground of its own.
     fn ground(&self) -> Ground<'a> {
         let Self { text: _, facts, context, placement, locale, inputs, instructions, at, opinions } = *self;
-        Ground { facts, facts_hash: [0; 32], context, placement, locale, inputs, instructions, at, opinions }
+        Ground {
+            facts,
+            facts_hash: [0; 32],
+            prepared: None,
+            context,
+            placement,
+            locale,
+            inputs,
+            instructions,
+            at,
+            opinions,
+        }
     }
 }
 

@@ -151,13 +151,15 @@ impl<'a> Case<'a> {
 
     /// What people's own copy in this locale is judged against.
     pub fn ground<'g>(&'g self, locale: &'g Locale) -> Ground<'g> {
-        let (facts, facts_hash) = match &self.trusted {
-            Some(trusted) => (trusted.as_ref(), facts_hash(trusted)),
-            None => (self.facts(), self.product.as_ref().map(|product| product.hash).unwrap_or_default()),
+        let (facts, facts_hash, prepared) = match (&self.trusted, &self.product) {
+            (Some(trusted), _) => (trusted.as_ref(), facts_hash(trusted), None),
+            (None, Ok(product)) => (self.facts(), product.hash, Some(&product.prepared)),
+            (None, Err(_)) => (self.facts(), <[u8; 32]>::default(), None),
         };
         Ground {
             facts,
             facts_hash,
+            prepared,
             context: self.context,
             placement: Some(self.placement.id.as_str()),
             locale: Some(locale),

@@ -145,13 +145,15 @@ impl Job {
         second: &'g SecondModels,
         at: Timestamp,
     ) -> Ground<'g> {
-        let (facts, facts_hash) = match &self.trusted {
-            Some(trusted) => (trusted.as_ref(), facts_hash(trusted)),
-            None => (self.product.facts.as_object().unwrap_or(nothing), self.product.hash),
+        let Product { facts, hash, prepared, .. } = self.product.as_ref();
+        let (facts, facts_hash, prepared) = match &self.trusted {
+            Some(trusted) => (trusted.as_ref(), facts_hash(trusted), None),
+            None => (facts.as_object().unwrap_or(nothing), *hash, Some(prepared)),
         };
         Ground {
             facts,
             facts_hash,
+            prepared,
             context: &self.context,
             placement: Some(self.placement.id.as_str()),
             locale: Some(&self.locale),

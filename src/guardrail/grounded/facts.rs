@@ -16,8 +16,8 @@ use crate::guardrail::text::slice;
 
 /// The figures that facts hold.
 #[derive(Debug, Default)]
-pub(super) struct Known<'a> {
-    pub(super) attributes: Vec<Attribute<'a>>,
+pub(super) struct Known {
+    pub(super) attributes: Vec<Attribute>,
     pub(super) figures: Vec<KnownFigure>,
     pub(super) counts: Vec<KnownCount>,
     /// The letters and digits of everything, attribute by attribute: what codes are looked up in.
@@ -28,10 +28,10 @@ pub(super) struct Known<'a> {
 
 /// One attribute that holds a value.
 #[derive(Debug)]
-pub(super) struct Attribute<'a> {
+pub(super) struct Attribute {
     /// Its path in the facts, dotted.
     pub(super) path: String,
-    pub(super) value: &'a Value,
+    pub(super) value: Value,
     /// The words of its path in small letters, the parts of the path with a `.` between.
     pub(super) words: String,
     /// What its path says of its figures; of two parts of a path the deeper one.
@@ -77,15 +77,15 @@ struct Place<'p> {
     key: &'p str,
 }
 
-impl<'a> Known<'a> {
+impl Known {
     /// Reads facts.
-    pub(super) fn of(facts: &'a Map<String, Value>) -> Self {
+    pub(super) fn of(facts: &Map<String, Value>) -> Self {
         let mut known = Self::default();
         known.map(facts, Place { path: "", words: "", key: "" }, MAX_DEPTH);
         known
     }
 
-    fn map(&mut self, map: &'a Map<String, Value>, place: Place<'_>, depth: usize) {
+    fn map(&mut self, map: &Map<String, Value>, place: Place<'_>, depth: usize) {
         if let Some((name, value)) = named_value(map) {
             return self.under(place, name, value, depth);
         }
@@ -94,7 +94,7 @@ impl<'a> Known<'a> {
         }
     }
 
-    fn under(&mut self, place: Place<'_>, key: &str, value: &'a Value, depth: usize) {
+    fn under(&mut self, place: Place<'_>, key: &str, value: &Value, depth: usize) {
         let spoken = spoken(key);
         let (path, words) = if place.path.is_empty() {
             (key.to_owned(), spoken)
@@ -104,7 +104,7 @@ impl<'a> Known<'a> {
         self.value(value, Place { path: &path, words: &words, key }, depth);
     }
 
-    fn value(&mut self, value: &'a Value, place: Place<'_>, depth: usize) {
+    fn value(&mut self, value: &Value, place: Place<'_>, depth: usize) {
         let Some(depth) = depth.checked_sub(1) else { return };
         match value {
             Value::Null => {}
@@ -121,7 +121,7 @@ impl<'a> Known<'a> {
         }
     }
 
-    fn scalar(&mut self, value: &'a Value, place: Place<'_>) {
+    fn scalar(&mut self, value: &Value, place: Place<'_>) {
         let attribute = self.attributes.len();
         let Place { path, words, key } = place;
         let roles = path_roles(words);
@@ -135,7 +135,16 @@ impl<'a> Known<'a> {
         }
         let (path, owned) = (path.to_owned(), words.to_owned());
         let nouns = words.split([' ', '.']).map(Noun::of).collect();
-        self.attributes.push(Attribute { path, value, words: owned, roles, dimensions, nouns, is_price });
+        let given = value.clone();
+        self.attributes.push(Attribute {
+            path,
+            value: given,
+            words: owned,
+            roles,
+            dimensions,
+            nouns,
+            is_price,
+        });
         if key.bytes().any(|b| b.is_ascii_digit()) {
             let key = said(key);
             self.text(&key, attribute, None, roles);

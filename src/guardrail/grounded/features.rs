@@ -76,12 +76,12 @@ fn interests(mentions: &[Mention]) -> Vec<Interest> {
 
 /// What the facts deny or do not support among the features that copy affirms, and what they affirm among those that it
 /// denies. Ranges are of the copy as read.
-pub(super) fn find(copy: Plain<'_>, sheet: &Sheet<'_>) -> Vec<Hit> {
+pub(super) fn find(copy: Plain<'_>, sheet: &Sheet) -> Vec<Hit> {
     let lexicon = &*LEXICON;
     let mentions = mentions(lexicon, copy);
     let mut hits = Vec::new();
     if !mentions.is_empty() {
-        let facts = Facts::of(lexicon, sheet, &mentions);
+        let facts = Facts::of(sheet, &mentions);
         let all = 0..copy.small.len();
         // Most sentences only affirm, and name several things.
         let mut affirming = 0..0;
@@ -103,6 +103,18 @@ pub(super) fn find(copy: Plain<'_>, sheet: &Sheet<'_>) -> Vec<Hit> {
     }
     hits.extend(by_name(copy, sheet, &mentions));
     hits
+}
+
+/// Every phrase of the lexicon in a text, with its uses.
+#[derive(Debug)]
+pub(super) struct Phrases(Vec<(Range<usize>, &'static [Use])>);
+
+impl Phrases {
+    pub(super) fn of(text: &str) -> Self {
+        let mut found = Vec::new();
+        LEXICON.each(text, |at, uses| found.push((at, uses)));
+        Self(found)
+    }
 }
 
 /// Every feature named in copy, the longest name where several overlap.
@@ -180,19 +192,19 @@ pub(super) fn has_word(text: &str, word: &str) -> bool {
 }
 
 /// What the facts say of the features that matter for one text.
-struct Facts<'s, 'a> {
-    sheet: &'s Sheet<'a>,
+struct Facts<'s> {
+    sheet: &'s Sheet,
     known: Vec<Known>,
     /// The kinds that attributes name, each with the attribute.
     kinds: Vec<(Family, &'static str, usize)>,
 }
 
-impl<'s, 'a> Facts<'s, 'a> {
-    fn of(lexicon: &Lexicon, sheet: &'s Sheet<'a>, mentions: &[Mention]) -> Self {
+impl<'s> Facts<'s> {
+    fn of(sheet: &'s Sheet, mentions: &[Mention]) -> Self {
         let interests = interests(mentions);
         let mut facts = Self { sheet, known: vec![Known::default(); FEATURES.len()], kinds: Vec::new() };
-        lexicon.each(sheet.small(), |at, uses| {
-            for it in uses {
+        for (at, uses) in &sheet.phrases().0 {
+            for it in *uses {
                 let interest = interests.get(it.feature).copied().unwrap_or_default();
                 if interest == Interest::None {
                     continue;
@@ -204,7 +216,7 @@ impl<'s, 'a> Facts<'s, 'a> {
                     facts.list(it, &range);
                 }
             }
-        });
+        }
         if mentions.iter().any(|m| FEATURES.get(m.feature).is_some_and(|f| f.said.contains(&"fast charging")))
         {
             facts.charges_fast();
@@ -292,7 +304,7 @@ impl<'s, 'a> Facts<'s, 'a> {
     /// What 15 W or more make is fast, whether it is called so or not.
     fn charges_fast(&mut self) {
         let small = self.sheet.small();
-        let fast = |entry: &Entry<'_>| {
+        let fast = |entry: &Entry| {
             slice(small, entry.name.clone()).contains("charg")
                 && slice(small, entry.value.clone())
                     .split(|c: char| !c.is_ascii_alphanumeric() && c != '.')
@@ -365,7 +377,7 @@ const ENOUGH: usize = 64;
 
 /// Names of two words and more that attributes deny and copy affirms all the same, or the other way round:
 /// `redundant_fans: false`. Shops name more than any lexicon knows.
-fn by_name(copy: Plain<'_>, sheet: &Sheet<'_>, mentions: &[Mention]) -> Vec<Hit> {
+fn by_name(copy: Plain<'_>, sheet: &Sheet, mentions: &[Mention]) -> Vec<Hit> {
     let mut hits = Vec::new();
     let mut spoken = None;
     let negates = ["no ", "not ", "n't ", "lack", "without", "kein", "ohne", "nicht"]

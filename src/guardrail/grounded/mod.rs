@@ -29,19 +29,45 @@ mod sheet;
 mod statements;
 mod units;
 
+use std::sync::OnceLock;
+
+use serde_json::{Map, Value};
+
 pub(super) use self::decimals::writes_decimal_comma;
 use self::facts::Known;
 use self::numbers::figures;
 use self::pairing::Pairing;
+use self::sheet::Sheet;
 use super::Ground;
 use super::rule::Hit;
 use super::text::{Text, slice};
+use crate::words::Locale;
+
+/// A product's facts as `grounded` reads them: read when first asked for, and to be kept beside those very facts for
+/// every text that is judged against them. It must never be used for other facts.
+#[derive(Debug, Default)]
+pub struct Prepared {
+    known: OnceLock<Known>,
+    sheet: OnceLock<Sheet>,
+}
+
+impl Prepared {
+    fn known(&self, facts: &Map<String, Value>) -> &Known {
+        self.known.get_or_init(|| Known::of(facts))
+    }
+
+    fn sheet(&self, facts: &Map<String, Value>) -> &Sheet {
+        self.sheet.get_or_init(|| Sheet::of(facts))
+    }
+}
 
 /// Everything stated that the facts do not support, in the order of the text.
 pub(super) fn find(text: &Text<'_>, ground: &Ground<'_>) -> Vec<Hit> {
-    let mut hits = unsupported_figures(text, ground);
+    let here = Prepared::default();
+    let prepared = ground.prepared.unwrap_or(&here);
+    let mut hits = unsupported_figures(text, ground.locale, || prepared.known(ground.facts));
     let figures = hits.len();
-    for hit in stated_otherwise(text, ground) {
+    for hit in stated_otherwise(text, prepared.sheet(ground.facts)) {
         // A figure within a name tells more than the name.
         let known = hits
             .iter()
@@ -56,27 +82,29 @@ pub(super) fn find(text: &Text<'_>, ground: &Ground<'_>) -> Vec<Hit> {
 }
 
 /// The features and names that the facts deny, or do not support.
-fn stated_otherwise(text: &Text<'_>, ground: &Ground<'_>) -> Vec<Hit> {
+fn stated_otherwise(text: &Text<'_>, sheet: &Sheet) -> Vec<Hit> {
     let lined = text.lined();
     let small = statements::small(lined.text());
     let copy = statements::Plain { written: lined.text(), small: &small };
-    let sheet = sheet::Sheet::of(ground.facts);
-    let mut hits = features::find(copy, &sheet);
-    hits.extend(names::find(copy, &sheet));
+    let mut hits = features::find(copy, sheet);
+    hits.extend(names::find(copy, sheet));
     hits.into_iter().map(|hit| Hit { range: lined.origin(hit.range.clone()), ..hit }).collect()
 }
 
 /// The figures that nothing in the facts supports. Without facts that is every figure.
-fn unsupported_figures(text: &Text<'_>, ground: &Ground<'_>) -> Vec<Hit> {
+fn unsupported_figures<'k>(
+    text: &Text<'_>,
+    locale: Option<&Locale>,
+    known: impl FnOnce() -> &'k Known,
+) -> Vec<Hit> {
     // Lines count: `1. ` at the beginning of one only numbers it.
     let lined = text.lined();
-    let decimal_comma = ground.locale.map(|locale| writes_decimal_comma(locale.language()));
+    let decimal_comma = locale.map(|locale| writes_decimal_comma(locale.language()));
     let copy = figures(lined.text(), decimal_comma);
     if copy.figures.is_empty() {
         return Vec::new();
     }
-    let known = Known::of(ground.facts);
-    let pairing = Pairing { copy: &copy, known: &known };
+    let pairing = Pairing { copy: &copy, known: known() };
     let mut hits = Vec::new();
     let mut of_rating = false;
     for stated in (0..copy.tokens.len()).filter_map(|at| pairing.stated(at)) {

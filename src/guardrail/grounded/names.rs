@@ -265,7 +265,7 @@ const MAKERS: &[&str] = &[
 ];
 
 /// Names that the facts do not know. Ranges are of the copy as read.
-pub(super) fn find(copy: Plain<'_>, sheet: &Sheet<'_>) -> Vec<Hit> {
+pub(super) fn find(copy: Plain<'_>, sheet: &Sheet) -> Vec<Hit> {
     let Some((phrases, cues)) = CUES.as_ref() else { return Vec::new() };
     let mut hits = Vec::new();
     for matched in phrases.find_overlapping_iter(copy.small) {
@@ -293,7 +293,7 @@ fn is_colour(name: &str) -> bool {
 }
 
 /// The attribute that says the colour in words that are known, if any does.
-fn colour_attribute(sheet: &Sheet<'_>) -> Option<usize> {
+fn colour_attribute(sheet: &Sheet) -> Option<usize> {
     let small = sheet.small();
     let names_one = |range: Range<usize>| {
         words(small, range)
@@ -307,7 +307,7 @@ fn colour_attribute(sheet: &Sheet<'_>) -> Option<usize> {
 }
 
 /// Colours on offer: "available in black and gold".
-fn colours(copy: Plain<'_>, sheet: &Sheet<'_>, start: usize, hits: &mut Vec<Hit>) {
+fn colours(copy: Plain<'_>, sheet: &Sheet, start: usize, hits: &mut Vec<Hit>) {
     let Some(attribute) = colour_attribute(sheet) else { return };
     let end = end_of_list(copy, start);
     for word in words(copy.small, start..end) {
@@ -341,7 +341,7 @@ fn end_of_list(copy: Plain<'_>, start: usize) -> usize {
 }
 
 /// Several colours where the facts know one, or none.
-fn several(copy: Plain<'_>, sheet: &Sheet<'_>, at: Range<usize>, hits: &mut Vec<Hit>) {
+fn several(copy: Plain<'_>, sheet: &Sheet, at: Range<usize>, hits: &mut Vec<Hit>) {
     let small = sheet.small();
     let named =
         sheet.entries().iter().enumerate().filter(|(_, entry)| is_colour(slice(small, entry.name.clone())));
@@ -364,7 +364,7 @@ fn several(copy: Plain<'_>, sheet: &Sheet<'_>, at: Range<usize>, hits: &mut Vec<
 const LONGEST: usize = 8;
 
 /// A name right before "chipset", "processor" and the like.
-fn chip(copy: Plain<'_>, sheet: &Sheet<'_>, noun: usize, hits: &mut Vec<Hit>) {
+fn chip(copy: Plain<'_>, sheet: &Sheet, noun: usize, hits: &mut Vec<Hit>) {
     // The words before it, the nearest first, as long as they are names.
     let mut start = noun;
     for _ in 0..LONGEST {
@@ -387,7 +387,7 @@ fn chip(copy: Plain<'_>, sheet: &Sheet<'_>, noun: usize, hits: &mut Vec<Hit>) {
 }
 
 /// A name right after a phrase that announces one.
-fn after(copy: Plain<'_>, sheet: &Sheet<'_>, end: usize, hits: &mut Vec<Hit>) {
+fn after(copy: Plain<'_>, sheet: &Sheet, end: usize, hits: &mut Vec<Hit>) {
     let start = end + 1;
     let mut range = start..start;
     for word in words(copy.small, start..copy.small.len()).take(LONGEST) {
@@ -404,7 +404,7 @@ fn after(copy: Plain<'_>, sheet: &Sheet<'_>, end: usize, hits: &mut Vec<Hit>) {
 }
 
 /// A name of which no word stands among the facts.
-fn unknown_name(copy: Plain<'_>, sheet: &Sheet<'_>, range: Range<usize>, hits: &mut Vec<Hit>) {
+fn unknown_name(copy: Plain<'_>, sheet: &Sheet, range: Range<usize>, hits: &mut Vec<Hit>) {
     let mut unknown: Option<Range<usize>> = None;
     for word in words(copy.small, range) {
         let text = slice(copy.small, word.clone());

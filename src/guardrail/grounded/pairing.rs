@@ -11,9 +11,9 @@ use crate::guardrail::rule::Evidence;
 use crate::guardrail::text::slice;
 
 /// The copy and the facts, side by side.
-pub(super) struct Pairing<'p, 'a> {
+pub(super) struct Pairing<'p> {
     pub(super) copy: &'p Figures<'p>,
-    pub(super) known: &'p Known<'a>,
+    pub(super) known: &'p Known,
 }
 
 /// A figure of the copy with what it is about.
@@ -39,7 +39,7 @@ pub(super) struct Asked {
     nowhere: bool,
 }
 
-impl<'p> Pairing<'p, '_> {
+impl<'p> Pairing<'p> {
     pub(super) fn stated(&self, at: usize) -> Option<Stated<'p>> {
         let figure = self.copy.figures.get(self.copy.tokens.get(at)?.figure?)?;
         let dimension = figure.dimension();
@@ -150,12 +150,12 @@ impl<'p> Pairing<'p, '_> {
     fn is_nowhere(&self, facet: &Facet, roles: Roles, dimension: Dimension) -> bool {
         let mut named = self.known.attributes.iter().filter(|a| a.roles & roles != 0).peekable();
         let open = |fact: &KnownFigure| fact.roles & facet.roles == 0 && self.measures(fact, dimension);
-        named.peek().is_some() && (named.any(|a| denies(a.value)) || !self.known.figures.iter().any(open))
+        named.peek().is_some() && (named.any(|a| denies(&a.value)) || !self.known.figures.iter().any(open))
     }
 
     /// Whether a known figure is said of a noun.
     fn is_of(&self, fact: &KnownFigure, noun: Noun) -> bool {
-        let called = |attribute: &Attribute<'_>| attribute.nouns.contains(&noun);
+        let called = |attribute: &Attribute| attribute.nouns.contains(&noun);
         fact.noun == Some(noun) || self.attribute(fact.attribute).is_some_and(called)
     }
 
@@ -175,7 +175,7 @@ impl<'p> Pairing<'p, '_> {
         speaks.map_or(fact.bare, |dimensions| dimensions.contains(&dimension))
     }
 
-    fn attribute(&self, index: usize) -> Option<&Attribute<'_>> {
+    fn attribute(&self, index: usize) -> Option<&Attribute> {
         self.known.attributes.get(index)
     }
 

@@ -1,9 +1,11 @@
 //! Facts as one text to be searched: every scalar under the name of its attribute.
 
 use std::ops::Range;
+use std::sync::OnceLock;
 
 use serde_json::{Map, Value};
 
+use super::features::Phrases;
 use super::statements::{Plain, Polarity, polarity, small};
 use crate::guardrail::fold::{Space, fold_text, is_invisible};
 use crate::guardrail::rule::Evidence;
@@ -22,25 +24,29 @@ pub(super) enum Answer {
 
 /// One attribute that holds a value. Ranges are of the sheet's text.
 #[derive(Debug)]
-pub(super) struct Entry<'a> {
+pub(super) struct Entry {
     /// Its place in the sheet's paths.
     path: Range<usize>,
-    given: &'a Value,
+    given: Value,
     pub(super) answer: Answer,
     /// The whole path.
     pub(super) name: Range<usize>,
     /// Its last part.
     leaf: Range<usize>,
+    /// That without the words that all such names have: what its name asks about.
+    core: Range<usize>,
     pub(super) value: Range<usize>,
 }
 
 /// All facts.
 #[derive(Debug, Default)]
-pub(super) struct Sheet<'a> {
-    entries: Vec<Entry<'a>>,
+pub(super) struct Sheet {
+    entries: Vec<Entry>,
     paths: String,
     written: String,
     small: String,
+    /// Every phrase about features in it.
+    phrases: OnceLock<Phrases>,
 }
 
 /// The deepest facts that are read.
@@ -99,18 +105,19 @@ const FILLERS: &[&str] = &[
     "vorhanden",
 ];
 
-impl<'a> Sheet<'a> {
-    pub(super) fn of(facts: &'a Map<String, Value>) -> Self {
+impl Sheet {
+    pub(super) fn of(facts: &Map<String, Value>) -> Self {
         let mut sheet = Self::default();
         sheet.map(facts, &mut String::new(), MAX_DEPTH);
         sheet.small = small(&sheet.written);
         for entry in &mut sheet.entries {
-            entry.answer = answer(entry.given, slice(&sheet.small, entry.value.clone()));
+            entry.answer = answer(&entry.given, slice(&sheet.small, entry.value.clone()));
+            entry.core = core(&sheet.small, entry.leaf.clone());
         }
         sheet
     }
 
-    fn map(&mut self, map: &'a Map<String, Value>, path: &mut String, depth: usize) {
+    fn map(&mut self, map: &Map<String, Value>, path: &mut String, depth: usize) {
         // Lists of named values: `{"name": "NFC", "value": "No"}`.
         if let Some(value) = map.get("value")
             && let Some(name) = NAMES.iter().find_map(|key| map.get(*key)?.as_str())
@@ -123,7 +130,7 @@ impl<'a> Sheet<'a> {
     }
 
     /// Reads a value under a key of the path.
-    fn under(&mut self, key: &'a str, value: &'a Value, path: &mut String, depth: usize) {
+    fn under(&mut self, key: &str, value: &Value, path: &mut String, depth: usize) {
         let before = path.len();
         if before > 0 {
             path.push('.');
@@ -133,7 +140,7 @@ impl<'a> Sheet<'a> {
         path.truncate(before);
     }
 
-    fn value(&mut self, value: &'a Value, path: &mut String, key: &'a str, depth: usize) {
+    fn value(&mut self, value: &Value, path: &mut String, key: &str, depth: usize) {
         let Some(depth) = depth.checked_sub(1) else { return };
         match value {
             Value::Null => {}
@@ -143,7 +150,7 @@ impl<'a> Sheet<'a> {
         }
     }
 
-    fn scalar(&mut self, given: &'a Value, path: &str, key: &str) {
+    fn scalar(&mut self, given: &Value, path: &str, key: &str) {
         let start = self.written.len();
         let (front, last) = key.split_at_checked(last_part(key)).unwrap_or(("", key));
         self.name(path.strip_suffix(key).unwrap_or_default());
@@ -164,7 +171,16 @@ impl<'a> Sheet<'a> {
         let from = self.paths.len();
         self.paths.push_str(path);
         let (name, leaf, path) = (start..end, leaf..end, from..self.paths.len());
-        self.entries.push(Entry { path, given, answer: Answer::Words, name, leaf, value });
+        let given = given.clone();
+        self.entries.push(Entry {
+            path,
+            given,
+            answer: Answer::Words,
+            name,
+            core: leaf.clone(),
+            leaf,
+            value,
+        });
     }
 
     /// Writes a value as copy is read: with the dashes and quotes that a keyboard has, and one space or line end for
@@ -222,7 +238,7 @@ impl<'a> Sheet<'a> {
         }
     }
 
-    pub(super) fn entries(&self) -> &[Entry<'a>] {
+    pub(super) fn entries(&self) -> &[Entry] {
         &self.entries
     }
 
@@ -230,12 +246,17 @@ impl<'a> Sheet<'a> {
         &self.small
     }
 
+    /// Every phrase about features in it, with what it may say.
+    pub(super) fn phrases(&self) -> &Phrases {
+        self.phrases.get_or_init(|| Phrases::of(&self.small))
+    }
+
     pub(super) fn plain(&self) -> Plain<'_> {
         Plain { written: &self.written, small: &self.small }
     }
 
     /// The attribute at a place of the text.
-    pub(super) fn at(&self, byte: usize) -> Option<(usize, &Entry<'a>)> {
+    pub(super) fn at(&self, byte: usize) -> Option<(usize, &Entry)> {
         let index = self.entries.partition_point(|entry| entry.value.end < byte);
         self.entries.get(index).map(|entry| (index, entry))
     }
@@ -264,7 +285,7 @@ impl<'a> Sheet<'a> {
     }
 }
 
-impl Entry<'_> {
+impl Entry {
     /// Whether a phrase within its name is what the last part of that name asks about, and nothing else.
     pub(super) fn is_named(&self, small: &str, phrase: &Range<usize>) -> bool {
         if phrase.end <= self.leaf.start {
@@ -281,21 +302,27 @@ impl Entry<'_> {
         self.given.is_number()
     }
 
-    /// What its name asks about, without the words that all such names have.
+    /// What its name asks about.
     pub(super) fn core<'t>(&self, small: &'t str) -> &'t str {
-        let mut name = slice(small, self.leaf.clone()).trim();
-        while let Some((rest, last)) = name.rsplit_once(' ')
-            && FILLERS.contains(&last)
-        {
-            name = rest.trim_end();
-        }
-        while let Some((first, rest)) = name.split_once(' ')
-            && FILLERS.contains(&first)
-        {
-            name = rest.trim_start();
-        }
-        name
+        slice(small, self.core.clone())
     }
+}
+
+/// What the name in a range asks about, without the words that all such names have.
+fn core(small: &str, leaf: Range<usize>) -> Range<usize> {
+    let name = slice(small, leaf.clone());
+    let (mut start, mut end) = (leaf.end - name.trim_start().len(), leaf.start + name.trim_end().len());
+    while let Some((rest, last)) = slice(small, start..end).rsplit_once(' ')
+        && FILLERS.contains(&last)
+    {
+        end = start + rest.trim_end().len();
+    }
+    while let Some((first, rest)) = slice(small, start..end).split_once(' ')
+        && FILLERS.contains(&first)
+    {
+        start = end - rest.trim_start().len();
+    }
+    start..end.max(start)
 }
 
 /// Whether a character reads as it is written, or as its like on a keyboard.

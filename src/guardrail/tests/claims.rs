@@ -990,7 +990,7 @@ proptest! {
             // What is left out before rules are run would have found nothing.
             let (given, inputs) = (super::super::text::Text::new(&text), Map::new());
             let Scene { facts, context, at, .. } = &scene;
-            let ground = Ground { facts, facts_hash: [0; 32], context, placement: None, locale: None, inputs: &inputs, instructions: None, opinions: Opinions::Unknown, at: *at };
+            let ground = Ground { facts, facts_hash: [0; 32], prepared: None, context, placement: None, locale: None, inputs: &inputs, instructions: None, opinions: Opinions::Unknown, at: *at };
             for rule in RULES.rules().iter().filter(|rule| rule.id() != "claims.health") {
                 let hits = super::super::judge::hits(rule, &given, &ground).found.len();
                 let found = judgement.findings.iter().filter(|finding| finding.rule == rule.id()).count();

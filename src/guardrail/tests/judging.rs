@@ -14,6 +14,7 @@ fn check(rule: &str, text: &str, expected: &[&str]) {
     let ground = Ground {
         facts,
         facts_hash: [0; 32],
+        prepared: None,
         context,
         placement,
         locale,

@@ -23,7 +23,18 @@ fn found<'t>(rules: &[Rule], text: &'t str, prefiltered: bool) -> Vec<(usize, &'
     let Scene { facts, context, at, .. } = &Scene::bare();
     let (inputs, placement, locale, instructions) = (&Map::new(), None, None, None);
     let (facts_hash, opinions, at) = ([0; 32], Opinions::Unknown, *at);
-    let ground = Ground { facts, facts_hash, context, placement, locale, inputs, instructions, at, opinions };
+    let ground = Ground {
+        facts,
+        facts_hash,
+        prepared: None,
+        context,
+        placement,
+        locale,
+        inputs,
+        instructions,
+        at,
+        opinions,
+    };
     let rules_to_run: Vec<usize> = match prefiltered {
         true => Prefilter::of(rules).candidates(&read).collect(),
         false => (0..rules.len()).collect(),

@@ -86,6 +86,7 @@ impl Scene {
         let ground = Ground {
             facts,
             facts_hash: facts_hash(facts),
+            prepared: None,
             context,
             placement,
             locale,

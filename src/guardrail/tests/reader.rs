@@ -55,6 +55,7 @@ impl Around {
         let ground = Ground {
             facts: &self.facts,
             facts_hash: [0; 32],
+            prepared: None,
             context: &context,
             placement: None,
             locale: self.locale.as_ref(),

@@ -233,6 +233,7 @@ fn an_approval_of_peoples_own_copy_is_none_of_a_models() {
     let ground = |opinions| Ground {
         facts,
         facts_hash,
+        prepared: None,
         context,
         placement,
         locale,
@@ -259,6 +260,7 @@ fn what_is_asked_is_told_apart_by_rubric_model_text_and_facts() {
         let ground = Ground {
             facts: &facts,
             facts_hash: [0; 32],
+            prepared: None,
             context: &empty,
             placement: None,
             locale: None,

@@ -1408,7 +1408,7 @@ impl Lexicon {
 
     /// Every phrase that begins where a word of a text in small letters begins, with its range and uses. Where it ends
     /// is not looked at.
-    pub(super) fn each<'l>(&'l self, text: &str, mut found: impl FnMut(Range<usize>, &[Use])) {
+    pub(super) fn each<'l>(&'l self, text: &str, mut found: impl FnMut(Range<usize>, &'l [Use])) {
         let letters = text.as_bytes();
         let mut before = 0;
         for (at, letter) in letters.iter().enumerate() {

@@ -6,7 +6,6 @@ use crate::guardrail::grounded::stated_otherwise;
 use crate::guardrail::grounded::statements::small;
 use crate::guardrail::tests::hostile::real_lines;
 use crate::guardrail::text::Text;
-use crate::guardrail::{Ground, Opinions};
 
 fn hits(copy: &str, facts: &Map<String, Value>) -> Vec<Hit> {
     let lower = small(copy);
@@ -206,19 +205,7 @@ fn words_that_only_look_like_features() {
 
 /// What is found in a text as given, features and names.
 fn found(text: &str, facts: &Map<String, Value>) -> Vec<Hit> {
-    let empty = Map::new();
-    let ground = Ground {
-        facts,
-        facts_hash: [0; 32],
-        context: &empty,
-        placement: None,
-        locale: None,
-        inputs: &empty,
-        instructions: None,
-        opinions: Opinions::Unknown,
-        at: jiff::Timestamp::UNIX_EPOCH,
-    };
-    stated_otherwise(&Text::new(text), &ground)
+    stated_otherwise(&Text::new(text), &Sheet::of(facts))
 }
 
 #[test]
