@@ -102,13 +102,19 @@ pub fn judge(guardrails: &Guardrails, subject: &Subject<'_>) -> Judgement {
         Some((_, again)) if again.verdict != Verdict::Pass => {
             let mut findings = first.findings.clone();
             let length = subject.text.chars().count();
-            // These are about the whole of the corrected text, which is not given.
-            let second =
-                again.findings.into_iter().filter(|f| matches!(f.kind, Kind::Judge | Kind::Moderation));
+            // These are about the corrected text, which is not given: they stand over the whole of this one.
+            let counts = |f: &Finding| !f.shadow && f.action > Action::Note;
+            let is_new = |f: &Finding| !first.findings.iter().any(|known| known.rule == f.rule);
+            let looped = again.verdict == Verdict::Fix;
+            let second = again.findings.into_iter().filter(|f| counts(f) && (looped || is_new(f)));
             findings.extend(second.map(|finding| Finding {
                 start: 0,
                 end: length,
                 matched: subject.text.to_owned(),
+                message: match finding.kind {
+                    Kind::Judge | Kind::Moderation => finding.message,
+                    _ => format!("Once the rest is corrected: {}", finding.message),
+                },
                 ..finding
             }));
             findings.sort_by_key(|finding| (finding.start, finding.end));
@@ -131,7 +137,12 @@ pub(super) struct Corrected {
 pub(super) fn judge_and_correct(guardrails: &Guardrails, text: &str, ground: &Ground<'_>) -> Corrected {
     let first = judge_at(guardrails, text, ground, Some(ground.at));
     let again = first.fixed.as_ref().map(|fixed| {
-        let judgement = judge_at(guardrails, fixed, ground, Some(ground.at));
+        let judgement = if fixed.chars().any(char::is_alphanumeric) {
+            judge_at(guardrails, fixed, ground, Some(ground.at))
+        } else {
+            // What leaves nothing to say corrects nothing.
+            Judgement { verdict: Verdict::Repair, fixed: None, ..first.clone() }
+        };
         (fixed.clone(), judgement)
     });
     Corrected { first, again }

@@ -35,6 +35,8 @@ pub(super) enum Role {
     Reject,
     /// YAML where none is read.
     Misplaced,
+    /// What is meant for a file that is read, and is not called as that is.
+    Misnamed,
     Ignored,
 }
 
@@ -48,11 +50,16 @@ pub(super) fn roles(files: &Files) -> BTreeMap<&str, Role> {
         let mut parts = path.rsplit('/');
         let name = parts.next().unwrap_or_default();
         let yaml = name.ends_with(".yml") || name.ends_with(".yaml");
+        let lower = name.to_lowercase();
+        let nearly_yaml = !yaml && (lower.contains(".yml") || lower.contains(".yaml"));
+        let nearly = |folder: &str| FOLDERS.iter().any(|f| *f != folder && f.eq_ignore_ascii_case(folder));
         let within: Vec<&str> = match root {
             Some(root) => path.split('/').take(folders(path)).skip(root).collect(),
             None => parts.filter(|part| FOLDERS.contains(part)).collect(),
         };
         match (within.first().copied(), name) {
+            _ if nearly_yaml => Role::Misnamed,
+            (Some(folder), _) if nearly(folder) => Role::Misnamed,
             (Some("vocabulary"), "accept.txt") => Role::Accept,
             (Some("vocabulary"), "reject.txt") => Role::Reject,
             (Some("vocabulary"), _) if name.ends_with(".txt") => Role::Misplaced,
@@ -135,6 +142,11 @@ pub fn load(files: &Files, timezone: &TimeZone) -> (Option<Guardrails>, Vec<Diag
                 Span::START,
                 "no words are read from this file",
                 "name it `accept.txt` or `reject.txt`",
+            ),
+            Role::Misnamed => faults.error_with_help(
+                Span::START,
+                "nothing is read from a file of this name",
+                "end it in `.yml`, in small letters, and write the folders `cases`, `styles` and `vocabulary` so",
             ),
             Role::Misplaced => faults.error_with_help(
                 Span::START,

@@ -103,7 +103,14 @@ pub(super) fn rule(node: &Node, id: &str, accepted: &[String], faults: &Faults) 
     for known in ["name", "tests", "code", "pos", "matchcase"] {
         fields.take(known);
     }
-    let reach = fields.take("scope").map_or(Reach::Text, |node| reach(&texts(node, faults)));
+    let reach = fields.take("scope").map_or(Reach::Text, |node| {
+        let scopes = texts(node, faults);
+        for unknown in scopes.iter().filter_map(|scope| unknown_scope(scope)) {
+            let help = did_you_mean(unknown, SCOPES.iter().copied());
+            faults.error_with_help(node.span, format!("`{unknown}` is no scope of Vale's"), help);
+        }
+        reach(&scopes)
+    });
     let style = Style {
         ignore_case: fields.boolean("ignorecase", false, faults),
         nonword: fields.boolean("nonword", false, faults),
@@ -204,6 +211,57 @@ fn kind(fields: &mut Fields<'_>, faults: &Faults) -> Option<Kind> {
     known
 }
 
+/// The names that scopes are made of.
+const SCOPES: &[&str] = &[
+    "text",
+    "txt",
+    "raw",
+    "summary",
+    "sentence",
+    "paragraph",
+    "heading",
+    "table",
+    "cell",
+    "header",
+    "caption",
+    "figure",
+    "list",
+    "link",
+    "alt",
+    "attr",
+    "code",
+    "codeblock",
+    "strong",
+    "emphasis",
+    "blockquote",
+    "comment",
+    "line",
+    "block",
+    "doc",
+    "md",
+    "html",
+    "rst",
+    "adoc",
+    "title",
+    "h1",
+    "h2",
+    "h3",
+    "h4",
+    "h5",
+    "h6",
+    "frontmatter",
+    "meta",
+    "mark",
+    "kbd",
+];
+
+/// The name in a scope that none of them is; a rule for it would never be run.
+fn unknown_scope(scope: &str) -> Option<&str> {
+    let mut names =
+        scope.split('&').flat_map(|part| part.trim().trim_start_matches('~').split('.')).map(str::trim);
+    names.find(|name| !name.is_empty() && !SCOPES.contains(name))
+}
+
 /// What a public rule's scopes come to on plain text, which has paragraphs and sentences and no other parts.
 fn reach(scopes: &[String]) -> Reach {
     let reaches: Vec<Reach> = scopes.iter().map(|scope| reach_of(scope)).collect();
@@ -281,6 +339,11 @@ fn existence(fields: &mut Fields<'_>, reach: Reach, style: Style, faults: &Fault
     let append = fields.boolean("append", false, faults);
     let (raw, tokens) = (fields.take("raw"), fields.take("tokens"));
     let node = tokens.or(raw);
+    if node.is_none() {
+        let message = "this rule lists no words, so it finds nothing";
+        let warning = Diagnostic::warning(faults.file(), head(fields.span()), message);
+        faults.push(warning.with_help("list them under `tokens`, or take the file out"));
+    }
     let raw = raw.map(|node| texts(node, faults).concat()).unwrap_or_default();
     let tokens = tokens.map_or(Some(Vec::new()), |node| words(node, faults))?;
     let boundary = if style.nonword || tokens.is_empty() { "" } else { r"\b" };
@@ -306,6 +369,11 @@ fn substitution(
             pattern_fault(&error, key.span, faults);
         }
         swaps.push((key, if value.is_null() { String::new() } else { text(value, faults)? }));
+    }
+    if swaps.is_empty() && faults.errors() == before {
+        let message = "this rule lists nothing to replace, so it finds nothing";
+        let warning = Diagnostic::warning(faults.file(), node.span, message);
+        faults.push(warning.with_help("list pairs under `swap`, or take the file out"));
     }
     if faults.errors() > before || swaps.len() > MAX_WORDS {
         return None;

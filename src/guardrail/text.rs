@@ -310,9 +310,40 @@ pub(super) fn pieces(text: &str, reach: Reach) -> Vec<(Range<usize>, &str)> {
     match reach {
         Reach::Text => vec![(0..text.len(), text)],
         Reach::Paragraph => split(text, text.split_inclusive("\n\n")),
-        Reach::Sentence => split(text, text.split_sentence_bounds()),
+        Reach::Sentence => whole_sentences(text, split(text, text.split_sentence_bounds())),
         Reach::Nowhere => Vec::new(),
     }
+}
+
+/// Words with a point behind them that ends no sentence, in small letters.
+const SHORT: &[&str] = &[
+    "mr", "mrs", "ms", "dr", "prof", "st", "vs", "no", "nos", "e.g", "i.e", "approx", "incl", "excl", "fig",
+    "z.b", "z. b", "bzw", "ca", "nr", "inkl", "zzgl", "d.h", "d. h", "u.a", "u. a", "med", "ggf", "evtl",
+    "max", "min", "tel", "art", "str",
+];
+
+/// The pieces without the divisions behind shortened words: `Mr. Smith`, `z. B. hier`.
+fn whole_sentences<'t>(text: &'t str, pieces: Vec<(Range<usize>, &'t str)>) -> Vec<(Range<usize>, &'t str)> {
+    let mut out: Vec<(Range<usize>, &str)> = Vec::with_capacity(pieces.len());
+    for (range, piece) in pieces {
+        match out.last_mut() {
+            Some((last, said)) if ends_shortened(said) => {
+                last.end = range.end;
+                *said = slice(text, last.clone());
+            }
+            _ => out.push((range, piece)),
+        }
+    }
+    out
+}
+
+fn ends_shortened(piece: &str) -> bool {
+    let Some(rest) = piece.strip_suffix('.') else { return false };
+    SHORT.iter().any(|short| {
+        let Some(start) = rest.len().checked_sub(short.len()) else { return false };
+        let is_it = rest.get(start..).is_some_and(|end| end.eq_ignore_ascii_case(short));
+        is_it && !slice(rest, 0..start).ends_with(char::is_alphanumeric)
+    })
 }
 
 fn split<'t>(text: &'t str, parts: impl Iterator<Item = &'t str>) -> Vec<(Range<usize>, &'t str)> {
@@ -401,6 +432,11 @@ mod tests {
     fn sentences_and_paragraphs() {
         check_pieces("One. Two 2.5 mm! Three?", Reach::Sentence, &["One.", "Two 2.5 mm!", "Three?"]);
         check_pieces("One.\n\nTwo. Three.", Reach::Paragraph, &["One.", "Two. Three."]);
+        check_pieces(
+            "Mr. Smith met Dr. Lee. Es gilt, z. B. hier.",
+            Reach::Sentence,
+            &["Mr. Smith met Dr. Lee.", "Es gilt, z. B. hier."],
+        );
         check_pieces(" … ", Reach::Sentence, &[]);
         let pieces = |given: &'static str, reach| -> Vec<&str> {
             Text::new(given).pieces(reach).into_iter().map(|range| slice(given, range)).collect()

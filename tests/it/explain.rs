@@ -277,7 +277,8 @@ fn explain_tells_a_person_every_condition_and_why_the_tier() {
     let ran = explained(folder.path(), &["--attributes", attributes, "--at", "2026-11-22T12:00:00Z"], "");
     assert_eq!(ran.code, Some(0), "{}", ran.err);
     // The revision is that of the shipped rules as well, which are none of this test's.
-    let told = ran.out.lines().map(|line| if line.starts_with("revision ") { "revision  b3:…" } else { line });
+    let told =
+        ran.out.lines().map(|line| if line.starts_with("revision ") { "revision  b3:…" } else { line });
     insta::assert_snapshot!(format!("{}\n\n{}", told.collect::<Vec<_>>().join("\n"), ran.err));
     let none = explained(folder.path(), &["--attributes", attributes, "--no-consent"], "");
     assert!(

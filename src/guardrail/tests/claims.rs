@@ -219,7 +219,7 @@ fn what_is_put_in_is_judged_like_any_text() {
     let more = "  - {id: short, extends: limit, message: long, level: warning, characters: {max: 60}, examples: {fail: [\"0123456789012345678901234567890123456789012345678901234567890\"], pass: [x]}}\n";
     let rules = loaded(&files([("guardrails/compliance.yml", &format!("{UK_CREDIT}{more}"))]));
     let scene = credit(json!({"type": "credit", "apr": 29.9}));
-    check(&rules, &scene, "Pay monthly.", Verdict::Repair, &["Pay monthly"], None);
+    check(&rules, &scene, "Pay monthly.", Verdict::Repair, &["Pay monthly", "Pay monthly."], None);
     let german = UK_CREDIT.replace("{product.offer.apr}%", "{product.offer.apr} %");
     let rules = loaded(&files([("guardrails/compliance.yml", &german)]));
     let mut scene = credit(json!({"type": "credit", "apr": 29.9}));
@@ -682,7 +682,7 @@ fn faults_of_the_register_say_the_way_out() {
             &["g/claims.yml:3:52 `tokens` and `triggers` say the same [put all of them under `triggers`]"],
         ),
         (
-            "families: {health: {closed: true}}\n".into(),
+            "families: {rental: {closed: true}}\n".into(),
             &[
                 "g/claims.yml:1:12 nothing is known of this family to look for [list claims of it under `claims`, or what betrays it under `triggers`]",
             ],
@@ -1014,5 +1014,18 @@ fn long_texts_full_of_claims_are_judged() {
     ] {
         let times = 60_000 / piece.len();
         assert_eq!(scene.judge(&rules, &piece.repeat(times)).findings.len(), each * times, "{piece}");
+    }
+}
+
+#[test]
+fn a_closed_family_of_the_shipped_register_is_known_without_words_of_its_own() {
+    let rules = loaded(&files([("g/claims.yml", "families: {health: {closed: true}}\n")]));
+    for (text, verdict) in [
+        ("It cures cancer.", Verdict::Block),
+        ("Clinically proven to work.", Verdict::Block),
+        ("Boosts your immune system.", Verdict::Block),
+        ("A soft pillow.", Verdict::Pass),
+    ] {
+        assert_eq!(Scene::bare().judge(&rules, text).verdict, verdict, "{text}");
     }
 }

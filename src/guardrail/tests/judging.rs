@@ -92,15 +92,16 @@ fn a_correction_that_does_not_pass_is_none() {
                  - {id: y, extends: existence, message: m, on_match: repair, tokens: [y], examples: {fail: [y], pass: [x]}}\n  \
                  - {id: z, extends: substitution, message: m, on_match: fix, swap: {z: c}, examples: {fail: [z], pass: [x]}}\n";
     let guardrails = loaded(&files([("g/f.yml", rules)]));
-    for (text, verdict, fixed) in [
-        ("a", Verdict::Block, None),
-        ("b", Verdict::Repair, None),
-        ("c", Verdict::Repair, None),
-        ("d", Verdict::Fix, Some("e")),
+    // What stands in the corrected text's way is said as well.
+    for (text, verdict, fixed, found) in [
+        ("a", Verdict::Block, None, &["f.swap", "f.x"][..]),
+        ("b", Verdict::Repair, None, &["f.swap", "f.y"]),
+        ("c", Verdict::Repair, None, &["f.swap", "f.z"]),
+        ("d", Verdict::Fix, Some("e"), &["f.swap"]),
     ] {
         let judgement = Scene::bare().judge(&guardrails, text);
         assert_eq!((judgement.verdict, judgement.fixed.as_deref()), (verdict, fixed), "{text}");
-        assert_eq!(judgement.findings.iter().map(|f| &*f.rule).collect::<Vec<_>>(), ["f.swap"]);
+        assert_eq!(judgement.findings.iter().map(|f| &*f.rule).collect::<Vec<_>>(), found, "{text}");
         let approved = Scene::bare().approve(&guardrails, &Draft::new(text));
         assert_eq!(approved.map_err(|judgement| judgement.verdict).is_ok(), fixed.is_some(), "{text}");
     }
