@@ -320,7 +320,7 @@ const DETECTORS: &[Detector] = &[
         raise: 0.2,
         digits: 1,
         needs: ":",
-        check: |found| found.parse::<std::net::Ipv6Addr>().is_ok(),
+        check: |found| found.parse::<core::net::Ipv6Addr>().is_ok(),
     },
 ];
 
@@ -662,7 +662,7 @@ fn is_tax_id(found: &str) -> bool {
 
 /// Whether the four numbers fit, and are not an address that every network has.
 fn is_ip(found: &str) -> bool {
-    found.parse::<std::net::Ipv4Addr>().is_ok_and(|ip| {
+    found.parse::<core::net::Ipv4Addr>().is_ok_and(|ip| {
         !(ip.is_loopback()
             || ip.is_private()
             || ip.is_unspecified()
