@@ -270,11 +270,8 @@ impl Allowed {
         let below = path
             .strip_prefix(self.path.trim_end_matches('/'))
             .is_some_and(|rest| rest.is_empty() || rest.starts_with(['/', '?', '#']));
-        same_scheme
-            && same_host
-            && below
-            && (self.path.is_empty() || !path.contains(".."))
-            && !path.contains('\\')
+        let climbs = !self.path.is_empty() && path.contains("..");
+        same_scheme && same_host && below && !climbs && !path.contains('\\')
     }
 }
 
