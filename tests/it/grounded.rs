@@ -105,6 +105,7 @@ impl Share {
     }
 
     #[track_caller]
+    #[allow(clippy::print_stdout, reason = "whoever reads the test's output wants the numbers")]
     fn at_least(self, percent: usize, what: &str) {
         println!("{what}: {} of {}", self.hits, self.of);
         assert!(self.hits * 100 >= self.of * percent, "{what}: less than {percent}%");
