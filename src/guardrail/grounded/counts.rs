@@ -20,7 +20,7 @@ pub(super) struct KnownCount {
 /// What is counted: its words in the singular, and which of several it is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Things {
-    pub(super) nouns: Vec<String>,
+    pub(super) nouns: Vec<Noun>,
     pub(super) roles: Roles,
 }
 
@@ -84,9 +84,9 @@ impl Things {
         } else if !word.is_empty()
             && !word.bytes().any(|b| b.is_ascii_digit())
             && !fills(word)
-            && !self.nouns.iter().any(|noun| noun == word)
+            && !self.nouns.contains(&Noun::of(word))
         {
-            self.nouns.push(word.to_owned());
+            self.nouns.push(Noun::of(word));
         }
     }
 }

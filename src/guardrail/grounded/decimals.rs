@@ -1,5 +1,7 @@
 //! What digits with commas and points in them may mean, by how a language writes decimals.
 
+use std::borrow::Cow;
+
 /// A number and how many decimals it is written with.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Reading {
@@ -43,7 +45,7 @@ pub(in crate::guardrail) fn writes_decimal_comma(language: &str) -> bool {
 
 /// What a number's digits and separators may mean: as one number, and as a list.
 pub(super) fn read(body: &str, decimal_comma: Option<bool>) -> (Vec<Reading>, Vec<Reading>) {
-    let body = body.replace('\'', "");
+    let body: Cow<'_, str> = if body.contains('\'') { body.replace('\'', "").into() } else { body.into() };
     let (commas, points) = (body.matches(',').count(), body.matches('.').count());
     let mut readings: Vec<Reading> = match (commas, points) {
         (0, 0) => parse(&body, None).into_iter().collect(),
@@ -81,7 +83,12 @@ pub(super) fn read(body: &str, decimal_comma: Option<bool>) -> (Vec<Reading>, Ve
 
 fn parse(digits: &str, decimal: Option<char>) -> Option<Reading> {
     let (whole, fraction) = decimal.and_then(|sign| digits.split_once(sign)).unwrap_or((digits, ""));
-    let value: f64 = format!("{whole}.{fraction}0").parse().ok().filter(|value: &f64| value.is_finite())?;
+    let value = match (fraction, decimal) {
+        ("", _) => whole.parse(),
+        (_, Some('.')) => digits.parse(),
+        _ => format!("{whole}.{fraction}").parse(),
+    };
+    let value = value.ok().filter(|value: &f64| value.is_finite())?;
     Some(Reading { value, decimals: u8::try_from(fraction.len()).unwrap_or(u8::MAX) })
 }
 

@@ -323,22 +323,31 @@ impl Known {
                 && !item.contains(" and ")
                 && !is_open(item)
         };
-        if text.len() <= 400 && !text.contains('.') && items().all(plain) {
+        if counts_things(place) && text.len() <= 400 && !text.contains('.') && items().all(plain) {
             self.count_items(items().count(), attribute, place);
         }
     }
 
     fn count_items(&mut self, count: usize, attribute: usize, place: Place<'_>) {
         let name = place.words.rsplit('.').next().unwrap_or_default();
-        let counts = name.ends_with('s') || name.ends_with("color") || name.ends_with("colour");
-        if counts && let Ok(value) = u32::try_from(count).map(f64::from) {
+        if counts_things(place)
+            && let Ok(value) = u32::try_from(count).map(f64::from)
+        {
             self.counts.push(KnownCount { attribute, value, things: Things::of_name(name, 0) });
         }
     }
 
     fn squash(&mut self, text: &str) {
         let mut apart = true;
+        self.squashed.reserve(text.len() + 1);
+        self.apart.reserve(text.len() + 1);
         for c in std::iter::once('\n').chain(text.chars()) {
+            if c.is_ascii_alphanumeric() {
+                self.squashed.push(c.to_ascii_lowercase());
+                self.apart.push(apart);
+                apart = false;
+                continue;
+            }
             if !c.is_alphanumeric() && c != '\n' {
                 apart = true;
                 continue;
@@ -380,6 +389,11 @@ fn closer(local: Roles, path: Roles, dimension: Dimension) -> Roles {
         // What tells figures of one attribute apart is not in its path.
         all | if own == 0 && !facet.apart { path & facet.roles } else { own }
     })
+}
+
+/// Whether an attribute's name is that of several things.
+fn counts_things(place: Place<'_>) -> bool {
+    ["s", "color", "colour"].iter().any(|end| place.words.ends_with(end))
 }
 
 /// Whether a value says that there is no such thing.

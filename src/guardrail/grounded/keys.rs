@@ -1,5 +1,9 @@
 //! What attributes are called: the words, the parts and the units in their names.
 
+use std::sync::LazyLock;
+
+use aho_corasick::AhoCorasick;
+
 use super::lexicon::{self, Roles, all_facets};
 use super::units::Unit;
 
@@ -30,12 +34,17 @@ pub(super) fn path_roles(words: &str) -> Roles {
     all
 }
 
-/// Whether an attribute is an amount of money by its name.
-pub(super) fn is_price(words: &str) -> bool {
-    const WORDS: &[&str] = &[
+/// What the name of an attribute holds that is an amount of money.
+static MONEY: LazyLock<Option<AhoCorasick>> = LazyLock::new(|| {
+    let parts = [
         "price", "cost", "offer", "amount", "saving", "discount", "msrp", "rrp", "fee", "shipping", "deposit",
     ];
-    WORDS.iter().any(|word| words.contains(word))
+    AhoCorasick::new(parts).ok()
+});
+
+/// Whether an attribute is an amount of money by its name.
+pub(super) fn is_price(words: &str) -> bool {
+    MONEY.as_ref().is_some_and(|parts| parts.is_match(words))
 }
 
 /// An attribute's name in words of small letters: `batteryCapacity` and `battery_capacity` are both `battery capacity`,

@@ -83,7 +83,9 @@ pub(super) struct Figures<'t> {
 /// known, and then numbers are read both ways.
 pub(super) fn figures(text: &str, decimal_comma: Option<bool>) -> Figures<'_> {
     let small = text.to_ascii_lowercase();
-    let read = Figures { text, small, figures: Vec::new(), tokens: Vec::new() };
+    // Few words have less than four letters and a space.
+    let tokens = Vec::with_capacity(text.len() / 5 + 1);
+    let read = Figures { text, small, figures: Vec::new(), tokens };
     let mut reader = Reader { read, decimal_comma, before: [0..0, 0..0] };
     let mut at = 0;
     while let Some(start) = reader.rest(at).find(char::is_alphanumeric).map(|found| at + found) {

@@ -264,28 +264,22 @@ impl Unit {
     }
 }
 
-/// Number words that count as figures when a unit follows. `one` and `ein` are articles as often as numbers.
+/// Number words in small letters that count as figures when a unit follows. `one` and `ein` are articles as often as
+/// numbers.
 pub(super) fn number_word(word: &str) -> Option<f64> {
-    const WORDS: &[&[&str]] = &[
-        &["two", "zwei"],
-        &["three", "drei"],
-        &["four", "vier"],
-        &["five", "fünf"],
-        &["six", "sechs"],
-        &["seven", "sieben"],
-        &["eight", "acht"],
-        &["nine", "neun"],
-        &["ten", "zehn"],
-        &["eleven", "elf"],
-        &["twelve", "zwölf"],
-    ];
-    if word.len() > 8 {
-        return None;
-    }
-    let word = word.to_lowercase();
-    WORDS
-        .iter()
-        .zip(2_u8..)
-        .find(|(names, _)| names.contains(&word.as_str()))
-        .map(|(_, value)| f64::from(value))
+    let value = match word {
+        "two" | "zwei" => 2.0,
+        "three" | "drei" => 3.0,
+        "four" | "vier" => 4.0,
+        "five" | "fünf" => 5.0,
+        "six" | "sechs" => 6.0,
+        "seven" | "sieben" => 7.0,
+        "eight" | "acht" => 8.0,
+        "nine" | "neun" => 9.0,
+        "ten" | "zehn" => 10.0,
+        "eleven" | "elf" => 11.0,
+        "twelve" | "zwölf" => 12.0,
+        _ => return None,
+    };
+    Some(value)
 }
