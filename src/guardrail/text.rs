@@ -339,6 +339,11 @@ fn whole_sentences<'t>(text: &'t str, pieces: Vec<(Range<usize>, &'t str)>) -> V
 
 fn ends_shortened(piece: &str) -> bool {
     let Some(rest) = piece.strip_suffix('.') else { return false };
+    // `z. B.`, and the initials of a name.
+    let mut last = rest.chars().rev();
+    if last.next().is_some_and(char::is_alphabetic) && last.next().is_none_or(|c| !c.is_alphanumeric()) {
+        return true;
+    }
     SHORT.iter().any(|short| {
         let Some(start) = rest.len().checked_sub(short.len()) else { return false };
         let is_it = rest.get(start..).is_some_and(|end| end.eq_ignore_ascii_case(short));

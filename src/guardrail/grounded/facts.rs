@@ -10,7 +10,7 @@ use super::keys::{is_price, path_roles, said, spoken, unit_of_name};
 use super::lexicon::{self, Roles, facets};
 use super::numbers::{Figure, Figures, What, figures, multiple};
 use super::roles::Style;
-use super::units::{Dimension, Unit};
+use super::units::{Dimension, Unit, number_word};
 use crate::guardrail::fold::{Space, fold};
 use crate::guardrail::text::slice;
 
@@ -65,6 +65,9 @@ pub(super) struct KnownFigure {
 const MAX_DEPTH: usize = 32;
 /// The longest list of things that is counted.
 const MAX_ITEMS: usize = 64;
+
+/// The longest number that stands for a count, in bytes.
+const MAX_NUMBER: usize = 40;
 
 /// From how many words on a value may be sentences.
 const IN_WORDS: usize = 2;
@@ -180,14 +183,17 @@ impl Known {
                 let text = folded.as_deref().unwrap_or(text);
                 self.text(text, attribute, unit, roles);
                 self.squash(text);
-                self.count_listed(text, attribute, place);
+                if !self.count_named(text, attribute, place, unit) {
+                    self.count_listed(text, attribute, place);
+                }
             }
             _ => {}
         }
     }
 
     fn text(&mut self, text: &str, attribute: usize, unit_of_name: Option<Unit>, roles: Roles) {
-        let read = figures(text, None);
+        let mut read = figures(text, None);
+        read.read_inches();
         self.pictures(&read, attribute, roles);
         if read.figures.is_empty() {
             return;
@@ -310,6 +316,50 @@ impl Known {
                 }
             }
         }
+    }
+
+    /// `432`, `2-4`, `five` and `4 (2x HDMI 2.1)` are as many things as their name says, as a number is. Answers whether
+    /// the value is nothing but a number, or begins with the sum of what it lists.
+    fn count_named(&mut self, text: &str, attribute: usize, place: Place<'_>, unit: Option<Unit>) -> bool {
+        let text = text.trim();
+        let (whole, aside) = text.split_once(" (").map_or((text, false), |(whole, _)| (whole, true));
+        if whole.len() > MAX_NUMBER || (aside && whole.contains(['.', ','])) {
+            return false;
+        }
+        let parts = || whole.split(['-', '–']).flat_map(|part| part.split(" to ")).map(str::trim);
+        let number = |part: &str| match number_word(part) {
+            Some(value) => vec![value],
+            None if part.contains(|c: char| !c.is_ascii_digit() && !matches!(c, '.' | ',' | '\'')) => {
+                Vec::new()
+            }
+            None => read(part, None).0.into_iter().map(|reading| reading.value).collect(),
+        };
+        let values: Vec<Vec<f64>> = parts().map(number).collect();
+        if values.len() > 2 || values.iter().any(Vec::is_empty) {
+            return false;
+        }
+        let (name, roles) = (place.words.rsplit('.').next().unwrap_or_default(), path_roles(place.words));
+        for value in values.into_iter().flatten() {
+            match unit {
+                // A number of four digits was taken for a year.
+                Some(_) => self.figures.push(KnownFigure {
+                    attribute,
+                    value,
+                    unit,
+                    date: None,
+                    roles,
+                    bare: true,
+                    times: false,
+                    noun: None,
+                }),
+                None => {
+                    let things = Things::of_name(name, roles);
+                    self.counts.push(KnownCount { attribute, value, things });
+                }
+            }
+        }
+        // `36,37` may be a list.
+        !whole.contains(',')
     }
 
     /// A list of words is as many things as its name says: two `Colors` in `Black, White`.

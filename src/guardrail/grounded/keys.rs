@@ -88,6 +88,9 @@ pub(super) fn said(key: &str) -> String {
 pub(super) fn unit_of_name(key: &str) -> Option<Unit> {
     let mut words = key.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty());
     let last = words.next_back()?;
-    words.next_back()?;
-    Unit::named(last)
+    let before = words.next_back()?;
+    // The plural of `colour(s)` and the genitive of `kid's` are no seconds.
+    let is_ending =
+        last == "s" && [format!("{before}(s)"), format!("{before}'s")].iter().any(|it| key.ends_with(it));
+    if is_ending { None } else { Unit::named(last) }
 }

@@ -6,7 +6,7 @@ use std::ops::Range;
 use super::dates::{Date, month, quarter_word, year};
 use super::decimals::{Reading, read};
 use super::lexicon::{self, Roles};
-use super::units::{Dimension, Unit, number_word};
+use super::units::{Dimension, Unit, goes_on, number_word};
 use crate::guardrail::text::slice;
 
 /// One figure in a text.
@@ -101,6 +101,27 @@ impl Figures<'_> {
         slice(&self.small, token.range.clone())
     }
 
+    /// Reads `1.43 in AMOLED` and `27 in` as inches, as facts write them; in copy `in` is a word.
+    pub(super) fn read_inches(&mut self) {
+        for figure in &mut self.figures {
+            let rest = slice(self.text, figure.range.end..self.text.len());
+            let Some(rest) = rest.strip_prefix(" in").filter(|rest| !rest.starts_with(char::is_alphanumeric))
+            else {
+                continue;
+            };
+            let next = rest.trim_start_matches(' ');
+            let word = slice(next, 0..run(next, 0, char::is_alphabetic));
+            let ends = !next.starts_with(char::is_alphanumeric)
+                || word.starts_with(char::is_uppercase)
+                || matches!(word, "x" | "wide" | "high" | "tall" | "deep" | "long" | "display" | "screen");
+            if let What::Number { unit: unit @ None, soft, .. } = &mut figure.what
+                && ends
+            {
+                (*unit, *soft) = (Unit::inch(), true);
+            }
+        }
+    }
+
     /// What stands between a token and the one before it.
     pub(super) fn gap(&self, at: usize) -> &str {
         let end =
@@ -167,8 +188,7 @@ impl<'t> Reader<'t> {
         }
         let letters = run(text, start, |c| c.is_alphanumeric() && !c.is_ascii_digit());
         if letters == end {
-            self.plain_word(start..end);
-            return end;
+            return self.plain_word(start..end);
         }
         let prefix = slice(text, start..letters);
         let counts = matches!(prefix, "x" | "X") || Unit::named(prefix).is_some_and(Unit::is_money);
@@ -183,10 +203,12 @@ impl<'t> Reader<'t> {
         self.code(start, end)
     }
 
-    fn plain_word(&mut self, range: Range<usize>) {
-        if self.count_word(&range) {
-            return;
+    /// Reads a word without digits; answers where to go on.
+    fn plain_word(&mut self, range: Range<usize>) -> usize {
+        if let Some(end) = self.count_word(&range) {
+            return end;
         }
+        let end = range.end;
         let word = slice(&self.read.small, range.clone());
         let mut roles = lexicon::roles(word);
         if let Some(last) = self.read.tokens.last_mut()
@@ -199,12 +221,15 @@ impl<'t> Reader<'t> {
         self.read.tokens.push(Token { range: range.clone(), roles, figure: None });
         let [_, last] = std::mem::take(&mut self.before);
         self.before = [last, range];
+        end
     }
 
-    /// Reads a number in words: `two years`, `dual camera`, `four colours`.
-    fn count_word(&mut self, range: &Range<usize>) -> bool {
+    /// Reads a number in words: `two years`, `dual camera`, `twenty-four colours`; answers where it ends.
+    fn count_word(&mut self, range: &Range<usize>) -> Option<usize> {
         let word = self.word(range);
         if let Some(value) = number_word(word) {
+            let (value, range) = &self.number_words(value, range.clone());
+            let value = *value;
             let (unit, end) = self.unit_after(range.end);
             if let Some((unit, _)) = unit.filter(|_| slice(self.text(), range.end..end).len() > 3) {
                 let readings = vec![Reading { value, decimals: 0 }];
@@ -213,16 +238,36 @@ impl<'t> Reader<'t> {
             } else {
                 self.push(range.clone(), What::Count(value), false, range.end);
             }
-            return true;
+            return Some(range.end);
         }
         if let Some(value) = multiple(word) {
             self.push(range.clone(), What::Count(value), false, range.end);
-            return true;
+            return Some(range.end);
         }
         // `octacore` in one word.
-        let Some(value) = word.strip_suffix("core").and_then(multiple) else { return false };
+        let value = word.strip_suffix("core").and_then(multiple)?;
         self.push(range.clone(), What::Count(value), false, range.end);
-        true
+        Some(range.end)
+    }
+
+    /// The whole of a number of several words, `twenty-four` or `hundred and twenty`, of which the first is this.
+    fn number_words(&self, mut value: f64, mut range: Range<usize>) -> (f64, Range<usize>) {
+        // `half a dozen`.
+        let [first, last] = &self.before;
+        if value == 12.0 && (self.word(first), self.word(last)) == ("half", "a") {
+            value = 6.0;
+        }
+        loop {
+            let small = slice(&self.read.small, range.end..self.read.small.len());
+            let and = if value % 100.0 == 0.0 { small.strip_prefix(" and ") } else { None };
+            let Some(rest) = and.or_else(|| small.strip_prefix([' ', '-'])) else { return (value, range) };
+            let start = self.read.small.len() - rest.len();
+            let end = run(self.text(), start, char::is_alphabetic);
+            let Some(more) = goes_on(value, slice(&self.read.small, start..end)) else {
+                return (value, range);
+            };
+            (value, range.end) = (more, end);
+        }
     }
 
     fn code(&mut self, start: usize, mut end: usize) -> usize {

@@ -253,24 +253,52 @@ impl<'p> Pairing<'p> {
 
     /// Whether the facts count such things and none of the counts is this one, nor a number of things of a longer name.
     fn is_miscounted(&self, stated: &Stated<'_>, value: f64) -> bool {
-        let mut things = Things::behind(self.copy, stated.at);
+        let mut things = self.things(stated);
         if self.counts(&things).next().is_none() {
             return false;
         }
         things.roles |= self.copy.roles(stated.at, Dimension::Lines, Style::Prose);
         let mut total = 0.0;
         let mut any = false;
+        // The ends of a range, `2-4`, add up to nothing.
+        let in_range = |count: &KnownCount| {
+            let text = self.attribute(count.attribute).and_then(|attribute| attribute.value.as_str());
+            text.is_some_and(|text| text.contains(['-', '–']) && !text.contains(char::is_alphabetic))
+        };
         for count in self.counts(&things) {
-            (any, total) = (true, total + count.value);
+            (any, total) = (true, if in_range(count) { total } else { total + count.value });
         }
         let digits = matches!(stated.figure.what, What::Number { .. });
+        let reading = Reading { value, decimals: 0 };
+        let is = |known: f64| is_near(reading, known, stated.figure.slack, 0.0);
         let longer = |count: &KnownCount| {
-            count.value == value && things.nouns.iter().all(|noun| count.things.nouns.contains(noun))
+            is(count.value) && things.nouns.iter().all(|noun| count.things.nouns.contains(noun))
         };
-        any && value != total
-            && !(self.counts(&things).any(|count| count.value == value))
+        any && !is(total)
+            && !self.counts(&things).any(|count| is(count.value))
             && !(digits && self.known.counts.iter().any(longer))
             && !self.is_part(stated, &things, value)
+    }
+
+    /// What a figure counts: the words behind it, or for a word those before it, `seats four` and `a pack of four`.
+    fn things(&self, stated: &Stated<'_>) -> Things {
+        let things = Things::behind(self.copy, stated.at);
+        let people =
+            |noun: &String| matches!(noun.as_str(), "people" | "person" | "adult" | "guest" | "personen");
+        let leads = things.nouns.first().is_none_or(people) && matches!(stated.figure.what, What::Count(_));
+        if !leads || self.counts(&things).next().is_some() {
+            return things;
+        }
+        let word = |back: usize| {
+            let at = stated.at.checked_sub(back)?;
+            let token = self.copy.tokens.get(at).filter(|token| token.figure.is_none())?;
+            (self.copy.gap(at + 1) == " ").then(|| self.copy.word(token))
+        };
+        match word(1) {
+            Some("of") => word(2),
+            before => before,
+        }
+        .map_or(things, |word| Things::of_name(word, 0))
     }
 
     /// Whether the facts count so many of such things among others, four cores of eight in `4x1.6 GHz & 4x1.2 GHz`. A

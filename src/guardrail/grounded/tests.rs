@@ -587,6 +587,95 @@ fn what_sheets_leave_unsaid_is_not_found() {
     check("Bluetooth, GPS, and NFC (although slow).", json!({"NFC": "No", "GPS": "Yes"}), &["NFC"]);
 }
 
+#[test]
+fn a_string_that_is_a_number_counts() {
+    for (copy, facts) in [
+        ("432 pieces.", json!({"pieces": "432"})),
+        ("384 pages.", json!({"number of pages": "384"})),
+        ("Five pockets.", json!({"pockets": "5"})),
+        ("Four HDMI ports.", json!({"HDMI ports": "4"})),
+        ("4 microphones.", json!({"specs": [{"name": "Microphones", "value": "4"}]})),
+        ("Now £19.99.", json!({"price_cents": "1999"})),
+        ("2000 pieces.", json!({"pieces": "2000"})),
+        ("A 2000 mAh battery.", json!({"battery_mah": "2000"})),
+    ] {
+        check(copy, facts, &[]);
+    }
+    check("Six pockets.", json!({"pockets": "5"}), &["Six"]);
+    check("430 pieces.", json!({"pieces": "432", "model": "430"}), &["430"]);
+    check("Now £18.99.", json!({"price_cents": "1999"}), &["£18.99"]);
+    check("Two sizes.", json!({"sizes": "36,37"}), &[]);
+}
+
+#[test]
+fn numbers_of_several_words_are_one() {
+    for (copy, facts) in [
+        ("Twenty-four hours of battery.", json!({"battery": "24 h"})),
+        ("Sixty-four gigabytes.", json!({"storage": "64 GB"})),
+        ("A hundred and twenty capsules.", json!({"capsules": 120})),
+        ("Two hundred and fifty-one pieces.", json!({"pieces": 251})),
+        ("Half a dozen eggs.", json!({"eggs": 6})),
+        ("A dozen eggs.", json!({"eggs": 12})),
+    ] {
+        check(copy, facts, &[]);
+    }
+    check("Twenty-six hours of battery.", json!({"battery": "24 h"}), &["Twenty-six hours"]);
+    check("A hundred and thirty capsules.", json!({"capsules": 120}), &["hundred and thirty"]);
+    check("A dozen eggs.", json!({"eggs": 10}), &["dozen"]);
+    check_german("Vierundzwanzig Stunden Laufzeit.", json!({"Laufzeit": "24 Stunden"}), &[]);
+    check_german("Dreihundertzwanzig Teile.", json!({"Teile": 320}), &[]);
+    check_german(
+        "Fünfundzwanzig Stunden Laufzeit.",
+        json!({"Laufzeit": "24 h"}),
+        &["Fünfundzwanzig Stunden"],
+    );
+}
+
+#[test]
+fn units_of_facts_are_short() {
+    check("Ready in 30 seconds.", json!({"heat up": "30 s"}), &[]);
+    check("Ready in 40 seconds.", json!({"heat up": "30 s"}), &["40 seconds"]);
+    check("A 1.43-inch display.", json!({"display": "1.43 in AMOLED"}), &[]);
+    check("A 27-inch screen.", json!({"screen": "27 in IPS"}), &[]);
+    check("A 28-inch screen.", json!({"screen": "27 in IPS"}), &["28-inch"]);
+}
+
+#[test]
+fn ranges_of_counts() {
+    for copy in ["For 2-4 players.", "For two to four players.", "For 2 to 4 players."] {
+        check(copy, json!({"players": "2-4"}), &[]);
+    }
+    check("For up to six players.", json!({"players": "2-4"}), &["six"]);
+    check("Five pockets.", json!({"pockets": "five"}), &[]);
+    check("Four HDMI ports.", json!({"HDMI ports": "4 (2x HDMI 2.1)"}), &[]);
+    check("Three HDMI ports.", json!({"HDMI ports": "4 (2x HDMI 2.1)"}), &["Three"]);
+}
+
+#[test]
+fn counts_may_be_said_roughly() {
+    for copy in
+        ["More than 400 pieces.", "Over 430 pieces.", "Around 430 pieces.", "More than four hundred pieces."]
+    {
+        check(copy, json!({"pieces": 432}), &[]);
+    }
+    check("Nearly 400 pages.", json!({"pages": "384"}), &[]);
+    check("More than 440 pieces.", json!({"pieces": 432}), &["440"]);
+}
+
+#[test]
+fn counts_behind_what_they_count() {
+    for (copy, facts, wrong) in [
+        ("Seats four.", json!({"seats": 3}), &["four"][..]),
+        ("Seats four.", json!({"seats": 4}), &[]),
+        ("A pack of four.", json!({"pack": "3"}), &["four"]),
+        ("A pack of three.", json!({"pack": 3}), &[]),
+        ("Sleeps three people.", json!({"sleeps": 2}), &["three"]),
+        ("Sleeps three.", json!({"sleeps": "2"}), &["three"]),
+    ] {
+        check(copy, facts, wrong);
+    }
+}
+
 fn any_json() -> impl Strategy<Value = Value> {
     let text = "\\PC{0,40}|[0-9a-z .,:;/()x\"'%°£²-]{0,40}|(Up to )?[0-9]{1,5}( x [0-9.]{1,4}){0,2} ?(mm|GB|MP|h|in|\")[ 0-9a-z(/)]{0,20}";
     let leaf = prop_oneof![

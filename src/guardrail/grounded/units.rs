@@ -180,6 +180,7 @@ const LETTERS: &[(char, Dimension, f64)] = &[
     ('V', Dimension::Voltage, 1.0),
     ('A', Dimension::Current, 1.0),
     ('h', Dimension::Time, 3_600.0),
+    ('s', Dimension::Time, 1.0),
 ];
 
 /// Every name that is not one letter, to its unit.
@@ -264,22 +265,94 @@ impl Unit {
     }
 }
 
-/// Number words in small letters that count as figures when a unit follows. `one` and `ein` are articles as often as
-/// numbers.
+/// The numbers below twenty from two on, and the tens, in English and German.
+const NUMBERS: &[(&str, &str, u32)] = &[
+    ("two", "zwei", 2),
+    ("three", "drei", 3),
+    ("four", "vier", 4),
+    ("five", "fünf", 5),
+    ("six", "sechs", 6),
+    ("seven", "sieben", 7),
+    ("eight", "acht", 8),
+    ("nine", "neun", 9),
+    ("ten", "zehn", 10),
+    ("eleven", "elf", 11),
+    ("twelve", "zwölf", 12),
+    ("thirteen", "dreizehn", 13),
+    ("fourteen", "vierzehn", 14),
+    ("fifteen", "fünfzehn", 15),
+    ("sixteen", "sechzehn", 16),
+    ("seventeen", "siebzehn", 17),
+    ("eighteen", "achtzehn", 18),
+    ("nineteen", "neunzehn", 19),
+    ("twenty", "zwanzig", 20),
+    ("thirty", "dreißig", 30),
+    ("forty", "vierzig", 40),
+    ("fifty", "fünfzig", 50),
+    ("sixty", "sechzig", 60),
+    ("seventy", "siebzig", 70),
+    ("eighty", "achtzig", 80),
+    ("ninety", "neunzig", 90),
+];
+
+/// The longest number in one word, in bytes.
+const LONGEST_NUMBER: usize = 36;
+
+/// Number words that count as figures when a unit follows. `one` and `ein` are articles as often as numbers.
 pub(super) fn number_word(word: &str) -> Option<f64> {
-    let value = match word {
-        "two" | "zwei" => 2.0,
-        "three" | "drei" => 3.0,
-        "four" | "vier" => 4.0,
-        "five" | "fünf" => 5.0,
-        "six" | "sechs" => 6.0,
-        "seven" | "sieben" => 7.0,
-        "eight" | "acht" => 8.0,
-        "nine" | "neun" => 9.0,
-        "ten" | "zehn" => 10.0,
-        "eleven" | "elf" => 11.0,
-        "twelve" | "zwölf" => 12.0,
-        _ => return None,
+    if word.len() > LONGEST_NUMBER {
+        return None;
+    }
+    let word = word.to_lowercase();
+    match word.as_str() {
+        "hundred" => Some(100.0),
+        "thousand" | "tausend" => Some(1_000.0),
+        "dozen" | "dutzend" => Some(12.0),
+        word => german(word).or_else(|| simple(word)).map(f64::from),
+    }
+}
+
+/// What follows a number word in the same number, and what it makes of it: `four` of `twenty-four`, `hundred` of `two
+/// hundred`, `twenty` of `hundred and twenty`.
+pub(super) fn goes_on(number: f64, next: &str) -> Option<f64> {
+    match next {
+        "hundred" if number < 20.0 => return Some(number * 100.0),
+        "thousand" | "tausend" if number < 1_000.0 => return Some(number * 1_000.0),
+        "dozen" | "dutzend" if number < 12.0 => return Some(number * 12.0),
+        _ => {}
+    }
+    let more = if next == "one" { 1.0 } else { f64::from(simple(next)?) };
+    let room = if number % 100.0 == 0.0 {
+        100.0
+    } else if number % 10.0 == 0.0 && number % 100.0 >= 20.0 {
+        10.0
+    } else {
+        return None;
     };
-    Some(value)
+    (more < room).then_some(number + more)
+}
+
+fn simple(word: &str) -> Option<u32> {
+    NUMBERS.iter().find(|(english, german, _)| word == *english || word == *german).map(|(.., value)| *value)
+}
+
+/// `vierundzwanzig`, `zweihundert`, `hundertzwanzig`.
+fn german(word: &str) -> Option<u32> {
+    let small = |word: &str| if word == "ein" { Some(1) } else { simple(word) };
+    let below = |word: &str| match word.split_once("und") {
+        Some((ones, tens)) => {
+            let ones = small(ones).filter(|ones| *ones < 10)?;
+            Some(ones + simple(tens).filter(|tens| *tens >= 20)?)
+        }
+        None => small(word),
+    };
+    match word.split_once("hundert") {
+        Some((hundreds, rest)) => {
+            let hundreds =
+                if hundreds.is_empty() { 1 } else { small(hundreds).filter(|count| *count < 20)? };
+            let rest = rest.strip_prefix("und").unwrap_or(rest);
+            Some(hundreds * 100 + if rest.is_empty() { 0 } else { below(rest)? })
+        }
+        None => below(word).filter(|value| *value > 1),
+    }
 }
