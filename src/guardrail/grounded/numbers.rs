@@ -295,7 +295,8 @@ impl<'t> Reader<'t> {
         if let Some(end) = self.ratio(start, end) {
             return end;
         }
-        let (mut readings, items) = read(slice(self.text(), start..end), self.decimal_comma);
+        let body = slice(self.text(), start..end);
+        let (mut readings, mut items) = read(body, self.decimal_comma);
         end = self.millions(&mut readings, end);
         let letters_end = run(self.text(), end, char::is_alphanumeric);
         let suffix = slice(self.text(), end..letters_end);
@@ -315,6 +316,12 @@ impl<'t> Reader<'t> {
                 None => return self.code(start, letters_end),
             },
         };
+        // In copy `4,6 kg` is one number, and in German `4,6` without a unit too.
+        let decimals =
+            body.rsplit_once(',').is_some_and(|(whole, part)| part.len() < 3 && !whole.contains(','));
+        if decimals && self.decimal_comma.is_some_and(|comma| comma || unit.is_some()) {
+            items.clear();
+        }
         let aperture = self.aperture_before(start);
         let before = aperture.or_else(|| self.money_before(start));
         let from = before.as_ref().map_or(start, |(_, from)| *from);

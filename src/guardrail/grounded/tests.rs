@@ -676,6 +676,14 @@ fn counts_behind_what_they_count() {
     }
 }
 
+#[test]
+fn decimal_commas_are_no_lists() {
+    check_german("Wiegt 4,6 kg.", json!({"Gewicht": "6,4 kg"}), &["4,6 kg"]);
+    check_german("Wiegt 6,4 kg.", json!({"Gewicht": "6,4 kg"}), &[]);
+    check("Weighs 4,6 kg.", json!({"weight": "6,4 kg"}), &["4,6 kg"]);
+    check("With 4,6 and 8 GB.", json!({"memory": "4, 6, 8 GB"}), &[]);
+}
+
 fn any_json() -> impl Strategy<Value = Value> {
     let text = "\\PC{0,40}|[0-9a-z .,:;/()x\"'%°£²-]{0,40}|(Up to )?[0-9]{1,5}( x [0-9.]{1,4}){0,2} ?(mm|GB|MP|h|in|\")[ 0-9a-z(/)]{0,20}";
     let leaf = prop_oneof![
