@@ -102,6 +102,7 @@ pub(super) fn find(copy: Plain<'_>, sheet: &Sheet) -> Vec<Hit> {
         }
     }
     hits.extend(by_name(copy, sheet, &mentions));
+    hits.extend(by_content(copy, sheet, &mentions));
     hits
 }
 
@@ -248,6 +249,10 @@ impl<'s> Facts<'s> {
         if !besides || !(feature.beside.is_empty() || feature.beside.iter().any(beside)) {
             return;
         }
+        // What is not free of gluten is no gluten that is not there.
+        if it.role == Role::Opposite && slice(small, range.end..entry.name.end).starts_with(" free") {
+            return;
+        }
         let Some(known) = self.known.get_mut(it.feature) else { return };
         if range.start < entry.value.start {
             let direct = entry.is_named(small, range);
@@ -375,12 +380,12 @@ impl<'s> Facts<'s> {
 /// After so many findings of one kind a text needs no more.
 const ENOUGH: usize = 64;
 
-/// Names of two words and more that attributes deny and copy affirms all the same, or the other way round:
+/// Names that attributes deny and copy affirms all the same, or the other way round:
 /// `redundant_fans: false`. Shops name more than any lexicon knows.
 fn by_name(copy: Plain<'_>, sheet: &Sheet, mentions: &[Mention]) -> Vec<Hit> {
     let mut hits = Vec::new();
     let mut spoken = None;
-    let negates = ["no ", "not ", "n't ", "lack", "without", "kein", "ohne", "nicht"]
+    let negates = ["no ", "non ", "not ", "n't ", "lack", "without", "kein", "ohne", "nicht"]
         .iter()
         .any(|word| copy.small.contains(word));
     for (index, entry) in sheet.entries().iter().enumerate() {
@@ -393,10 +398,13 @@ fn by_name(copy: Plain<'_>, sheet: &Sheet, mentions: &[Mention]) -> Vec<Hit> {
             _ => continue,
         };
         let name = entry.core(sheet.small());
-        if !name.contains(' ')
-            || name.len() < 6
-            || !spoken.get_or_insert_with(|| Spoken::of(copy.small)).may_hold(name)
-        {
+        if !name.contains(' ') {
+            if entry.is_plain(sheet.small()) && asks(name) {
+                hits.extend(by_word(copy, sheet, mentions, (index, name, wrong)));
+            }
+            continue;
+        }
+        if name.len() < 6 || !spoken.get_or_insert_with(|| Spoken::of(copy.small)).may_hold(name) {
             continue;
         }
         for (at, found) in copy.small.match_indices(name) {
@@ -405,6 +413,220 @@ fn by_name(copy: Plain<'_>, sheet: &Sheet, mentions: &[Mention]) -> Vec<Hit> {
             let said = || polarity(copy, &(0..copy.small.len()), &range);
             if !known && said() == wrong && !sheet.says(name, wrong, index) {
                 hits.push(Hit { evidence: Some(sheet.evidence(index)), ..Hit::at(range) });
+            }
+        }
+    }
+    hits
+}
+
+/// Whether an attribute's name of one word asks about a thing that copy names by the same word.
+fn asks(name: &str) -> bool {
+    // What the lexicon knows it judges by more than the word: `EDGE` is no edge.
+    let mut known = false;
+    LEXICON.each(name, |at, uses| {
+        known |= at == (0..name.len()) && uses.iter().any(|it| it.role == Role::Said);
+    });
+    !known && name.len() >= 4 && name.chars().all(char::is_alphabetic) && !ORDINARY.contains(&name)
+}
+
+/// Names of one word that copy uses for many things, and names of what concerns the shop alone.
+const ORDINARY: &[&str] = &[
+    "active",
+    "adult",
+    "archived",
+    "audio",
+    "available",
+    "back",
+    "base",
+    "body",
+    "brand",
+    "bundle",
+    "care",
+    "case",
+    "charge",
+    "classic",
+    "clean",
+    "clearance",
+    "color",
+    "colour",
+    "cool",
+    "count",
+    "cover",
+    "custom",
+    "default",
+    "delivery",
+    "design",
+    "discount",
+    "display",
+    "draft",
+    "enabled",
+    "exclusive",
+    "extra",
+    "face",
+    "featured",
+    "fits",
+    "form",
+    "free",
+    "front",
+    "from",
+    "full",
+    "gift",
+    "half",
+    "hand",
+    "handle",
+    "heat",
+    "help",
+    "hidden",
+    "hold",
+    "home",
+    "included",
+    "internal",
+    "item",
+    "keep",
+    "kitchen",
+    "life",
+    "light",
+    "limited",
+    "line",
+    "list",
+    "lock",
+    "main",
+    "mode",
+    "model",
+    "name",
+    "offer",
+    "online",
+    "original",
+    "other",
+    "pack",
+    "pair",
+    "part",
+    "photo",
+    "play",
+    "popular",
+    "port",
+    "power",
+    "premium",
+    "present",
+    "published",
+    "ready",
+    "required",
+    "room",
+    "sale",
+    "screen",
+    "seal",
+    "seat",
+    "series",
+    "shipping",
+    "side",
+    "size",
+    "smart",
+    "sound",
+    "space",
+    "special",
+    "speed",
+    "stand",
+    "standard",
+    "stock",
+    "store",
+    "style",
+    "support",
+    "taxable",
+    "test",
+    "this",
+    "time",
+    "touch",
+    "type",
+    "used",
+    "value",
+    "version",
+    "video",
+    "view",
+    "visible",
+    "warranty",
+    "wash",
+    "watch",
+    "water",
+    "weight",
+    "wide",
+    "with",
+    "work",
+    "farbe",
+    "größe",
+    "lager",
+    "licht",
+    "neue",
+    "name",
+    "typ",
+    "zeit",
+    "artikel",
+    "aktiv",
+    "verfügbar",
+];
+
+/// Endings of German adjectives, which take endings of their own.
+const ADJECTIVES: &[&str] = &["bar", "lich", "isch", "ig", "los", "frei", "fest", "dicht", "abel"];
+
+/// Where copy says a word that an attribute denies, `dimmable: false`, or the other way round. A denial must stand right
+/// before the word: what is not machine washable may be washable.
+fn by_word(
+    copy: Plain<'_>,
+    sheet: &Sheet<'_>,
+    mentions: &[Mention],
+    (index, name, wrong): (usize, &str, Polarity),
+) -> Vec<Hit> {
+    let inflects = ADJECTIVES.iter().any(|ending| name.ends_with(ending));
+    let mut hits = Vec::new();
+    for (at, found) in copy.small.match_indices(name).take(ENOUGH) {
+        let end = at + found.len();
+        let rest = slice(copy.small, end..copy.small.len());
+        let ed = if name.ends_with('e') { "d" } else { "ed" };
+        let longer = if rest.starts_with(ed) { end + ed.len() } else { end };
+        let Some(range) = whole(copy.small, at..longer, inflects) else { continue };
+        let before = words(slice(copy.small, 0..at)).next_back().unwrap_or_default();
+        let negated =
+            ["no", "not", "non", "nicht", "ohne", "without"].contains(&before) || before.starts_with("kein");
+        if (wrong == Polarity::Denied && !negated)
+            || mentions.iter().any(|m| m.range.start < range.end && range.start < m.range.end)
+        {
+            continue;
+        }
+        if polarity(copy, &(0..copy.small.len()), &range) == wrong && !sheet.says(name, wrong, index) {
+            hits.push(Hit { evidence: Some(sheet.evidence(index)), ..Hit::at(range) });
+        }
+    }
+    hits
+}
+
+/// What copy says that a product contains, of what it is free of by the facts; and what copy denies of what the facts list
+/// as allergens.
+fn by_content(copy: Plain<'_>, sheet: &Sheet<'_>, mentions: &[Mention]) -> Vec<Hit> {
+    let mut hits = Vec::new();
+    for (index, entry) in sheet.entries().iter().enumerate() {
+        let name = entry.core(sheet.small());
+        let free = name.strip_suffix(" free").filter(|_| entry.answer == Answer::Yes);
+        let listed = entry.answer == Answer::Words
+            && ["allergens", "allergen", "allergene", "contains"].contains(&name);
+        let (items, wrong) = match free {
+            Some(content) => (content, Polarity::Affirmed),
+            None if listed => (slice(sheet.small(), entry.value.clone()), Polarity::Denied),
+            None => continue,
+        };
+        for item in items
+            .split([',', ';', '\n'])
+            .map(str::trim)
+            .filter(|item| (3..=40).contains(&item.len()))
+            .take(ENOUGH)
+        {
+            for (at, found) in copy.small.match_indices(item).take(ENOUGH) {
+                let Some(range) = whole(copy.small, at..at + found.len(), false) else { continue };
+                let before = words(slice(copy.small, 0..at)).next_back().unwrap_or_default();
+                let contains = ["contains", "contain", "containing", "enthält"].contains(&before);
+                let known = mentions.iter().any(|m| m.range.start < range.end && range.start < m.range.end);
+                let says = || polarity(copy, &(0..copy.small.len()), &range) == wrong;
+                if !known && (contains || wrong == Polarity::Denied) && says() && hits.len() < ENOUGH {
+                    hits.push(Hit { evidence: Some(sheet.evidence(index)), ..Hit::at(range) });
+                }
             }
         }
     }
@@ -440,7 +662,7 @@ impl Spoken {
     }
 }
 
-fn words(text: &str) -> impl Iterator<Item = &str> {
+fn words(text: &str) -> impl DoubleEndedIterator<Item = &str> {
     text.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty())
 }
 

@@ -302,6 +302,16 @@ impl Entry {
         self.given.is_number()
     }
 
+    /// Whether it says yes or no and nothing else, and its name is of the product itself: a group may be another thing.
+    pub(super) fn is_plain(&self, small: &str) -> bool {
+        let group = slice(small, self.name.start..self.leaf.start).trim_matches([' ', '.']);
+        let whole =
+            ["", "spec", "specs", "specifications", "features", "attributes", "details", "properties"];
+        let value = slice(small, self.value.clone()).trim();
+        let plain = ["yes", "no", "ja", "nein", "true", "false"];
+        whole.contains(&group) && !self.given.is_number() && plain.contains(&value)
+    }
+
     /// What its name asks about.
     pub(super) fn core<'t>(&self, small: &'t str) -> &'t str {
         slice(small, self.core.clone())
@@ -361,7 +371,15 @@ fn answer(given: &Value, small: &str) -> Answer {
         | "nicht vorhanden" | "keine" | "kein" | "ohne" | "without" | "✗" | "✘" | "0" => Answer::No,
         "" | "–" | "—" | "?" | "unspecified" | "unknown" | "n/a" | "na" | "tbc" | "tbd" | "tba"
         | "not specified" | "k" | "keine angabe" => Answer::Unknown,
+        _ if first.strip_prefix("0 ").or_else(|| first.strip_prefix('0')).is_some_and(is_amount) => {
+            Answer::No
+        }
         _ if first.starts_with("no ") && first.split(' ').count() <= 3 => Answer::No,
         _ => Answer::Words,
     }
+}
+
+/// Whether nothing of an amount in this unit is none at all: `0 g` of sugar.
+fn is_amount(unit: &str) -> bool {
+    matches!(unit, "g" | "mg" | "kg" | "ml" | "%")
 }

@@ -207,6 +207,7 @@ static TURNING: LazyLock<Option<AhoCorasick>> = LazyLock::new(|| {
         "optional",
         "missing",
         "free",
+        "frei",
         "false",
         "unavailable",
         "unsupported",
@@ -370,6 +371,7 @@ fn said_before(text: Plain<'_>, scope: Range<usize>) -> Polarity {
             | "devoid" => {
                 return negates(Reach::Verb);
             }
+            "free" | "frei" if matches!(next, "from" | "of" | "von") => return negates(Reach::Without),
             "non" if distance == 0 => return Polarity::Denied,
             "optional" | "optionally" | "optionale" | "optionaler" | "optionales" if distance == 0 => {
                 return Polarity::Unclear;

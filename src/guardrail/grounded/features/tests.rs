@@ -73,6 +73,48 @@ fn what_the_facts_deny() {
 }
 
 #[test]
+fn names_of_one_word() {
+    for (copy, facts, found) in [
+        ("A dimmable lamp.", json!({"dimmable": false}), &["dimmable"][..]),
+        ("A dimmable lamp.", json!({"dimmable": true}), &[]),
+        ("With a hood.", json!({"hood": "no"}), &["hood"]),
+        ("A hooded coat.", json!({"hood": "no"}), &["hooded"]),
+        ("A coat without a hood.", json!({"hood": "no"}), &[]),
+        ("With a hood.", json!({"hood": "no", "name": "Coat with detachable hood"}), &[]),
+        ("Mit Kapuze.", json!({"Kapuze": "nein"}), &["Kapuze"]),
+        ("Works on induction hobs.", json!({"specs": {"induction": "no"}}), &["induction"]),
+        ("Nicht dimmbar.", json!({"dimmbar": "ja"}), &["dimmbar"]),
+        ("Eine dimmbare Lampe.", json!({"dimmbar": "nein"}), &["dimmbare"]),
+        ("Not machine washable.", json!({"washable": "yes"}), &[]),
+        (
+            "Available in light blue, with water and type.",
+            json!({"available": false, "light": false, "type": "no"}),
+            &[],
+        ),
+        ("It films well.", json!({"rear lens": {"films": "no"}}), &[]),
+    ] {
+        let hits = hits(copy, facts.as_object().unwrap());
+        let words: Vec<&str> = hits.into_iter().map(|hit| slice(copy, hit.range)).collect();
+        assert_eq!(words, found, "{copy} by {facts}");
+    }
+}
+
+#[test]
+fn contents() {
+    check("Gluten-free.", json!({"gluten free": "no"}), &[("Gluten-free", Some("gluten free"))]);
+    check("Gluten-free.", json!({"gluten_free": false}), &[("Gluten-free", Some("gluten_free"))]);
+    check("Gluten-free.", json!({"gluten_free": true}), &[]);
+    check("Gluten-free.", json!({"gluten": "no"}), &[]);
+    check("Sugar-free.", json!({"sugar": "0 g"}), &[]);
+    check("Sugar-free.", json!({"sugar": "10 g"}), &[("Sugar-free", None)]);
+    check("Contains gluten.", json!({"gluten_free": true}), &[("gluten", Some("gluten_free"))]);
+    check("Contains no gluten.", json!({"gluten_free": true}), &[]);
+    check("No milk.", json!({"allergens": "milk, soy"}), &[("milk", Some("allergens"))]);
+    check("Free from milk.", json!({"allergens": "milk, soy"}), &[("milk", Some("allergens"))]);
+    check("With milk and soy.", json!({"allergens": "milk, soy"}), &[]);
+}
+
+#[test]
 fn what_copy_denies() {
     check("It has no loudspeaker.", json!({"loudspeaker": "Yes"}), &[("loudspeaker", Some("loudspeaker"))]);
     check("It has no loudspeaker.", json!({"loudspeaker": "No"}), &[]);
