@@ -571,7 +571,7 @@ const ADJECTIVES: &[&str] = &["bar", "lich", "isch", "ig", "los", "frei", "fest"
 /// before the word: what is not machine washable may be washable.
 fn by_word(
     copy: Plain<'_>,
-    sheet: &Sheet<'_>,
+    sheet: &Sheet,
     mentions: &[Mention],
     (index, name, wrong): (usize, &str, Polarity),
 ) -> Vec<Hit> {
@@ -600,7 +600,7 @@ fn by_word(
 
 /// What copy says that a product contains, of what it is free of by the facts; and what copy denies of what the facts list
 /// as allergens.
-fn by_content(copy: Plain<'_>, sheet: &Sheet<'_>, mentions: &[Mention]) -> Vec<Hit> {
+fn by_content(copy: Plain<'_>, sheet: &Sheet, mentions: &[Mention]) -> Vec<Hit> {
     let mut hits = Vec::new();
     for (index, entry) in sheet.entries().iter().enumerate() {
         let name = entry.core(sheet.small());

@@ -274,17 +274,17 @@ impl<'p> Pairing<'p> {
         let longer = |count: &KnownCount| {
             is(count.value) && things.nouns.iter().all(|noun| count.things.nouns.contains(noun))
         };
-        any && !is(total)
-            && !self.counts(&things).any(|count| is(count.value))
-            && !(digits && self.known.counts.iter().any(longer))
-            && !self.is_part(stated, &things, value)
+        let right = is(total)
+            || self.counts(&things).any(|count| is(count.value))
+            || (digits && self.known.counts.iter().any(longer))
+            || self.is_part(stated, &things, value);
+        any && !right
     }
 
     /// What a figure counts: the words behind it, or for a word those before it, `seats four` and `a pack of four`.
     fn things(&self, stated: &Stated<'_>) -> Things {
         let things = Things::behind(self.copy, stated.at);
-        let people =
-            |noun: &String| matches!(noun.as_str(), "people" | "person" | "adult" | "guest" | "personen");
+        let people = |noun: &Noun| PEOPLE.iter().any(|word| Noun::of(word) == *noun);
         let leads = things.nouns.first().is_none_or(people) && matches!(stated.figure.what, What::Count(_));
         if !leads || self.counts(&things).next().is_some() {
             return things;
@@ -399,6 +399,9 @@ fn is_followed_by_number(value: &str, word: &str) -> bool {
     };
     bytes.len() > word.len() && (0..bytes.len() - word.len()).any(found)
 }
+
+/// Whom seats and beds are for.
+const PEOPLE: &[&str] = &["people", "person", "adult", "guest", "personen"];
 
 /// How far from a fact "about" may be, as a share of it.
 const ABOUT: f64 = 0.075;
