@@ -760,20 +760,3 @@ fn evidence_is_of_the_same_role() {
     assert_eq!(evidence("300 hours of talk time"), "Talk time");
     assert_eq!(evidence("6 hours of stand-by time"), "Stand-by");
 }
-
-/// How long a blurb of 60 words takes against a sheet of 40 attributes. Run it alone, optimised.
-#[test]
-#[ignore = "measures"]
-fn a_blurb_is_judged_in_time() {
-    let texts = faultless();
-    let text_of = |text: &str| text.split(' ').take(60).collect::<Vec<_>>().join(" ");
-    let started = std::time::Instant::now();
-    let rounds = 50;
-    for _ in 0..rounds {
-        for (product, text) in &texts {
-            unsupported(&text_of(text), product.as_object().unwrap(), Some("en"));
-        }
-    }
-    let each = started.elapsed() / (rounds * u32::try_from(texts.len()).unwrap());
-    println!("{each:?} a blurb");
-}
