@@ -1,4 +1,5 @@
-//! `grounded` on real copy that models wrote, against what people marked in it: what is found, and what is left in peace.
+//! `grounded` on real copy that models wrote, against marks of our own: what is found, and what is left in peace. The
+//! marks were made by language models that read each text beside its sheet; no person has checked them.
 //!
 //! The marks stand in `tests/grounded/marks.jsonl`, by id and span only; the texts and the products are real data.
 
@@ -52,7 +53,7 @@ struct Mark {
     kind: String,
 }
 
-/// A text with the facts that it was written from and what people marked in it.
+/// A text with the facts that it was written from and what is marked in it.
 struct Marked {
     id: String,
     text: String,
@@ -124,7 +125,7 @@ fn around(text: &str, span: &Range<usize>) -> String {
 }
 
 #[test]
-fn figures_that_people_marked_are_found() {
+fn what_is_marked_is_found() {
     let Some(texts) = marked() else { return };
     let rule = rule();
     let mut found: BTreeMap<&str, Share> = BTreeMap::new();

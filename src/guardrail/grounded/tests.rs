@@ -197,7 +197,7 @@ fn retailers_own_descriptions_pass() {
     }
 }
 
-/// The faultless texts among those that people read, with their facts.
+/// The faultless texts among those that are marked, with their facts.
 fn faultless() -> Vec<(Value, String)> {
     let marks = include_str!("../../../tests/grounded/marks.jsonl");
     let marks: Vec<Value> = marks.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
