@@ -334,7 +334,7 @@ async fn generator(settings: &Settings, store: &Store, now: Timestamp) -> anyhow
     let midnight = today.to_zoned(jiff::tz::TimeZone::UTC)?.timestamp();
     // What was spent before a restart is spent.
     let spent = search::spent_since(store, midnight).await?;
-    let budget = Budget::new(settings.budget_per_day.map(Micros::from_units), spent, today);
+    let budget = Budget::new(settings.budget.per_day.map(Micros::from_units), spent, today);
     let providers = settings.providers.clone();
     Ok(Some(Generator::new(providers, budget)?))
 }

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use jiff::tz::TimeZone;
 
-pub use provider::{Output, Price, Provider, ProviderKind, TokenLimitField};
+pub use provider::{BreakerSettings, Output, Price, Provider, ProviderKind, TokenLimitField};
 pub use read::load;
 
 /// The commented default file: the reference of every setting.
@@ -37,8 +37,12 @@ pub struct Settings {
     pub limits: Limits,
     /// LLM providers, in the order they are tried.
     pub providers: Vec<Provider>,
-    /// What may be spent in one UTC day, in the currency of the prices.
-    pub budget_per_day: Option<f64>,
+    /// What may be spent, in the currency of the prices.
+    pub budget: BudgetSettings,
+    /// How long the first provider has the question alone, before the next is asked as well; without one it keeps it.
+    pub hedge_after: Option<Duration>,
+    /// Where metrics are read; nowhere without one.
+    pub metrics_listen: Option<SocketAddr>,
 }
 
 /// Where the files that people edit are, and how they are read.
@@ -69,4 +73,31 @@ pub struct Limits {
     pub concurrency: usize,
     /// How many may wait for their turn.
     pub queue: usize,
+    /// How many generations one user may cause in a UTC day; without one, as many as they like.
+    pub user_generations_per_day: Option<u32>,
+    /// How long the service still takes requests after SIGTERM, while it says that it is not ready.
+    pub drain: Duration,
+}
+
+/// What may be spent, in the currency of the prices.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct BudgetSettings {
+    /// In one UTC day; without one, whatever it costs.
+    pub per_day: Option<f64>,
+    /// On one generation, its retries and repairs included; without one, whatever the day allows.
+    pub per_request: Option<f64>,
+    /// The most of the day that each purpose may take.
+    pub shares: Shares,
+}
+
+/// The most of a day's budget that each purpose may take, from 0 to 1. They may come to more than 1: together they never
+/// take more than the day has.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Shares {
+    /// Pages that wait.
+    pub pages: f64,
+    /// Work in bulk.
+    pub bulk: f64,
+    /// Copy written anew, and questions about copy that is kept.
+    pub refresh: f64,
 }

@@ -33,6 +33,29 @@ pub struct Provider {
     pub output: Output,
     /// What tokens cost. A provider without a price is not metered.
     pub price: Option<Price>,
+    /// How long the head of an answer may take; without one, as long as the whole call may.
+    pub first_byte_timeout: Option<Duration>,
+    /// How many calls it is put at once; without one, as many as generations run.
+    pub concurrency: Option<usize>,
+    /// When it is left alone, and for how long.
+    pub breaker: BreakerSettings,
+    /// The version of the API that Azure is asked for; without one, the newest that is known to do.
+    pub api_version: Option<String>,
+}
+
+/// When a provider is left alone, and for how long.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BreakerSettings {
+    /// After how many failures in a row, at least 1.
+    pub failures: u32,
+    /// For how long at first; twice as long each time that a trial call fails.
+    pub open_for: Duration,
+}
+
+impl Default for BreakerSettings {
+    fn default() -> Self {
+        Self { failures: 5, open_for: Duration::from_secs(10) }
+    }
 }
 
 /// The dialect of paths and headers.
@@ -129,6 +152,18 @@ pub(super) fn read(node: &Node, environment: &BTreeMap<String, String>, faults: 
             "give `input` and `output`, per million tokens",
         );
     }
+    let first_byte_timeout =
+        fields.take("first_byte_timeout").and_then(|node| document::duration(node, faults));
+    let concurrency = fields.take("concurrency").and_then(|node| at_least_one(node, faults));
+    let breaker = section(&mut fields, "breaker", faults, |fields| {
+        let failures = fields.take("failures").and_then(|node| at_least_one(node, faults));
+        let open_for = fields.take("open_for").and_then(|node| document::duration(node, faults));
+        let usual = BreakerSettings::default();
+        let failures =
+            failures.map_or(usual.failures, |failures| u32::try_from(failures).unwrap_or(u32::MAX));
+        BreakerSettings { failures, open_for: open_for.unwrap_or(usual.open_for) }
+    });
+    let api_version = fields.text("api_version", faults);
     fields.finish(faults);
     Some(Provider {
         name: name?,
@@ -142,7 +177,19 @@ pub(super) fn read(node: &Node, environment: &BTreeMap<String, String>, faults: 
         token_limit_field: limit_field.unwrap_or(TokenLimitField::MaxCompletionTokens),
         output: output.unwrap_or(Output::Text),
         price: price.flatten(),
+        first_byte_timeout,
+        concurrency,
+        breaker: breaker.unwrap_or_default(),
+        api_version,
     })
+}
+
+fn at_least_one(node: &Node, faults: &Faults) -> Option<usize> {
+    let count = document::count(node, faults)?;
+    if count == 0 {
+        faults.error_with_help(node.span, "0 would have nothing asked at all", "write 1 or more");
+    }
+    Some(count.max(1))
 }
 
 /// The provider that the usual variables describe, when any of them is set.
@@ -164,5 +211,9 @@ pub(super) fn from_environment(environment: &BTreeMap<String, String>) -> Option
         token_limit_field: TokenLimitField::MaxCompletionTokens,
         output: Output::Text,
         price: None,
+        first_byte_timeout: None,
+        concurrency: None,
+        breaker: BreakerSettings::default(),
+        api_version: None,
     })
 }

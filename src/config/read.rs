@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use jiff::tz::TimeZone;
 
-use super::{Limits, PolicySettings, REFERENCE, Settings, provider, toml_node};
+use super::{BudgetSettings, Limits, PolicySettings, REFERENCE, Settings, Shares, provider, toml_node};
 use crate::diagnostic::{Diagnostic, Position, Span};
 use crate::document::{self, Faults, Fields, Key, Kind, Node, list};
 
@@ -116,26 +116,17 @@ fn read(root: &Node, environment: &BTreeMap<String, String>, faults: &Faults) ->
         let providers = fields.take("providers").map(|node| list(node, faults)).unwrap_or_default();
         let providers: Vec<_> =
             providers.iter().filter_map(|node| provider::read(node, environment, faults)).collect();
-        let budget = section(fields, "budget", faults, |fields| {
-            let node = fields.take("per_day")?;
-            let per_day = document::number(node, faults)?;
-            if per_day < 0.0 {
-                let help = "write 0 or more; without the setting nothing is metered";
-                faults.error_with_help(node.span, "a budget cannot be below nothing", help);
-            }
-            Some(per_day)
-        });
-        (providers, budget.flatten())
+        let budget = section(fields, "budget", faults, |fields| budget(fields, faults));
+        let hedge_after = fields.take("hedge_after").and_then(|node| document::duration(node, faults));
+        (providers, budget.flatten(), hedge_after.filter(|after| !after.is_zero()))
     });
-    section(&mut fields, "metrics", faults, |fields| {
-        if let Some(node) = fields.take("listen")
-            && document::text(node, faults).is_some_and(|listen| !listen.is_empty())
-        {
-            faults.error_with_help(node.span, "this version exports no metrics", "leave `listen` empty");
-        }
+    let metrics_listen = section(&mut fields, "metrics", faults, |fields| {
+        let node = fields.take("listen")?;
+        let off = document::text(node, faults).is_some_and(|listen| listen.is_empty());
+        if off { None } else { parsed(node, "an address", "127.0.0.1:9090", faults) }
     });
     fields.finish(faults);
-    let (mut providers, budget_per_day) = llm.unwrap_or_default();
+    let (mut providers, budget, hedge_after) = llm?;
     if providers.is_empty() {
         providers.extend(provider::from_environment(environment));
     }
@@ -147,7 +138,9 @@ fn read(root: &Node, environment: &BTreeMap<String, String>, faults: &Faults) ->
         cache_bytes: cache_bytes.flatten()?,
         limits: limits?,
         providers,
-        budget_per_day,
+        budget: budget?,
+        hedge_after,
+        metrics_listen: metrics_listen.flatten(),
     })
 }
 
@@ -224,6 +217,8 @@ fn limits(fields: &mut Fields<'_>, faults: &Faults) -> Option<Limits> {
     };
     let (deadline, max_deadline) = (count("deadline_ms"), count("max_deadline_ms"));
     let (concurrency, queue) = (count("concurrency"), count("queue"));
+    let user_generations = count("user_generations_per_day").map(|(_, most)| most).filter(|most| *most > 0);
+    let drain = fields.take("drain").and_then(|node| document::duration(node, faults));
     let generation_timeout =
         fields.take("generation_timeout").and_then(|node| document::duration(node, faults));
     let ((_, deadline), (_, max_deadline)) = (deadline?, max_deadline?);
@@ -239,7 +234,37 @@ fn limits(fields: &mut Fields<'_>, faults: &Faults) -> Option<Limits> {
         generation_timeout: generation_timeout?,
         concurrency,
         queue: queue?.1,
+        user_generations_per_day: user_generations.map(|most| u32::try_from(most).unwrap_or(u32::MAX)),
+        drain: drain?,
     })
+}
+
+fn budget(fields: &mut Fields<'_>, faults: &Faults) -> Option<BudgetSettings> {
+    let mut money = |key| {
+        let node = fields.take(key)?;
+        let amount = document::number(node, faults)?;
+        if amount < 0.0 {
+            let help = "write 0 or more";
+            faults.error_with_help(node.span, "a budget cannot be below nothing", help);
+        }
+        Some(amount)
+    };
+    let (per_day, per_request) = (money("per_day"), money("per_request"));
+    let shares = section(fields, "shares", faults, |fields| {
+        let mut share = |key| {
+            let node = fields.take(key)?;
+            let share = document::number(node, faults)?;
+            if !(0.0..=1.0).contains(&share) {
+                let help = "write a part of the day's budget, from 0 to 1";
+                faults.error_with_help(node.span, format!("`{share}` is no share"), help);
+            }
+            Some(share)
+        };
+        Some(Shares { pages: share("pages")?, bulk: share("bulk")?, refresh: share("refresh")? })
+    });
+    // Nothing for one generation would be no limit that anybody can want: it stands for none.
+    let per_request = per_request.filter(|amount| *amount > 0.0);
+    Some(BudgetSettings { per_day, per_request, shares: shares.flatten()? })
 }
 
 fn bytes(node: &Node, faults: &Faults) -> Option<u64> {

@@ -32,8 +32,54 @@ pub struct Attempt {
     pub status: Option<u16>,
     /// What went wrong, in at most 300 characters; `None` when the text can be used.
     pub error: Option<String>,
+    /// The same as one of few words; absent in older records.
+    #[serde(default)]
+    pub fault: Option<FaultKind>,
+    /// Whether it asked to mend a text that rules had found wanting.
+    #[serde(default)]
+    pub repair: bool,
     /// The provider's name for what it ran; recorded, never relied on.
     pub system_fingerprint: Option<String>,
+}
+
+/// What went wrong with a call, as one of few words: what metrics count by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FaultKind {
+    /// Nothing could be sent: settings, or a prompt that this provider cannot be put.
+    Unsent,
+    /// No connection: refused, no such host, no TLS.
+    Connect,
+    /// The connection broke off.
+    Broken,
+    /// It took too long.
+    Timeout,
+    /// It was given up: another provider answered first, or the service went down.
+    Abandoned,
+    /// The answer points elsewhere, where nobody goes.
+    Redirect,
+    /// Turned away for now: 429 without a word of money.
+    RateLimited,
+    /// The account's money is spent.
+    Quota,
+    /// Turned away: any other 4xx.
+    Rejected,
+    /// The provider failed: 5xx.
+    Server,
+    /// More than is read of any answer.
+    TooLarge,
+    /// Not an answer of the protocol.
+    Garbage,
+    /// The answer was cut off, or does not say that it is whole.
+    Unfinished,
+    /// The model refused.
+    Refused,
+    /// A filter held the prompt or the answer back, or did not run.
+    Filtered,
+    /// The answer holds no text.
+    Empty,
+    /// The answer is not of the form asked for.
+    WrongForm,
 }
 
 /// Tokens, as the provider counts them.
@@ -56,6 +102,10 @@ pub enum Failure {
     Budget,
     /// The time given ran out.
     TimedOut,
+    /// The service went down.
+    Closed,
+    /// Every provider's circuit breaker is open.
+    BreakerOpen,
     /// No provider has the name that was asked for.
     NoProvider,
 }

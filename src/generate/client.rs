@@ -132,6 +132,8 @@ impl Client {
             upstream_request_id: None,
             status: None,
             error: None,
+            fault: None,
+            repair: false,
             system_fingerprint: None,
         }
     }

@@ -14,16 +14,18 @@ mod budget;
 mod client;
 mod gate;
 mod provider;
+mod terms;
 mod wire;
 mod write;
 
 #[cfg(test)]
 mod tests;
 
-pub use crate::config::{Output, Price, Provider, ProviderKind, TokenLimitField};
+pub use crate::config::{BreakerSettings, Output, Price, Provider, ProviderKind, TokenLimitField};
 pub use crate::prompt::{DEFAULT_MAX_TOKENS, Message, Parameters, Prompt, Role};
 pub use ask::Moderation;
-pub use attempt::{Attempt, Failure, Usage, Written};
+pub use attempt::{Attempt, Failure, FaultKind, Usage, Written};
 pub use budget::{Budget, Reservation};
 pub use gate::{Gate, Permit, Place};
+pub use terms::{Closing, Purpose, Terms};
 pub use write::{GenerateError, Generator, Whom};

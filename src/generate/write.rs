@@ -2,14 +2,13 @@
 
 use std::time::Duration;
 
-use jiff::civil::Date;
 use serde_json::Value;
 use thiserror::Error;
 use tokio::time::Instant;
 
 use super::ask::{Ask, Moderate, Question, Write};
 use super::client::{Client, Next};
-use super::{Attempt, Budget, Failure, Moderation, Prompt, Provider, Written};
+use super::{Attempt, Budget, Failure, Moderation, Prompt, Provider, Terms, Written};
 
 /// The wait before the first retry where the provider names none; it doubles with each, and a random half of it is
 /// left out so that many callers do not come back at once.
@@ -84,50 +83,30 @@ impl Generator {
         &self.budget
     }
 
-    /// Has the prompt answered within `limit`, retries and waits included. `today` is the UTC day that pays.
+    /// Has the prompt answered on those terms.
     ///
     /// Dropping the future abandons the call in flight, which then costs what was reserved for it.
-    pub async fn write(&self, prompt: &Prompt, limit: Duration, today: Date) -> Written {
-        self.ask(&Write(prompt), None, limit, today).await
+    pub async fn write(&self, prompt: &Prompt, terms: &Terms) -> Written {
+        self.ask(&Write(prompt), None, terms).await
     }
 
     /// Has a prompt answered that asks for a JSON object of this schema, likewise. The answer is what the model wrote, with
     /// whatever it put around the object, and without the provider's key.
-    pub async fn answer(
-        &self,
-        prompt: &Prompt,
-        schema: &Value,
-        whom: Whom<'_>,
-        limit: Duration,
-        today: Date,
-    ) -> Written {
+    pub async fn answer(&self, prompt: &Prompt, schema: &Value, whom: Whom<'_>, terms: &Terms) -> Written {
         let question = Question { prompt, schema, model: whom.model };
-        let Written { attempts, result } = self.ask(&question, whom.provider, limit, today).await;
+        let Written { attempts, result } = self.ask(&question, whom.provider, terms).await;
         let said = || attempts.last().and_then(|attempt| attempt.text.clone()).unwrap_or_default();
         let result = result.map(|_| said());
         Written { attempts, result }
     }
 
     /// Has a text moderated, likewise. It is not metered: such services tell no tokens.
-    pub async fn moderate(
-        &self,
-        text: &str,
-        whom: Whom<'_>,
-        limit: Duration,
-        today: Date,
-    ) -> Written<Moderation> {
-        self.ask(&Moderate { text, model: whom.model }, whom.provider, limit, today).await
+    pub async fn moderate(&self, text: &str, whom: Whom<'_>, terms: &Terms) -> Written<Moderation> {
+        self.ask(&Moderate { text, model: whom.model }, whom.provider, terms).await
     }
 
-    async fn ask<A: Ask>(
-        &self,
-        ask: &A,
-        provider: Option<&str>,
-        limit: Duration,
-        today: Date,
-    ) -> Written<A::Answer> {
-        let started = Instant::now();
-        let left = || limit.saturating_sub(started.elapsed());
+    async fn ask<A: Ask>(&self, ask: &A, provider: Option<&str>, terms: &Terms) -> Written<A::Answer> {
+        let left = || terms.ends.saturating_duration_since(Instant::now());
         let mut attempts: Vec<Attempt> = Vec::new();
         let mut refused_by_budget = false;
         let asked = |client: &&Client| provider.is_none_or(|name| client.provider.name == name);
@@ -140,7 +119,7 @@ impl Generator {
                 if left().is_zero() {
                     return Written { attempts, result: Err(Failure::TimedOut) };
                 }
-                let Some(payment) = self.budget.reserve(ask.worst(&client.provider), today) else {
+                let Some(payment) = self.budget.reserve(ask.worst(&client.provider), terms.today) else {
                     refused_by_budget = true;
                     break;
                 };

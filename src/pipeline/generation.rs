@@ -15,7 +15,7 @@ use super::{Case, Landed, Parts, Priority, SecondModels};
 use crate::audit::{GenerationPayload, GenerationRecord, Outcome};
 use crate::cache::{Flight, Kept, Key};
 use crate::catalogue::Product;
-use crate::generate::{Attempt, Failure, Place};
+use crate::generate::{Attempt, Failure, Place, Terms};
 use crate::guardrail::{
     Action, Approved, Draft, Enforcement, Finding, Ground, Judgement, Kind, Level, Opinions, QuestionKey,
     Verdict, approve, facts_hash, ground_hash, questions,
@@ -319,7 +319,7 @@ async fn write_and_judge(parts: &Arc<Parts>, job: &Job, ends: Instant) -> Verdic
         let left = ends.saturating_duration_since(Instant::now());
         let text = match &parts.generator {
             Some(generator) if left > Duration::ZERO => {
-                let written = generator.write(&prompt, left, today).await;
+                let written = generator.write(&prompt, &Terms::until(ends, today)).await;
                 verdicts.attempts.extend(written.attempts);
                 written.result
             }
@@ -405,8 +405,9 @@ fn repair(prompt: &Prompt, text: String, findings: &[Finding]) -> Prompt {
 
 fn reason(failure: Failure) -> Reason {
     match failure {
-        Failure::Upstream | Failure::TimedOut | Failure::NoProvider => Reason::Upstream,
+        Failure::Upstream | Failure::TimedOut | Failure::Closed | Failure::NoProvider => Reason::Upstream,
         Failure::Budget => Reason::Budget,
+        Failure::BreakerOpen => Reason::BreakerOpen,
     }
 }
 

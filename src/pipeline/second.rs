@@ -8,7 +8,6 @@
 use std::convert::Infallible;
 use std::fmt;
 use std::sync::Arc;
-use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use moka::sync::Cache;
@@ -20,7 +19,7 @@ use super::{Parts, rubric};
 use crate::audit::{RuleVerdict, VerdictMode, VerdictRecord};
 use crate::cache::{Flight, Flights};
 use crate::config::{Limits, Provider};
-use crate::generate::{Attempt, Failure, Gate, Moderation, Place, Whom, Written};
+use crate::generate::{Attempt, Failure, Gate, Moderation, Place, Terms, Whom, Written};
 use crate::guardrail::{
     Ask, Asking, Enforcement, Guardrails, Heard, Known, Opinion, Question, QuestionKey, Service,
 };
@@ -274,7 +273,7 @@ async fn run(parts: &Arc<Parts>, work: Work, ends: Instant, place: Option<Place>
         Some(opinion) => Answered::known(opinion),
         None => match from_store(parts, &work.key).await {
             Some(opinion) => Answered::known(opinion),
-            None => ask(parts, &work.question, ends.saturating_duration_since(Instant::now())).await,
+            None => ask(parts, &work.question, ends).await,
         },
     };
     let asked = !answered.attempts.is_empty();
@@ -321,23 +320,24 @@ async fn keep(parts: &Parts, key: &QuestionKey, opinion: &Opinion, now: Timestam
 }
 
 /// Puts a question, over the client that copy is written with and from the same budget.
-async fn ask(parts: &Parts, question: &Question, limit: Duration) -> Answered {
+async fn ask(parts: &Parts, question: &Question, ends: Instant) -> Answered {
     let unanswered = |error: &str| Answered { said: Err(error.to_owned()), attempts: Vec::new() };
     let Some(generator) = &parts.generator else { return unanswered("no LLM provider is configured") };
-    if limit.is_zero() {
+    if ends <= Instant::now() {
         return unanswered("the generation's time was up");
     }
     let today = (parts.now)().to_zoned(jiff::tz::TimeZone::UTC).date();
+    let terms = Terms::until(ends, today);
     let Ask { service, provider, model } = &*question.asks;
     let whom = Whom { provider: provider.as_deref(), model: model.as_deref() };
     match service {
         Service::Judge { rubric } => {
             let prompt = rubric::prompt(rubric, &question.text, &question.facts);
-            let written = generator.answer(&prompt, &rubric::schema(), whom, limit, today).await;
+            let written = generator.answer(&prompt, &rubric::schema(), whom, &terms).await;
             answered(written, |answer| rubric::read(&answer).map_err(str::to_owned))
         }
         Service::Moderation => {
-            let written = generator.moderate(&question.text, whom, limit, today).await;
+            let written = generator.moderate(&question.text, whom, &terms).await;
             let opinion = |Moderation { flagged, categories, scores }| {
                 Ok(Opinion::Moderation { flagged, categories, scores })
             };
@@ -352,6 +352,10 @@ fn answered<T>(written: Written<T>, read: impl FnOnce(T) -> Result<Opinion, Stri
         Ok(answer) => read(answer).map(Arc::new),
         Err(Failure::Budget) => Err("the budget is spent".to_owned()),
         Err(Failure::NoProvider) => Err("no provider has the name that the rule asks for".to_owned()),
+        Err(Failure::Closed) => Err("the service went down".to_owned()),
+        Err(Failure::BreakerOpen) => {
+            Err("the provider failed too often and is left alone for now".to_owned())
+        }
         Err(Failure::TimedOut | Failure::Upstream) => {
             let last = attempts.last().and_then(|attempt| attempt.error.clone());
             Err(last.unwrap_or_else(|| "no answer within its time".to_owned()))

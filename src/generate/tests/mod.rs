@@ -27,8 +27,17 @@ fn provider(base_url: String) -> Provider {
         retries: 2,
         token_limit_field: TokenLimitField::MaxCompletionTokens,
         output: Output::Text,
+        concurrency: None,
+        first_byte_timeout: None,
+        breaker: BreakerSettings::default(),
+        api_version: None,
         price: Some(Price { input: 0.4, cached_input: 0.1, output: 1.6 }),
     }
+}
+
+/// That long from now.
+fn within(limit: Duration) -> Terms {
+    Terms::until(tokio::time::Instant::now() + limit, TODAY)
 }
 
 fn prompt() -> Prompt {
@@ -42,7 +51,7 @@ fn prompt() -> Prompt {
 /// What comes of the prompt with those providers, no limit to the budget, and plenty of time.
 async fn write(providers: Vec<Provider>) -> Written {
     let generator = Generator::new(providers, Budget::new(None, Micros(0), TODAY)).unwrap();
-    generator.write(&prompt(), Duration::from_secs(60), TODAY).await
+    generator.write(&prompt(), &within(Duration::from_secs(60))).await
 }
 
 #[track_caller]

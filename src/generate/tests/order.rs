@@ -112,7 +112,7 @@ async fn a_stall_is_bounded_by_the_limit_and_recorded() {
         let upstream = Upstream::start(vec![stall]).await;
         let generator =
             Generator::new(vec![provider(upstream.url)], Budget::new(None, Micros(0), TODAY)).unwrap();
-        let written = generator.write(&prompt(), Duration::from_millis(500), TODAY).await;
+        let written = generator.write(&prompt(), &within(Duration::from_millis(500))).await;
         assert_eq!(written.result, Err(Failure::TimedOut));
         assert_eq!(written.attempts.len(), 1);
         assert_eq!(written.attempts[0].upstream_request_id.as_deref(), id);
@@ -147,10 +147,10 @@ async fn a_spent_budget_asks_only_those_without_a_price() {
     let priced = provider(upstream.url.clone());
     let free = Provider { name: "free".to_owned(), price: None, ..priced.clone() };
     let generator = Generator::new(vec![priced.clone()], budget.clone()).unwrap();
-    let written = generator.write(&prompt(), Duration::from_secs(60), TODAY).await;
+    let written = generator.write(&prompt(), &within(Duration::from_secs(60))).await;
     assert_eq!((written.result, upstream.calls()), (Err(Failure::Budget), 0));
     let generator = Generator::new(vec![priced, free], budget.clone()).unwrap();
-    let written = generator.write(&prompt(), Duration::from_secs(60), TODAY).await;
+    let written = generator.write(&prompt(), &within(Duration::from_secs(60))).await;
     assert_eq!((written.cost(), written.result), (Micros(0), Ok("Soft.".to_owned())));
     assert_eq!(budget.spent(), Micros(1));
 }

@@ -14,12 +14,12 @@ fn generator(providers: Vec<Provider>) -> Generator {
 }
 
 async fn answer(providers: Vec<Provider>, whom: Whom<'_>) -> Written {
-    generator(providers).answer(&prompt(), &schema(), whom, Duration::from_secs(60), TODAY).await
+    generator(providers).answer(&prompt(), &schema(), whom, &within(Duration::from_secs(60))).await
 }
 
 async fn moderate(upstream: &Upstream, whom: Whom<'_>) -> Written<Moderation> {
     let providers = vec![provider(upstream.url.clone())];
-    generator(providers).moderate("Soft.", whom, Duration::from_secs(60), TODAY).await
+    generator(providers).moderate("Soft.", whom, &within(Duration::from_secs(60))).await
 }
 
 #[tokio::test]
@@ -63,7 +63,7 @@ async fn azure_is_asked_by_deployment_and_for_no_moderation() {
     let whom = Whom { provider: None, model: Some("judge-1") };
     answer(vec![azure.clone()], whom).await.result.unwrap();
     assert!(upstream.first().head.starts_with("post /openai/deployments/judge-1/chat/completions?"));
-    let moderated = generator(vec![azure]).moderate("Soft.", whom, Duration::from_secs(60), TODAY).await;
+    let moderated = generator(vec![azure]).moderate("Soft.", whom, &within(Duration::from_secs(60))).await;
     assert_eq!((moderated.result, upstream.calls()), (Err(Failure::Upstream), 0));
     assert_eq!(moderated.attempts[0].cost, Micros(0));
 }
@@ -148,7 +148,7 @@ async fn what_fails_is_tried_again_and_told_like_any_other_call() {
     assert_eq!(written.result.as_deref(), Ok("{\"reason\": \"[key]\"}"));
     let upstream = Upstream::start(vec![Reply::Stall]).await;
     let generator = generator(vec![provider(upstream.url.clone())]);
-    let late = generator.moderate("Soft.", Whom::default(), Duration::from_millis(50), TODAY).await;
+    let late = generator.moderate("Soft.", Whom::default(), &within(Duration::from_millis(50))).await;
     assert_eq!(late.result, Err(Failure::TimedOut));
 }
 
@@ -158,6 +158,6 @@ async fn questions_are_paid_from_the_same_budget() {
     let budget = Budget::new(Some(Micros(1)), Micros(0), TODAY);
     let generator = Generator::new(vec![provider(upstream.url.clone())], budget).unwrap();
     let written =
-        generator.answer(&prompt(), &schema(), Whom::default(), Duration::from_secs(60), TODAY).await;
+        generator.answer(&prompt(), &schema(), Whom::default(), &within(Duration::from_secs(60))).await;
     assert_eq!((written.result, upstream.calls()), (Err(Failure::Budget), 0));
 }

@@ -27,12 +27,17 @@ async fn write(script: &str, kind: ProviderKind, output: Output) -> Written {
         retries: 1,
         token_limit_field: TokenLimitField::MaxTokens,
         output,
+        concurrency: None,
+        first_byte_timeout: None,
+        breaker: BreakerSettings::default(),
+        api_version: None,
         price: None,
     };
     let message = Message { role: Role::User, content: HOODIE.to_owned() };
     let prompt = Prompt { messages: vec![message], parameters: Parameters::default() };
     let generator = Generator::new(vec![provider], Budget::new(None, Micros(0), TODAY)).unwrap();
-    generator.write(&prompt, Duration::from_secs(60), TODAY).await
+    let terms = Terms::until(tokio::time::Instant::now() + Duration::from_secs(60), TODAY);
+    generator.write(&prompt, &terms).await
 }
 
 #[tokio::test]

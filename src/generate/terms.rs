@@ -1,0 +1,68 @@
+//! On what terms something is asked: for whom, until when, and what it may cost.
+
+use jiff::civil::Date;
+use serde::{Deserialize, Serialize};
+use tokio::sync::watch;
+use tokio::time::Instant;
+
+/// For whom copy is written: each has a share of its own in the day's budget.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Purpose {
+    /// A page that asked and had nothing as good.
+    #[default]
+    Page,
+    /// Work in bulk.
+    Bulk,
+    /// Copy that is there and due to be written anew, and what second models are asked about copy that is kept.
+    Refresh,
+}
+
+/// Whether the service is going down and gives up what it is doing.
+#[derive(Clone, Debug, Default)]
+pub struct Closing(Option<watch::Receiver<bool>>);
+
+impl Closing {
+    /// Once that becomes true.
+    pub fn when(asked: watch::Receiver<bool>) -> Self {
+        Self(Some(asked))
+    }
+
+    /// Whether it does now.
+    pub fn is_now(&self) -> bool {
+        self.0.as_ref().is_some_and(|asked| *asked.borrow())
+    }
+
+    /// Ends when it does; never, where nobody ever asks it to.
+    pub async fn begun(&self) {
+        match &self.0 {
+            // An error means that nobody is left who could ask.
+            Some(asked) => {
+                if asked.clone().wait_for(|asked| *asked).await.is_err() {
+                    std::future::pending().await
+                }
+            }
+            None => std::future::pending().await,
+        }
+    }
+}
+
+/// The terms of one prompt with its retries.
+#[derive(Clone, Debug)]
+pub struct Terms {
+    /// No later than this, waits and retries included.
+    pub ends: Instant,
+    /// Given up before that when the service closes.
+    pub closing: Closing,
+    /// The UTC day that pays.
+    pub today: Date,
+    /// For whom.
+    pub purpose: Purpose,
+}
+
+impl Terms {
+    /// For a page, by a service that stays.
+    pub fn until(ends: Instant, today: Date) -> Self {
+        Self { ends, closing: Closing::default(), today, purpose: Purpose::Page }
+    }
+}
