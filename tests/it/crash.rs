@@ -13,7 +13,7 @@ use rand::{RngExt, SeedableRng};
 use serde_json::Value;
 use tokio::sync::mpsc;
 
-use crate::support::{Serving, Upstream, ask, copyrail, eventually, shop};
+use crate::support::{Serving, Upstream, ask, client, copyrail, eventually, shop};
 
 /// How many callers ask at once.
 const CALLERS: usize = 8;
@@ -30,11 +30,6 @@ fn keyed_shop() -> (tempfile::TempDir, String) {
     let made = copyrail(folder.path(), &["keys", "new", "--role", "serve"], &[], "");
     assert_eq!(made.code, Some(0), "{}", made.err);
     (folder, made.out.trim().to_owned())
-}
-
-fn client() -> reqwest::Client {
-    let _ = rustls::crypto::ring::default_provider().install_default();
-    reqwest::Client::builder().no_proxy().build().unwrap()
 }
 
 /// One caller: asks for one product after the other, and now and then again, until the service is gone.

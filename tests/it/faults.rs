@@ -5,7 +5,7 @@ use copyrail::simulate::{self, Script, Simulator};
 use serde_json::{Value, json};
 use sqlx::{Connection, SqliteConnection};
 
-use crate::support::{Serving, TestApp, Upstream, ask, copyrail, eventually, shop};
+use crate::support::{Serving, TestApp, Upstream, ask, client, copyrail, eventually, shop};
 
 const TEXT: &str = "A handy companion for the evening.";
 const PREWRITTEN: &str = "Lumo lamp at a glance: the details on this page show what it is made for.";
@@ -218,7 +218,7 @@ async fn a_budget_that_is_spent_is_spent_over_restarts_too() {
     std::fs::write(folder.path().join("config/copyrail.toml"), settings).unwrap();
     let made = copyrail(folder.path(), &["keys", "new", "--role", "serve"], &[], "");
     assert_eq!(made.code, Some(0), "{}", made.err);
-    let client = reqwest::Client::builder().no_proxy().build().unwrap();
+    let client = client();
     let blurb = async |serving: &Serving, name: &str| {
         let url = format!("http://{}/v1/blurbs", serving.address);
         let sent = client.post(url).bearer_auth(made.out.trim()).json(&ask(name)).send().await.unwrap();

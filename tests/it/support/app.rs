@@ -65,9 +65,7 @@ impl TestApp {
         ]);
         environment.extend(variables.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())));
         let keys = make_keys(&environment["COPYRAIL__STORE__URL"], &clock).await;
-        // Whoever is first in the process installs it.
-        let _ = rustls::crypto::ring::default_provider().install_default();
-        let client = reqwest::Client::builder().no_proxy().build().unwrap();
+        let client = super::client();
         let mut test = Self { app: None, folder, keys, client, environment, clock };
         test.restart().await?;
         Ok(test)

@@ -10,6 +10,13 @@ pub use upstream::{Reply, Upstream};
 
 use std::path::{Path, PathBuf};
 
+/// A client of HTTP that goes where it is told, and not by the environment's proxies.
+pub fn client() -> reqwest::Client {
+    // Whoever is first in the process installs it.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    reqwest::Client::builder().no_proxy().build().unwrap()
+}
+
 /// The repository's folder.
 pub fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
