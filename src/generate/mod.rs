@@ -10,10 +10,12 @@
 mod answer;
 mod ask;
 mod attempt;
+mod breaker;
 mod budget;
 mod client;
 mod gate;
 mod provider;
+mod redact;
 mod terms;
 mod wire;
 mod write;
@@ -25,6 +27,7 @@ pub use crate::config::{BreakerSettings, Output, Price, Provider, ProviderKind, 
 pub use crate::prompt::{DEFAULT_MAX_TOKENS, Message, Parameters, Prompt, Role};
 pub use ask::Moderation;
 pub use attempt::{Attempt, Failure, FaultKind, Usage, Written};
+pub use breaker::BreakerState;
 pub use budget::{Budget, Reservation};
 pub use gate::{Gate, Permit, Place};
 pub use terms::{Closing, Purpose, Terms};

@@ -15,7 +15,7 @@ use crate::words::Micros;
 const TODAY: Date = date(2026, 11, 23);
 const KEY: &str = "sk-secret-0123456789";
 
-fn provider(base_url: String) -> Provider {
+pub(super) fn provider(base_url: String) -> Provider {
     Provider {
         name: "primary".to_owned(),
         kind: ProviderKind::OpenAi,
