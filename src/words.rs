@@ -197,6 +197,33 @@ pub enum Reason {
     NotAdmitted,
 }
 
+/// What a model is asked for: each purpose has a share of its own in the day's budget.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Purpose {
+    /// A page that asked and had nothing as good.
+    #[default]
+    Page,
+    /// Work in bulk.
+    Bulk,
+    /// Copy that is there and due to be written anew, and what second models are asked about copy that is kept.
+    Refresh,
+}
+
+impl Purpose {
+    /// Every purpose.
+    pub const ALL: [Self; 3] = [Self::Page, Self::Bulk, Self::Refresh];
+
+    /// The word for it, in records, the ledger and metrics.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Page => "page",
+            Self::Bulk => "bulk",
+            Self::Refresh => "refresh",
+        }
+    }
+}
+
 /// An amount of money in millionths of the currency the prices are in.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(transparent)]
@@ -206,6 +233,11 @@ impl Micros {
     /// From an amount in whole units; negative and not-a-number become zero.
     pub fn from_units(units: f64) -> Self {
         Self((units.max(0.0) * 1e6).round() as u64)
+    }
+
+    /// In whole units, for people to read.
+    pub fn units(self) -> f64 {
+        self.0 as f64 / 1e6
     }
 }
 

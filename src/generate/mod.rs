@@ -25,10 +25,11 @@ mod tests;
 
 pub use crate::config::{BreakerSettings, Output, Price, Provider, ProviderKind, TokenLimitField};
 pub use crate::prompt::{DEFAULT_MAX_TOKENS, Message, Parameters, Prompt, Role};
+pub use crate::words::Purpose;
 pub use ask::Moderation;
 pub use attempt::{Attempt, Failure, FaultKind, Usage, Written};
 pub use breaker::BreakerState;
-pub use budget::{Budget, Reservation};
+pub use budget::{Budget, Purse, Reservation, Spent};
 pub use gate::{Gate, Permit, Place};
-pub use terms::{Closing, Purpose, Terms};
+pub use terms::{Closing, Terms};
 pub use write::{GenerateError, Generator, Whom};

@@ -1,22 +1,11 @@
 //! On what terms something is asked: for whom, until when, and what it may cost.
 
 use jiff::civil::Date;
-use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 use tokio::time::Instant;
 
-/// For whom copy is written: each has a share of its own in the day's budget.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Purpose {
-    /// A page that asked and had nothing as good.
-    #[default]
-    Page,
-    /// Work in bulk.
-    Bulk,
-    /// Copy that is there and due to be written anew, and what second models are asked about copy that is kept.
-    Refresh,
-}
+use super::Purse;
+use crate::words::Purpose;
 
 /// Whether the service is going down and gives up what it is doing.
 #[derive(Clone, Debug, Default)]
@@ -58,11 +47,14 @@ pub struct Terms {
     pub today: Date,
     /// For whom.
     pub purpose: Purpose,
+    /// What the calls made on these terms are paid from, beside the day's budget.
+    pub purse: Purse,
 }
 
 impl Terms {
-    /// For a page, by a service that stays.
+    /// For a page, by a service that stays, whatever the day allows.
     pub fn until(ends: Instant, today: Date) -> Self {
-        Self { ends, closing: Closing::default(), today, purpose: Purpose::Page }
+        let (closing, purse) = (Closing::default(), Purse::default());
+        Self { ends, closing, today, purpose: Purpose::Page, purse }
     }
 }

@@ -119,7 +119,7 @@ impl Generator {
                 if left().is_zero() {
                     return Written { attempts, result: Err(Failure::TimedOut) };
                 }
-                let Some(payment) = self.budget.reserve(ask.worst(&client.provider), terms.today) else {
+                let Some(payment) = self.budget.reserve(ask.worst(&client.provider), terms) else {
                     refused_by_budget = true;
                     break;
                 };
