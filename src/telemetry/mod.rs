@@ -1,6 +1,15 @@
-//! Tracing: what operators read while the service runs. Never a secret, never what a user is or was told.
+//! Log lines and metrics: what operators read while the service runs. Never a secret, never what a user is or was told.
+//!
+//! Knows nothing of the rooms above: they tell it plain words and numbers.
+
+mod metrics;
+pub mod names;
+mod standing;
 
 use tracing_subscriber::EnvFilter;
+
+pub use metrics::{Call, HttpRequest, Metrics};
+pub use standing::{Breaker, Standing};
 
 /// Writes log lines to standard error: as JSON when `json` is set, for people otherwise. `filter` is a directive such as
 /// `info` or `copyrail=debug`. Later calls change nothing.
