@@ -2,15 +2,44 @@
 
 use serde::Deserialize;
 
-use super::Output;
+use super::client::{Fault, Next};
+use super::{FaultKind, Output};
 
-/// The blurb in what a model wrote, or what is wrong with it, as a sentence without a full stop.
-pub(super) fn blurb(raw: &str, output: Output) -> Result<String, &'static str> {
+/// The blurb in what a model wrote.
+pub(super) fn blurb(written: &str, output: Output) -> Result<String, Fault> {
+    let written = text(written)?;
     let text = match output {
-        Output::Text => unquoted(raw.trim()).to_owned(),
-        Output::JsonSchema | Output::JsonObject => text_of_json(raw)?.trim().to_owned(),
+        Output::Text => unquoted(written).to_owned(),
+        Output::JsonSchema | Output::JsonObject => text_of_json(written)?.trim().to_owned(),
     };
-    if text.is_empty() { Err("the answer is empty") } else { Ok(text) }
+    if text.is_empty() { Err(empty()) } else { Ok(text) }
+}
+
+/// What a model wrote, without the thoughts that some servers leave before it. Thoughts alone are no text, and where they do
+/// not end nobody can tell which is which.
+pub(super) fn text(written: &str) -> Result<&str, Fault> {
+    const THOUGHTS: [(&str, &str); 2] = [("<think>", "</think>"), ("<thinking>", "</thinking>")];
+    let mut text = written.trim();
+    while let Some((thoughts, end)) =
+        THOUGHTS.iter().find_map(|(begin, end)| Some((text.strip_prefix(begin)?, end)))
+    {
+        let end = thoughts.split_once(end);
+        text = end
+            .map(|(_, text)| text.trim())
+            .ok_or_else(|| wrong("the answer is a thought without an end"))?;
+        if text.is_empty() {
+            return Err(wrong("the answer is a thought without a text"));
+        }
+    }
+    if text.is_empty() { Err(empty()) } else { Ok(text) }
+}
+
+fn empty() -> Fault {
+    Fault::new(FaultKind::Empty, "the answer is empty", Next::GiveUp)
+}
+
+fn wrong(error: &str) -> Fault {
+    Fault::new(FaultKind::WrongForm, error, Next::GiveUp)
 }
 
 /// The only object that counts as an answer. What is unknown in it is an error: a model that adds fields did not do
@@ -22,10 +51,10 @@ struct Blurb {
 }
 
 /// Finds the object leniently (in a code fence, amid prose) and reads it strictly.
-fn text_of_json(raw: &str) -> Result<String, &'static str> {
+fn text_of_json(raw: &str) -> Result<String, Fault> {
     let object = raw.find('{').zip(raw.rfind('}')).and_then(|(start, end)| raw.get(start..=end));
-    let object = object.ok_or("the answer holds no JSON object")?;
-    let blurb: Blurb = serde_json::from_str(object).map_err(|_| "the answer is not {\"text\": …}")?;
+    let object = object.ok_or_else(|| wrong("the answer holds no JSON object"))?;
+    let blurb: Blurb = serde_json::from_str(object).map_err(|_| wrong("the answer is not {\"text\": …}"))?;
     Ok(blurb.text)
 }
 
@@ -48,7 +77,8 @@ mod tests {
 
     #[track_caller]
     fn check(raw: &str, output: Output, expected: Result<&str, &'static str>) {
-        assert_eq!(blurb(raw, output), expected.map(str::to_owned), "{raw}");
+        let read = blurb(raw, output).map_err(|fault| fault.error);
+        assert_eq!(read, expected.map(str::to_owned).map_err(str::to_owned), "{raw}");
     }
 
     #[test]
@@ -61,6 +91,19 @@ mod tests {
         check("\"", Output::Text, Ok("\""));
         check("\"\"", Output::Text, Err("the answer is empty"));
         check(" \n", Output::Text, Err("the answer is empty"));
+    }
+
+    #[test]
+    fn thoughts_before_the_text_go() {
+        check("<think>They want soft.</think>\n\nSoft.", Output::Text, Ok("Soft."));
+        check(
+            " <think></think><thinking>{}</thinking>{\"text\": \"Soft.\"}",
+            Output::JsonSchema,
+            Ok("Soft."),
+        );
+        check("<think>Soft.", Output::Text, Err("the answer is a thought without an end"));
+        check("<think>Soft.</think> ", Output::Text, Err("the answer is a thought without a text"));
+        check("Soft </think>.", Output::Text, Ok("Soft </think>."));
     }
 
     #[test]

@@ -7,10 +7,12 @@ use reqwest::Url;
 use serde_json::Value;
 
 use super::client::{Fault, Next, one_line, read_completion};
+use super::redact::without_key;
 use super::wire::{ModerationAnswer, ModerationRequest, Request, ask_for_json, blurb_schema};
-use super::{Attempt, GenerateError, Output, Prompt, Provider, ProviderKind, answer};
+use super::{Attempt, FaultKind, GenerateError, Output, Prompt, Provider, ProviderKind, answer};
 use crate::words::Micros;
 
+/// The newest that is known to do.
 const AZURE_API_VERSION: &str = "2024-10-21";
 /// The most categories that are read of a moderation, and the most characters of a category's name.
 const MAX_CATEGORIES: usize = 200;
@@ -57,9 +59,16 @@ impl Ask for Write<'_> {
     }
 
     fn read(&self, body: &[u8], provider: &Provider, attempt: &mut Attempt) -> Result<String, Fault> {
-        read_completion(body, provider, attempt)?;
-        let raw = attempt.text.as_deref().unwrap_or_default();
-        answer::blurb(raw, provider.output).map_err(|error| Fault::new(error, Next::GiveUp))
+        let written = read_completion(body, provider, attempt)?;
+        let text = answer::blurb(&written, provider.output)?;
+        if without_key(text.clone(), provider) != text {
+            return Err(Fault::new(
+                FaultKind::WrongForm,
+                "the answer holds the provider's key",
+                Next::GiveUp,
+            ));
+        }
+        Ok(text)
     }
 }
 
@@ -73,7 +82,7 @@ pub(super) struct Question<'a> {
 }
 
 impl Ask for Question<'_> {
-    /// What the model wrote, with whatever it put around the object.
+    /// What the model wrote, with whatever it put around the object, and without the provider's key.
     type Answer = String;
 
     fn model<'a>(&'a self, provider: &'a Provider) -> &'a str {
@@ -95,11 +104,9 @@ impl Ask for Question<'_> {
     }
 
     fn read(&self, body: &[u8], provider: &Provider, attempt: &mut Attempt) -> Result<String, Fault> {
-        read_completion(body, provider, attempt)?;
-        match attempt.text.as_deref().map(str::trim) {
-            None | Some("") => Err(Fault::new("the answer is empty", Next::GiveUp)),
-            Some(text) => Ok(text.to_owned()),
-        }
+        let written = read_completion(body, provider, attempt)?;
+        let text = answer::text(&written)?;
+        Ok(without_key(text.to_owned(), provider))
     }
 }
 
@@ -131,7 +138,7 @@ impl Ask for Moderate<'_> {
     fn url(&self, provider: &Provider) -> Result<Url, Fault> {
         match provider.kind {
             ProviderKind::OpenAi => below(provider, &["moderations"]),
-            ProviderKind::Azure => Err(Fault::new("Azure offers no /v1/moderations", Next::GiveUp)),
+            ProviderKind::Azure => Err(unsent("Azure offers no /v1/moderations")),
         }
     }
 
@@ -145,7 +152,8 @@ impl Ask for Moderate<'_> {
     }
 
     fn read(&self, body: &[u8], _: &Provider, attempt: &mut Attempt) -> Result<Moderation, Fault> {
-        let none = || Fault::new(format!("no moderation: {}", one_line(body)), Next::GiveUp);
+        let none =
+            || Fault::new(FaultKind::Garbage, format!("no moderation: {}", one_line(body)), Next::GiveUp);
         let answer: ModerationAnswer = serde_json::from_slice(body).map_err(|_| none())?;
         attempt.model_answering = answer.model;
         if answer.results.is_empty() {
@@ -177,19 +185,24 @@ impl Ask for Moderate<'_> {
     }
 }
 
+fn unsent(error: impl Into<String>) -> Fault {
+    Fault::new(FaultKind::Unsent, error, Next::GiveUp)
+}
+
 fn completions_url(provider: &Provider, model: &str) -> Result<Url, Fault> {
     match provider.kind {
         ProviderKind::OpenAi => below(provider, &["chat", "completions"]),
         ProviderKind::Azure => {
             let mut url = below(provider, &["openai", "deployments", model, "chat", "completions"])?;
-            url.query_pairs_mut().append_pair("api-version", AZURE_API_VERSION);
+            let version = provider.api_version.as_deref().unwrap_or(AZURE_API_VERSION);
+            url.query_pairs_mut().append_pair("api-version", version);
             Ok(url)
         }
     }
 }
 
 fn below(provider: &Provider, path: &[&str]) -> Result<Url, Fault> {
-    let mut url = base_url(provider).map_err(|error| Fault::new(error.to_string(), Next::GiveUp))?;
+    let mut url = base_url(provider).map_err(|error| unsent(error.to_string()))?;
     if let Ok(mut segments) = url.path_segments_mut() {
         segments.pop_if_empty().extend(path);
     }

@@ -82,6 +82,31 @@ pub enum FaultKind {
     WrongForm,
 }
 
+impl FaultKind {
+    /// The word for it, as records have it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Unsent => "unsent",
+            Self::Connect => "connect",
+            Self::Broken => "broken",
+            Self::Timeout => "timeout",
+            Self::Abandoned => "abandoned",
+            Self::Redirect => "redirect",
+            Self::RateLimited => "rate_limited",
+            Self::Quota => "quota",
+            Self::Rejected => "rejected",
+            Self::Server => "server",
+            Self::TooLarge => "too_large",
+            Self::Garbage => "garbage",
+            Self::Unfinished => "unfinished",
+            Self::Refused => "refused",
+            Self::Filtered => "filtered",
+            Self::Empty => "empty",
+            Self::WrongForm => "wrong_form",
+        }
+    }
+}
+
 /// Tokens, as the provider counts them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Usage {

@@ -1,29 +1,39 @@
-//! One call to one provider, and what it means for the calls after it.
+//! One call to one provider: whether it may be made, how it goes, and what it means for the calls after it.
 
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use jiff::fmt::rfc2822;
 use reqwest::header::{CONTENT_TYPE, DATE, HeaderMap, HeaderValue, RETRY_AFTER};
 use reqwest::{Response, StatusCode};
 use secrecy::ExposeSecret;
+use tokio::sync::{Semaphore, SemaphorePermit, watch};
 use tokio::time::Instant;
 
 use super::ask::{Ask, base_url};
+use super::breaker::{Change, Circuit, Health, Ticket};
+use super::redact::{without_key, without_secrets};
 use super::wire::{Completion, ErrorBody};
-use super::{Attempt, GenerateError, Provider, ProviderKind};
+use super::{Attempt, FaultKind, GenerateError, Provider, ProviderKind};
 use crate::words::Micros;
 
 /// The most bytes read of any answer: a blurb and its envelope are a few kilobytes.
 const MAX_BODY: usize = 1 << 20;
+/// The most bytes read of an error: what is behind them says nothing that is kept.
+const MAX_ERROR_BODY: usize = 1 << 16;
 /// The most characters kept of an error, and of the short strings that an upstream names things with.
 const MAX_ERROR: usize = 300;
+/// For how long at least a provider is left alone whose account has no money.
+const NO_MONEY: Duration = Duration::from_secs(60);
 
-/// A provider and the connections to it.
+/// A provider, the connections to it, and what keeps calls from it.
 #[derive(Debug)]
 pub(super) struct Client {
     pub(super) provider: Provider,
     http: reqwest::Client,
     authorization: Option<(&'static str, HeaderValue)>,
+    circuit: Mutex<Circuit>,
+    places: Semaphore,
 }
 
 /// What a call means for the calls after it.
@@ -53,13 +63,110 @@ impl Next {
 /// Why a call gave no answer, for the record and for what follows.
 #[derive(Debug)]
 pub(super) struct Fault {
-    error: String,
+    kind: FaultKind,
+    pub(super) error: String,
     next: Next,
+    health: Health,
 }
 
 impl Fault {
-    pub(super) fn new(error: impl Into<String>, next: Next) -> Self {
-        Self { error: error.into(), next }
+    pub(super) fn new(kind: FaultKind, error: impl Into<String>, next: Next) -> Self {
+        let ill = |hold| Health::Ill { fault: kind, hold };
+        let health = match kind {
+            FaultKind::Unsent | FaultKind::Abandoned => Health::Unknown,
+            FaultKind::Connect
+            | FaultKind::Broken
+            | FaultKind::Timeout
+            | FaultKind::Redirect
+            | FaultKind::RateLimited
+            | FaultKind::Server
+            | FaultKind::TooLarge
+            | FaultKind::Garbage => ill(None),
+            FaultKind::Quota => ill(Some(NO_MONEY)),
+            FaultKind::Rejected
+            | FaultKind::Unfinished
+            | FaultKind::Refused
+            | FaultKind::Filtered
+            | FaultKind::Empty
+            | FaultKind::WrongForm => Health::Well,
+        };
+        Self { kind, error: error.into(), next, health }
+    }
+}
+
+/// Why a call is given up before it has ended.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum GivenUp {
+    /// A provider asked earlier has answered.
+    NotNeeded,
+    /// A provider asked later has answered.
+    Overtaken,
+    /// The service closes.
+    Closing,
+}
+
+/// How long a call may take.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Time {
+    /// No later than this, and no longer than the provider's own time-out.
+    pub(super) ends: Instant,
+    /// Whether that is all the time that there ever was: a provider that lets it pass is slow. One that was left a rest
+    /// need not be.
+    pub(super) whole: bool,
+}
+
+/// A call that ended.
+pub(super) struct Called<T> {
+    pub(super) attempt: Attempt,
+    pub(super) next: Next<T>,
+    pub(super) health: Health,
+}
+
+/// Why a provider is not asked now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Held {
+    /// Its breaker is open.
+    Open,
+    /// It is put as many calls as it may be.
+    Full,
+}
+
+/// Leave to make one call, and a place among those under way. Dropping it says nothing of the provider.
+#[derive(Debug)]
+pub(super) struct Pass<'c> {
+    client: &'c Client,
+    ticket: Option<Ticket>,
+    _place: SemaphorePermit<'c>,
+}
+
+impl Pass<'_> {
+    /// Says what the call came to, and tells those who run the service when that changes whether the provider is asked.
+    pub(super) fn report(mut self, health: Health) {
+        let change = self.ticket.take().and_then(|ticket| self.client.report(ticket, health));
+        let provider = self.client.provider.name.as_str();
+        match (change, health) {
+            (Some(Change::Opened(time)), Health::Ill { fault: FaultKind::Quota, .. }) => tracing::error!(
+                provider,
+                seconds = time.as_secs(),
+                "the provider's account has no money or quota left; it is left alone"
+            ),
+            (Some(Change::Opened(time)), Health::Ill { fault, .. }) => tracing::warn!(
+                provider,
+                seconds = time.as_secs(),
+                fault = fault.as_str(),
+                "the provider fails; it is left alone"
+            ),
+            (Some(Change::Closed), _) => tracing::info!(provider, "the provider answers again"),
+            _ => {}
+        }
+    }
+}
+
+impl Drop for Pass<'_> {
+    fn drop(&mut self) {
+        if let Some(ticket) = self.ticket.take() {
+            self.client.report(ticket, Health::Unknown);
+        }
     }
 }
 
@@ -86,36 +193,78 @@ impl Client {
             provider: provider.name.clone(),
             reason: chain(&error),
         })?;
-        Ok(Self { provider, http, authorization })
+        let circuit = Mutex::new(Circuit::new(provider.breaker));
+        let places = Semaphore::new(capacity(&provider));
+        Ok(Self { provider, http, authorization, circuit, places })
     }
 
-    /// Asks once, for at most `limit` and the provider's own time-out. `reserved` is what the call costs if nobody
-    /// can tell what it used.
+    /// Leave to make one call now: in that place where there is one already.
+    pub(super) fn admit<'c>(&'c self, place: Option<SemaphorePermit<'c>>) -> Result<Pass<'c>, Held> {
+        let (mut circuit, now) = (self.circuit(), Instant::now());
+        if !circuit.admits(now) {
+            return Err(Held::Open);
+        }
+        let place = place.or_else(|| self.places.try_acquire().ok()).ok_or(Held::Full)?;
+        let ticket = circuit.admit(now);
+        Ok(Pass { client: self, ticket, _place: place })
+    }
+
+    /// A place among the calls under way, once there is one. None only when there never will be.
+    pub(super) async fn place(&self) -> Option<SemaphorePermit<'_>> {
+        self.places.acquire().await.ok()
+    }
+
+    /// How many calls are under way.
+    pub(super) fn in_flight(&self) -> usize {
+        capacity(&self.provider).saturating_sub(self.places.available_permits())
+    }
+
+    /// The breaker, whatever became of the thread that held it before: each of its changes is whole.
+    pub(super) fn circuit(&self) -> MutexGuard<'_, Circuit> {
+        self.circuit.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn report(&self, ticket: Ticket, health: Health) -> Option<Change> {
+        self.circuit().report(ticket, health, Instant::now(), rand::random_range(0..=1000))
+    }
+
+    /// Asks once, unless it is given up meanwhile. `reserved` is what the call costs if nobody can tell what it used.
     pub(super) async fn call<A: Ask>(
         &self,
         ask: &A,
-        limit: Duration,
+        time: Time,
         reserved: Micros,
-    ) -> (Attempt, Next<A::Answer>) {
+        given_up: &mut watch::Receiver<Option<GivenUp>>,
+    ) -> Called<A::Answer> {
         let started = Instant::now();
         let mut attempt = self.attempt(ask.model(&self.provider), reserved);
-        let limit = limit.min(self.provider.timeout);
+        let left = time.ends.saturating_duration_since(started);
+        let limit = left.min(self.provider.timeout);
         // The exchange fills the attempt in as it learns, so that a call cut off is recorded as far as it got.
-        let exchanged = tokio::time::timeout(limit, self.exchange(ask, &mut attempt)).await;
-        let next = match exchanged {
-            Ok(Ok(answer)) => Next::Done(answer),
-            Ok(Err(fault)) => {
-                attempt.error = Some(fault.error);
-                fault.next.without_answer()
+        let exchanged = tokio::select! {
+            biased;
+            why = given_up_for(given_up) => Err(abandoned(why)),
+            exchanged = tokio::time::timeout(limit, self.exchange(ask, &mut attempt)) => {
+                exchanged.unwrap_or_else(|_| {
+                    let mut fault = late(format!("no whole answer within {} ms", limit.as_millis()));
+                    if !time.whole && left < self.provider.timeout {
+                        fault.health = Health::Unknown;
+                    }
+                    Err(fault)
+                })
             }
-            Err(_) => {
-                attempt.error = Some(format!("no whole answer within {} ms", limit.as_millis()));
-                Next::GiveUp
+        };
+        let (next, health) = match exchanged {
+            Ok(answer) => (Next::Done(answer), Health::Well),
+            Err(fault) => {
+                attempt.error = Some(fault.error);
+                attempt.fault = Some(fault.kind);
+                (fault.next.without_answer(), fault.health)
             }
         };
         attempt.latency_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
         self.redact(&mut attempt);
-        (attempt, next)
+        Called { attempt, next, health }
     }
 
     fn attempt(&self, model: &str, cost: Micros) -> Attempt {
@@ -143,51 +292,66 @@ impl Client {
         let url = ask.url(&self.provider).inspect_err(|_| unsent(attempt))?;
         let body = ask.body(&self.provider).map_err(|error| {
             unsent(attempt);
-            Fault::new(error.to_string(), Next::GiveUp)
+            Fault::new(FaultKind::Unsent, error.to_string(), Next::GiveUp)
         })?;
         let mut call = self.http.post(url).header(CONTENT_TYPE, "application/json").body(body);
         if let Some((name, value)) = &self.authorization {
             call = call.header(*name, value.clone());
         }
-        let response = call.send().await.map_err(|error| {
-            if error.is_connect() {
-                // Nothing was asked, so nothing was used.
-                attempt.cost = Micros(0);
-            }
-            Fault::new(chain(&error.without_url()), Next::Retry(None))
-        })?;
+        let head = async { call.send().await.map_err(|error| self.unanswered(error, attempt)) };
+        let response = match self.provider.first_byte_timeout {
+            Some(limit) => tokio::time::timeout(limit, head).await.unwrap_or_else(|_| {
+                Err(late(format!("the answer had not begun within {} ms", limit.as_millis())))
+            })?,
+            None => head.await?,
+        };
         let status = response.status();
         let headers = response.headers().clone();
         attempt.status = Some(status.as_u16());
         attempt.upstream_request_id = header(&headers, "x-request-id").map(str::to_owned);
-        if status != StatusCode::OK {
-            // A call that is turned away is not charged for.
-            attempt.cost = Micros(0);
+        if status.is_success() {
+            let (body, end) = read(response, MAX_BODY).await;
+            end?;
+            return ask.read(&body, &self.provider, attempt);
         }
-        let body = read(response).await?;
-        if status == StatusCode::OK {
-            ask.read(&body, &self.provider, attempt)
-        } else {
-            Err(turned_away(status, &headers, &body))
-        }
+        // A call that is turned away is not charged for; and however its error ends, the status says what it is.
+        attempt.cost = Micros(0);
+        let (body, _) = read(response, MAX_ERROR_BODY).await;
+        let said = ErrorBody::read(&body);
+        let kind = header(&headers, CONTENT_TYPE.as_str()).unwrap_or("no content type");
+        let message = said.message.clone().unwrap_or_else(|| format!("{kind}: {}", one_line(&body)));
+        Err(turned_away(status, &headers, &said, &message))
     }
 
-    /// Takes the key out of whatever an upstream sent back, and bounds what ought to be short.
+    /// What it means that no head of an answer came.
+    fn unanswered(&self, error: reqwest::Error, attempt: &mut Attempt) -> Fault {
+        if error.is_connect() || error.is_builder() {
+            // Nothing was asked, so nothing was used.
+            attempt.cost = Micros(0);
+        }
+        if error.is_builder() {
+            return Fault::new(FaultKind::Unsent, chain(&error.without_url()), Next::GiveUp);
+        }
+        if error.is_connect() {
+            let limit = self.provider.connect_timeout.as_millis();
+            let error = match error.is_timeout() {
+                true => format!("no connection within {limit} ms"),
+                false => chain(&error.without_url()),
+            };
+            return Fault::new(FaultKind::Connect, error, Next::Retry(None));
+        }
+        Fault::new(FaultKind::Broken, chain(&error.without_url()), Next::Retry(None))
+    }
+
+    /// Takes secrets out of whatever an upstream sent back, and bounds what ought to be short.
     fn redact(&self, attempt: &mut Attempt) {
-        let key = self.provider.api_key.as_ref().map(|key| key.expose_secret()).filter(|key| !key.is_empty());
-        let clean = |field: &mut Option<String>, most: usize| {
-            if let (Some(text), Some(key)) = (field.as_mut(), key)
-                && text.contains(key)
-            {
-                *text = text.replace(key, "[key]");
-            }
-            if let Some(text) = field.as_mut()
-                && let Some((end, _)) = text.char_indices().nth(most)
-            {
+        let bound = |mut text: String, most: usize| {
+            if let Some((end, _)) = text.char_indices().nth(most) {
                 text.truncate(end);
             }
+            text
         };
-        clean(&mut attempt.text, MAX_BODY);
+        attempt.text = attempt.text.take().map(|text| bound(without_key(text, &self.provider), MAX_BODY));
         for field in [
             &mut attempt.error,
             &mut attempt.refusal,
@@ -196,41 +360,89 @@ impl Client {
             &mut attempt.upstream_request_id,
             &mut attempt.system_fingerprint,
         ] {
-            clean(field, MAX_ERROR);
+            *field = field.take().map(|text| bound(without_secrets(text, &self.provider), MAX_ERROR));
         }
     }
 }
 
-/// Reads the completion of a `200` into the attempt: only a whole, unrefused one has a text.
-pub(super) fn read_completion(body: &[u8], provider: &Provider, attempt: &mut Attempt) -> Result<(), Fault> {
-    let completion: Completion = serde_json::from_slice(body)
-        .map_err(|_| Fault::new(format!("no chat completion: {}", one_line(body)), Next::GiveUp))?;
+/// How many calls a provider is put at once.
+fn capacity(provider: &Provider) -> usize {
+    provider.concurrency.unwrap_or(Semaphore::MAX_PERMITS).clamp(1, Semaphore::MAX_PERMITS)
+}
+
+/// Ends once the call is given up, and says why.
+async fn given_up_for(given_up: &mut watch::Receiver<Option<GivenUp>>) -> GivenUp {
+    let why = given_up.wait_for(Option::is_some).await.ok().and_then(|why| *why);
+    match why {
+        Some(why) => why,
+        // Nobody is left who could give it up.
+        None => std::future::pending().await,
+    }
+}
+
+fn abandoned(why: GivenUp) -> Fault {
+    let error = match why {
+        GivenUp::NotNeeded | GivenUp::Overtaken => "given up: another provider answered first",
+        GivenUp::Closing => "given up: the service closes",
+    };
+    let mut fault = Fault::new(FaultKind::Abandoned, error, Next::GiveUp);
+    if matches!(why, GivenUp::Overtaken) {
+        // Otherwise a provider that never answers would be asked, waited for and paid for again and again.
+        fault.health = Health::Ill { fault: FaultKind::Abandoned, hold: None };
+    }
+    fault
+}
+
+fn late(error: String) -> Fault {
+    Fault::new(FaultKind::Timeout, error, Next::GiveUp)
+}
+
+/// Reads the completion of a `200` into the attempt, and answers what the model wrote: only a whole, unrefused one has a
+/// text.
+pub(super) fn read_completion(
+    body: &[u8],
+    provider: &Provider,
+    attempt: &mut Attempt,
+) -> Result<String, Fault> {
+    let none =
+        || Fault::new(FaultKind::Garbage, format!("no chat completion: {}", one_line(body)), Next::GiveUp);
+    let completion: Completion = serde_json::from_slice(body).map_err(|_| none())?;
     attempt.usage = completion.usage();
     if let (Some(usage), Some(price)) = (attempt.usage, &provider.price) {
         attempt.cost = price.of(usage);
     }
-    let filter_failed = completion.filter_failed();
-    attempt.model_answering = completion.model;
-    attempt.system_fingerprint = completion.system_fingerprint;
-    let Some(choice) = completion.choices.into_iter().next() else {
-        return Err(Fault::new("the answer has no choices", Next::GiveUp));
-    };
-    attempt.finish_reason = choice.finish_reason;
-    attempt.refusal = choice.message.refusal.filter(|refusal| !refusal.is_empty());
-    attempt.text = choice.message.content;
-    if attempt.refusal.is_some() {
-        return Err(Fault::new("the model refused", Next::Stop));
+    attempt.model_answering.clone_from(&completion.model);
+    attempt.system_fingerprint.clone_from(&completion.system_fingerprint);
+    if let Some(said) = completion.error() {
+        let message = said.message.clone().unwrap_or_else(|| one_line(body));
+        return Err(turned_away(said.status(), &HeaderMap::new(), &said, &message));
     }
+    let Some(choice) = completion.choice() else {
+        let empty = || Fault::new(FaultKind::Garbage, "the answer has no choices", Next::GiveUp);
+        return Err(if completion.choices.is_some() { empty() } else { none() });
+    };
+    let filter_failed = completion.filter_failed(&choice);
+    attempt.finish_reason = choice.finish_reason;
+    let message = choice.message.ok_or_else(none)?;
+    attempt.refusal = message.refusal();
+    attempt.text = message.text();
+    if attempt.refusal.is_some() {
+        return Err(Fault::new(FaultKind::Refused, "the model refused", Next::Stop));
+    }
+    let unfinished = |error: String| Fault::new(FaultKind::Unfinished, error, Next::GiveUp);
     match attempt.finish_reason.as_deref() {
         Some("stop") => {}
-        Some("content_filter") => return Err(Fault::new("the answer was filtered", Next::Stop)),
-        Some(other) => return Err(Fault::new(format!("the answer ended with `{other}`"), Next::GiveUp)),
-        None => return Err(Fault::new("the answer does not say that it is whole", Next::GiveUp)),
+        Some("content_filter") => {
+            return Err(Fault::new(FaultKind::Filtered, "the answer was filtered", Next::Stop));
+        }
+        Some(other) => return Err(unfinished(format!("the answer ended with `{other}`"))),
+        None => return Err(unfinished("the answer does not say that it is whole".to_owned())),
     }
     if filter_failed {
-        return Err(Fault::new("the provider's content filter did not run", Next::GiveUp));
+        let error = "the provider's content filter did not run";
+        return Err(Fault::new(FaultKind::Filtered, error, Next::GiveUp));
     }
-    Ok(())
+    Ok(attempt.text.clone().unwrap_or_default())
 }
 
 fn authorization(provider: &Provider) -> Result<Option<(&'static str, HeaderValue)>, GenerateError> {
@@ -248,32 +460,56 @@ fn authorization(provider: &Provider) -> Result<Option<(&'static str, HeaderValu
     Ok(Some((name, value)))
 }
 
-/// The body, as far as it is allowed to go.
-async fn read(mut response: Response) -> Result<Vec<u8>, Fault> {
+/// The body as far as it came and was allowed to, and how it ended.
+async fn read(mut response: Response, most: usize) -> (Vec<u8>, Result<(), Fault>) {
     let mut body = Vec::new();
     loop {
         match response.chunk().await {
-            Ok(Some(chunk)) if body.len() + chunk.len() <= MAX_BODY => body.extend_from_slice(&chunk),
-            Ok(Some(_)) => return Err(Fault::new("the answer is larger than 1 MiB", Next::GiveUp)),
-            Ok(None) => return Ok(body),
-            Err(error) => return Err(Fault::new(chain(&error.without_url()), Next::Retry(None))),
+            Ok(Some(chunk)) if body.len() + chunk.len() <= most => body.extend_from_slice(&chunk),
+            Ok(Some(_)) => {
+                let fault = Fault::new(FaultKind::TooLarge, "the answer is larger than 1 MiB", Next::GiveUp);
+                return (body, Err(fault));
+            }
+            Ok(None) => return (body, Ok(())),
+            Err(error) => {
+                let error = chain(&error.without_url());
+                return (body, Err(Fault::new(FaultKind::Broken, error, Next::Retry(None))));
+            }
         }
     }
 }
 
-/// What an answer that is not `200` means.
-fn turned_away(status: StatusCode, headers: &HeaderMap, body: &[u8]) -> Fault {
-    let said = ErrorBody::read(body);
-    let next = match status.as_u16() {
-        _ if said.out_of_money() => Next::GiveUp,
-        _ if said.filtered() => Next::Stop,
-        408 | 409 | 429 | 500..=599 => Next::Retry(retry_after(headers)),
-        _ => Next::GiveUp,
-    };
-    let kind = header(headers, CONTENT_TYPE.as_str()).unwrap_or("no content type");
-    let message = said.message.unwrap_or_else(|| format!("{kind}: {}", one_line(body)));
+/// What an answer means that is no success.
+fn turned_away(status: StatusCode, headers: &HeaderMap, said: &ErrorBody, message: &str) -> Fault {
     let codes = if said.codes.is_empty() { String::new() } else { format!(" ({})", said.codes.join(", ")) };
-    Fault::new(format!("{status}{codes}: {message}"), next)
+    let error = format!("{status}{codes}: {message}");
+    let code = status.as_u16();
+    if said.out_of_money() || code == 402 {
+        return Fault::new(FaultKind::Quota, error, Next::GiveUp);
+    }
+    if said.filtered() {
+        return Fault::new(FaultKind::Filtered, error, Next::Stop);
+    }
+    let kind = match code {
+        300..=399 => return Fault::new(FaultKind::Redirect, error, Next::GiveUp),
+        429 => FaultKind::RateLimited,
+        500.. => FaultKind::Server,
+        _ => FaultKind::Rejected,
+    };
+    let may_pass = matches!(code, 408 | 409 | 429 | 500..);
+    // Some servers know better than their status says.
+    let may_pass = match header(headers, "x-should-retry") {
+        Some("true") => true,
+        Some("false") => false,
+        _ => may_pass,
+    };
+    let next = if may_pass { Next::Retry(retry_after(headers)) } else { Next::GiveUp };
+    let mut fault = Fault::new(kind, error, next);
+    // Other prompts may fare better with the rest of what turns prompts away.
+    if matches!(code, 401 | 403 | 408 | 409) {
+        fault.health = Health::Ill { fault: kind, hold: None };
+    }
+    fault
 }
 
 /// How long the provider asks to wait. A date is read against the answer's own `Date`: no clock is needed, and it is

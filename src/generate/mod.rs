@@ -32,4 +32,4 @@ pub use breaker::BreakerState;
 pub use budget::{Budget, Purse, Reservation, Spent};
 pub use gate::{Gate, Permit, Place};
 pub use terms::{Closing, Terms};
-pub use write::{GenerateError, Generator, Whom};
+pub use write::{GenerateError, Generator, ProviderStanding, Whom};

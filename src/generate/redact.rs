@@ -53,7 +53,7 @@ mod tests {
         check("Incorrect API key: sk-secret-0123456789.", "Incorrect API key: [key].");
         check("\"sk-proj-abc_DEF-123456\" is wrong", "\"[key]\" is wrong");
         check("Incorrect API key provided: sk-abcd****wxyz", "Incorrect API key provided: [key]");
-        check("Authorization: Bearer eyJhbGci.eyJz.x-y_z", "Authorization: [key]");
+        check("Authorization: Bearer eyJhbGci.eyJ9.x-y_z", "Authorization: [key]");
         check(
             "proxied to https://a.example/v1?key=abc&x=1 in vain",
             "proxied to https://a.example/v1?[…] in vain",

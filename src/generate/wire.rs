@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use reqwest::StatusCode;
 use serde::{Deserialize, Deserializer, Serialize, de::DeserializeOwned};
 use serde_json::{Value, json};
 
@@ -86,30 +87,61 @@ pub(super) fn blurb_schema() -> Value {
 pub(super) struct Completion {
     #[serde(default, deserialize_with = "lenient")]
     pub(super) model: Option<String>,
-    pub(super) choices: Vec<Choice>,
+    /// Whatever stands there: only the first is ever looked at.
+    #[serde(default, deserialize_with = "lenient")]
+    pub(super) choices: Option<Vec<Value>>,
     #[serde(default, deserialize_with = "lenient")]
     usage: Option<UsageBody>,
     #[serde(default, deserialize_with = "lenient")]
     pub(super) system_fingerprint: Option<String>,
     #[serde(default)]
     prompt_filter_results: Value,
+    #[serde(default)]
+    error: Value,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Default, Deserialize)]
 pub(super) struct Choice {
     #[serde(default, deserialize_with = "lenient")]
     pub(super) finish_reason: Option<String>,
-    pub(super) message: Answer,
+    #[serde(default, deserialize_with = "lenient")]
+    pub(super) message: Option<Answer>,
     #[serde(default)]
     content_filter_results: Value,
 }
 
 #[derive(Debug, Deserialize)]
 pub(super) struct Answer {
+    #[serde(default)]
+    content: Value,
     #[serde(default, deserialize_with = "lenient")]
-    pub(super) content: Option<String>,
-    #[serde(default, deserialize_with = "lenient")]
-    pub(super) refusal: Option<String>,
+    refusal: Option<String>,
+}
+
+impl Answer {
+    /// The text. Some servers give it in parts, among which only those that say they are text are.
+    pub(super) fn text(&self) -> Option<String> {
+        let text = |part: &Value| {
+            let kind = part.get("type").and_then(Value::as_str).unwrap_or("text");
+            let text = part.get("text").and_then(Value::as_str)?;
+            ["text", "output_text"].contains(&kind).then(|| text.to_owned())
+        };
+        match &self.content {
+            Value::String(text) => Some(text.clone()),
+            Value::Array(parts) => {
+                let texts: Vec<_> = parts.iter().filter_map(text).collect();
+                (!texts.is_empty()).then(|| texts.concat())
+            }
+            _ => None,
+        }
+    }
+
+    /// The model's words where it refused, in the field for that or as a part of what it wrote.
+    pub(super) fn refusal(&self) -> Option<String> {
+        let parts = self.content.as_array().into_iter().flatten();
+        let part = || parts.filter_map(|part| part.get("refusal")?.as_str()).map(str::to_owned).next();
+        self.refusal.clone().or_else(part).filter(|refusal| !refusal.is_empty())
+    }
 }
 
 #[derive(Debug, Deserialize)]
@@ -128,17 +160,34 @@ struct UsageDetails {
 }
 
 impl Completion {
-    /// The tokens used, where the answer says how many were read and written.
+    /// The tokens used, where the answer says how many were read and written. A server that says "none" does not count.
     pub(super) fn usage(&self) -> Option<Usage> {
         let body = self.usage.as_ref()?;
         let cached_input = body.prompt_tokens_details.as_ref().and_then(|d| d.cached_tokens).unwrap_or(0);
-        Some(Usage { input: body.prompt_tokens, cached_input, output: body.completion_tokens? })
+        let usage = Usage { input: body.prompt_tokens, cached_input, output: body.completion_tokens? };
+        (usage.input > 0 || usage.output > 0).then_some(usage)
+    }
+
+    /// The first choice; nothing where there is none. Of one that is no object, nothing can be read.
+    pub(super) fn choice(&self) -> Option<Choice> {
+        let first = self.choices.as_ref()?.first()?;
+        Some(Choice::deserialize(first).unwrap_or_default())
     }
 
     /// Whether Azure says that its content filter did not run. Such an answer is unscanned, which is not safe.
-    pub(super) fn filter_failed(&self) -> bool {
+    pub(super) fn filter_failed(&self, choice: &Choice) -> bool {
         let said = |results: &Value| results.to_string().contains("content_filter_error");
-        said(&self.prompt_filter_results) || self.choices.iter().any(|c| said(&c.content_filter_results))
+        said(&self.prompt_filter_results) || said(&choice.content_filter_results)
+    }
+
+    /// The error that some proxies wrap into a `200`.
+    pub(super) fn error(&self) -> Option<ErrorBody> {
+        let is_one = match &self.error {
+            Value::Object(fields) => !fields.is_empty(),
+            Value::String(text) => !text.is_empty(),
+            _ => false,
+        };
+        is_one.then(|| ErrorBody::of(&self.error))
     }
 }
 
@@ -184,27 +233,47 @@ impl ErrorBody {
         let Ok(value) = serde_json::from_slice::<Value>(body) else {
             return Self::default();
         };
-        // Some servers give the error object itself, some a bare string.
-        let error = value.get("error").unwrap_or(&value);
+        // Some servers put it in a list, some give the error object itself, some a bare string.
+        let value = value.get(0).unwrap_or(&value);
+        Self::of(value.get("error").unwrap_or(value))
+    }
+
+    fn of(error: &Value) -> Self {
         let text = |value: &Value| match value {
             Value::String(text) => Some(text.clone()),
             Value::Number(number) => Some(number.to_string()),
             _ => None,
         };
         let message = error.get("message").unwrap_or(error);
-        let codes = ["code", "type"].iter().filter_map(|key| error.get(key)).filter_map(text);
+        let inner = error.get("innererror").and_then(|inner| inner.get("code"));
+        let codes = ["code", "type"].iter().filter_map(|key| error.get(key)).chain(inner).filter_map(text);
         Self { message: text(message), codes: codes.map(|code| code.to_lowercase()).collect() }
     }
 
     /// Whether the account has run out of money: asking again cannot help.
     pub(super) fn out_of_money(&self) -> bool {
-        const WORDS: [&str; 4] = ["quota", "billing", "spend", "budget"];
+        const WORDS: [&str; 6] = ["quota", "billing", "spend", "budget", "balance", "credits"];
         self.codes.iter().any(|code| WORDS.iter().any(|word| code.contains(word)))
     }
 
     /// Whether the provider's filter turned the prompt away.
     pub(super) fn filtered(&self) -> bool {
-        self.codes.iter().any(|code| code == "content_filter")
+        let filter = |code: &String| code == "content_filter" || code == "responsibleaipolicyviolation";
+        self.codes.iter().any(filter)
+    }
+
+    /// The status that the error ought to have come with, where it came with `200`.
+    pub(super) fn status(&self) -> StatusCode {
+        let said = |code: &String| {
+            let number = code.parse().ok().filter(|code| (400..600).contains(code))?;
+            StatusCode::from_u16(number).ok()
+        };
+        let named = |word: &str| self.codes.iter().any(|code| code.contains(word));
+        self.codes.iter().find_map(said).unwrap_or_else(|| match () {
+            () if named("rate_limit") => StatusCode::TOO_MANY_REQUESTS,
+            () if named("invalid_request") => StatusCode::BAD_REQUEST,
+            () => StatusCode::BAD_GATEWAY,
+        })
     }
 }
 
