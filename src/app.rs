@@ -3,34 +3,42 @@
 use std::collections::BTreeMap;
 use std::future::Future;
 use std::net::SocketAddr;
+use std::pin::{Pin, pin};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use jiff::Timestamp;
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
 use serde_json::json;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
+use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
 use crate::audit::{self, Clock, PolicyRecord, Recorder, Reviews, UserKey, search};
-use crate::cache::{Flights, Keys, Memory};
+use crate::cache::{Admission, Flights, Keys, Memory, Users};
 use crate::catalogue::Catalogue;
 use crate::config::{PolicySettings, Settings};
 use crate::diagnostic::Diagnostic;
 use crate::document::Files;
-use crate::generate::{Budget, Gate, Generator};
+use crate::generate::{Budget, Closing, Gate, Generator, Spent};
 use crate::guardrail::Enforcement;
 use crate::http;
 use crate::pipeline::{Parts, SecondModels, Trouble};
 use crate::policy::{Desk, Edit, Set, Sources};
 use crate::store::keys::KeyRow;
-use crate::store::{Access, Store, keys, policies};
-use crate::words::{Micros, Revision};
+use crate::store::{Access, Store, StoreError, keys, ledger, policies};
+use crate::words::{Micros, Purpose, Revision, utc_day};
 
-/// How long requests, and after them generations, may go on in a shutdown.
-const DRAIN: Duration = Duration::from_secs(10);
+/// How long the generations that are given up in a shutdown have to be recorded.
+const LAST_WORDS: Duration = Duration::from_secs(5);
+/// The ledger is written at once when something is set aside, and then not again for so long.
+const BETWEEN_ENTRIES: Duration = Duration::from_millis(100);
+/// How long after a failure it is tried again.
+const RETRY_ENTRY: Duration = Duration::from_secs(1);
 
 /// The wall clock: the one place where it is read.
 #[expect(clippy::disallowed_methods, reason = "this is the one clock")]
@@ -44,8 +52,31 @@ pub struct App {
     pub address: SocketAddr,
     /// What it stands on.
     pub shared: Arc<Shared>,
+    /// Ends the listener and the background tasks; from then on nothing new is generated.
     stop: watch::Sender<bool>,
-    served: tokio::task::JoinHandle<()>,
+    /// Gives up what is under way.
+    close: watch::Sender<bool>,
+    served: JoinHandle<()>,
+    ledger: JoinHandle<()>,
+}
+
+/// How long each part of a shutdown may take.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Shutdown {
+    /// Requests are still taken while load balancers are told to send them elsewhere.
+    pub drain: Duration,
+    /// Requests under way are finished.
+    pub requests: Duration,
+    /// Generations are finished.
+    pub generations: Duration,
+}
+
+impl Default for Shutdown {
+    /// No drain, and ten seconds each for requests and generations.
+    fn default() -> Self {
+        let ten = Duration::from_secs(10);
+        Self { drain: Duration::ZERO, requests: ten, generations: ten }
+    }
 }
 
 /// What all handlers share.
@@ -60,7 +91,7 @@ pub struct Shared {
     pub keys: ArcSwap<BTreeMap<String, KeyRow>>,
     /// How often each publishable key was sent lately.
     pub rates: http::Rates,
-    /// Whether new requests should go elsewhere.
+    /// Whether new requests should go elsewhere, on connections of their own.
     pub stopping: AtomicBool,
     /// When the store was last asked for a key that nobody here knew.
     asked_for_keys: Mutex<Option<Instant>>,
@@ -108,6 +139,7 @@ impl App {
                 "no LLM provider is configured, so pre-written copy alone is served; set OPENAI_BASE_URL or [[llm.providers]]"
             );
         }
+        let ((stop, stopped), (close, closed)) = (watch::channel(false), watch::channel(false));
         let recorder = Recorder::start(store.clone(), audit::Settings::default(), Arc::clone(&now));
         let parts = Arc::new(Parts {
             limits: settings.limits,
@@ -115,6 +147,8 @@ impl App {
             memory: Memory::new(settings.cache_bytes),
             keys: Keys::default(),
             flights: Flights::default(),
+            admission: Admission::default(),
+            users: Users::default(),
             generator,
             gate: Gate::new(settings.limits.concurrency, settings.limits.queue),
             bulk: Gate::new((settings.limits.concurrency / 4).max(1), settings.limits.queue / 4),
@@ -124,6 +158,8 @@ impl App {
             catalogue: Catalogue::new(store.clone()),
             user_key,
             trouble: Trouble::default(),
+            leaving: Closing::when(stopped.clone()),
+            closing: Closing::when(closed),
         });
         let shared = Arc::new(Shared {
             parts,
@@ -142,33 +178,73 @@ impl App {
             anyhow::anyhow!("cannot listen on {}: {e}; set `listen` to another address", settings.listen)
         })?;
         let address = listener.local_addr().map_err(anyhow::Error::from)?;
-        let (stop, stopped) = watch::channel(false);
         tokio::spawn(watch_files(Arc::clone(&shared), stopped.clone()));
         tokio::spawn(refresh(Arc::clone(&shared), stopped.clone()));
+        let ledger = tokio::spawn(keep_ledger(Arc::clone(&shared)));
         let served = tokio::spawn(http::serve(listener, Arc::clone(&shared), until(stopped)));
-        Ok(Self { address, shared, stop, served })
+        Ok(Self { address, shared, stop, close, served, ledger })
     }
 
-    /// Stops in order: unready, requests and then generations given ten seconds each, the log flushed.
+    /// Stops in order and without a drain: see [`shut_down`](Self::shut_down).
     pub async fn stop(self) {
+        self.shut_down(Shutdown::default(), std::future::pending()).await;
+    }
+
+    /// Stops in order: unready at once; requests are still taken during the drain; then those under way are finished, and
+    /// after them generations; those that are not done in time are given up and recorded as abandoned; the log is flushed.
+    /// Once `hurry` ends nothing is waited for any more but the log.
+    pub async fn shut_down(self, within: Shutdown, hurry: impl Future<Output = ()>) {
+        let parts = &self.shared.parts;
+        let mut patience = Patience { hurry: pin!(hurry), hurried: false };
         self.shared.stopping.store(true, Ordering::SeqCst);
+        patience.wait(within.drain, std::future::pending::<()>()).await;
         self.stop.send_replace(true);
         let mut served = self.served;
-        if tokio::time::timeout(DRAIN, &mut served).await.is_err() {
+        if !patience.wait(within.requests, &mut served).await {
             tracing::warn!("requests that did not end were cut off at shutdown");
             served.abort();
         }
-        let parts = &self.shared.parts;
-        let drained = async {
+        let idle = async || {
             while !parts.flights.is_empty() || !parts.second.is_idle() {
                 tokio::time::sleep(Duration::from_millis(20)).await;
             }
         };
-        if tokio::time::timeout(DRAIN, drained).await.is_err() {
-            tracing::warn!(generations = parts.flights.len(), "generations were given up at shutdown");
+        if !patience.wait(within.generations, idle()).await {
+            tracing::warn!(generations = parts.flights.len(), "generations are given up at shutdown");
+            self.close.send_replace(true);
+            if tokio::time::timeout(LAST_WORDS, idle()).await.is_err() {
+                tracing::error!(generations = parts.flights.len(), "generations could not be recorded");
+            }
         }
         parts.recorder.close().await;
+        self.ledger.abort();
+        let _ = self.ledger.await;
+        if let Some(generator) = &parts.generator {
+            let _ = write_ledger(&self.shared.store, generator.budget()).await;
+        }
         self.shared.store.close().await;
+    }
+}
+
+/// How long a shutdown waits: so long for each of its parts, and no longer at all once it is to hurry.
+struct Patience<'h, H> {
+    hurry: Pin<&'h mut H>,
+    hurried: bool,
+}
+
+impl<H: Future<Output = ()>> Patience<'_, H> {
+    /// Whether the work was done in its time.
+    async fn wait<T>(&mut self, limit: Duration, work: impl Future<Output = T>) -> bool {
+        let limit = if self.hurried { Duration::ZERO } else { limit };
+        tokio::select! {
+            biased;
+            _ = work => true,
+            () = &mut self.hurry, if !self.hurried => {
+                self.hurried = true;
+                false
+            }
+            () = tokio::time::sleep(limit) => false,
+        }
     }
 }
 
@@ -326,15 +402,48 @@ async fn every<F: Future<Output = ()>>(
     }
 }
 
+/// Keeps in the store what is spent, calls under way included, so that a service that is killed counts them when it starts
+/// again: all but those that began in the last tenth of a second, or while the store was writing.
+async fn keep_ledger(shared: Arc<Shared>) {
+    let Some(generator) = &shared.parts.generator else { return };
+    loop {
+        generator.budget().changed().await;
+        let mut told = false;
+        while let Err(error) = write_ledger(&shared.store, generator.budget()).await {
+            if !told {
+                tracing::warn!(%error, "the ledger cannot be written: should the service be killed, calls under way are not counted");
+                told = true;
+            }
+            tokio::time::sleep(RETRY_ENTRY).await;
+        }
+        tokio::time::sleep(BETWEEN_ENTRIES).await;
+    }
+}
+
+async fn write_ledger(store: &Store, budget: &Budget) -> Result<(), StoreError> {
+    let (day, spent) = budget.ledger();
+    let sums = Purpose::ALL.map(|purpose| (purpose.as_str(), spent.on(purpose).0));
+    ledger::keep(store, day, &sums).await
+}
+
+/// What was spent on a day before this start: what the log says of what ended, or the ledger of what was under way too,
+/// whichever is more.
+async fn spent_on(store: &Store, today: Date) -> anyhow::Result<Spent> {
+    let midnight = today.to_zoned(TimeZone::UTC)?.timestamp();
+    let mut spent = Spent::default();
+    for (word, micros) in ledger::of_day(store, today).await? {
+        let purpose = Purpose::ALL.into_iter().find(|purpose| purpose.as_str() == word);
+        spent.add(purpose.unwrap_or_default(), Micros(micros));
+    }
+    Ok(spent.at_least(search::spent_since(store, midnight).await?))
+}
+
 async fn generator(settings: &Settings, store: &Store, now: Timestamp) -> anyhow::Result<Option<Generator>> {
     if settings.providers.is_empty() {
         return Ok(None);
     }
-    let today = now.to_zoned(jiff::tz::TimeZone::UTC).date();
-    let midnight = today.to_zoned(jiff::tz::TimeZone::UTC)?.timestamp();
-    // What was spent before a restart is spent.
-    let spent = search::spent_since(store, midnight).await?;
-    let budget = Budget::new(settings.budget.per_day.map(Micros::from_units), spent, today);
+    let today = utc_day(now);
+    let budget = Budget::of(&settings.budget, spent_on(store, today).await?, today);
     let providers = settings.providers.clone();
     Ok(Some(Generator::new(providers, budget)?))
 }

@@ -24,10 +24,10 @@ pub use second::SecondModels;
 pub use trouble::Trouble;
 
 use crate::audit::{Decision, Recorder, Rejected, Reviews, UserKey};
-use crate::cache::{Flights, Kept, Key, Keys, Memory};
+use crate::cache::{Admission, Flights, Kept, Key, Keys, Memory, Users};
 use crate::catalogue::Catalogue;
 use crate::config::Limits;
-use crate::generate::{Gate, Generator};
+use crate::generate::{Closing, Gate, Generator, Purpose};
 use crate::guardrail::Approved;
 use crate::policy::Policy;
 use crate::prompt::Chosen;
@@ -52,6 +52,10 @@ pub struct Parts {
     pub keys: Keys,
     /// What is being written.
     pub flights: Flights<Landed>,
+    /// How often was asked what nothing is there for.
+    pub admission: Admission,
+    /// How much each user had written today.
+    pub users: Users,
     /// Who writes; none when no provider is configured.
     pub generator: Option<Generator>,
     /// How many may write at once.
@@ -70,6 +74,10 @@ pub struct Parts {
     pub user_key: UserKey,
     /// How the LLM fared lately.
     pub trouble: Trouble,
+    /// Whether the service is going down and starts nothing new.
+    pub leaving: Closing,
+    /// Whether it gives up what is under way too.
+    pub closing: Closing,
 }
 
 /// What came of a generation, for all who waited: copy that passed and is durable in the log, and whether it was written
@@ -170,7 +178,7 @@ async fn written(
         // Copy that a person approved is not replaced by copy that nobody has looked at.
         if served.is_stale(case.now) && may_generate && !approval {
             // Whoever asked gets the copy that is there; the new text is for those who come after.
-            let _ = generation::start(parts, case, chosen, key, approval);
+            let _ = generation::start(parts, case, chosen, key, approval, Purpose::Refresh);
         }
         return Ok(served);
     }
@@ -181,7 +189,7 @@ async fn written(
     let flight = match parts.flights.join(&key) {
         Some(flight) => flight,
         None if !may_generate => return Err(Reason::NotAdmitted.into()),
-        None => match generation::start(parts, case, chosen, key, approval) {
+        None => match generation::start(parts, case, chosen, key, approval, case.priority.purpose()) {
             Ok(flight) => flight,
             Err(Declined::Kept) => {
                 let served = kept(parts, case, chosen, &key, may_generate)?.ok_or(Reason::Guardrail)?;

@@ -1,6 +1,8 @@
 //! The contract's words as types, and the ids made of them. Knows nothing of what they are used for.
 
 use jiff::Timestamp;
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
 
 macro_rules! word {
@@ -239,6 +241,11 @@ impl Micros {
     pub fn units(self) -> f64 {
         self.0 as f64 / 1e6
     }
+}
+
+/// The day of a time in UTC: what budgets and counts go by.
+pub fn utc_day(at: Timestamp) -> Date {
+    TimeZone::UTC.to_datetime(at).date()
 }
 
 /// A new UUID v7 whose time is `at`: ids sort by when they were made.

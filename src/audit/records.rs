@@ -9,7 +9,7 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 use uuid::Uuid;
 
-use crate::words::{Micros, PlacementId, Reason, Revision, SegmentId, Source, TemplateId, Tier};
+use crate::words::{Micros, PlacementId, Purpose, Reason, Revision, SegmentId, Source, TemplateId, Tier};
 
 /// The format version that records are written with, as `v`.
 pub const FORMAT: u32 = 1;
@@ -81,6 +81,9 @@ pub struct GenerationRecord {
     pub cost: Micros,
     /// The trace it was part of.
     pub trace_id: Option<String>,
+    /// What it was for; absent in older records.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub purpose: Option<Purpose>,
 }
 
 /// What stands beside a generation's record, and can be erased: it may hold personal data.

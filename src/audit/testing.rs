@@ -39,6 +39,7 @@ pub(super) fn generation(n: u64) -> GenerationRecord {
         evidence: json!(["facts.watts"]),
         cost: Micros(25),
         trace_id: None,
+        purpose: None,
     }
 }
 

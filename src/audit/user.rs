@@ -33,7 +33,12 @@ impl UserKey {
 
     /// The name in the log of the user whom a shop calls `reference`: BLAKE3 keyed, 64 characters of lowercase hex.
     pub fn hash(&self, reference: &str) -> String {
-        blake3::keyed_hash(&self.0, reference.as_bytes()).to_hex().to_string()
+        blake3::Hash::from_bytes(self.digest(reference)).to_hex().to_string()
+    }
+
+    /// The same as 32 bytes.
+    pub fn digest(&self, reference: &str) -> [u8; 32] {
+        *blake3::keyed_hash(&self.0, reference.as_bytes()).as_bytes()
     }
 }
 

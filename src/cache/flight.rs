@@ -83,6 +83,9 @@ struct Entry<T, K: Eq + Hash> {
 
 impl<T, K: Eq + Hash> Drop for Entry<T, K> {
     fn drop(&mut self) {
+        if std::thread::panicking() {
+            tracing::error!("work under way panicked; those who wait for it get nothing");
+        }
         self.flights.0.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.key);
     }
 }

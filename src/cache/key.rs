@@ -1,5 +1,8 @@
 //! The key of a question: two requests with the same key would get the same prompt, so they share the copy.
 
+use std::time::Duration;
+
+use jiff::Timestamp;
 use moka::sync::Cache;
 use serde_json::{Map, Value};
 
@@ -58,6 +61,16 @@ impl Key {
         let mut hasher = blake3::Hasher::new();
         hasher.update(&self.0).update(ground).update(guardrails.as_str().as_bytes());
         Self(*hasher.finalize().as_bytes())
+    }
+}
+
+impl Key {
+    /// The key in one window of time: windows of that length follow one another from 1970 on.
+    pub(super) fn within(&self, window: Duration, now: Timestamp) -> [u8; 32] {
+        let number = i128::from(now.as_second()).div_euclid(i128::from(window.as_secs().max(1)));
+        let mut hasher = blake3::Hasher::new();
+        hasher.update(&self.0).update(&number.to_le_bytes());
+        *hasher.finalize().as_bytes()
     }
 }
 

@@ -1,18 +1,19 @@
 //! `copyrail serve`.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use clap::Args;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::{ConfigArgs, Failure, Shell};
-use crate::app::{App, StartError};
+use crate::app::{App, Shutdown, StartError};
 use crate::telemetry;
 
 #[derive(Debug, Args)]
 #[command(
     before_help = "Example:\n  OPENAI_BASE_URL=http://127.0.0.1:9100/v1 copyrail serve",
-    after_help = "Stops in order on SIGTERM or Ctrl-C: requests are finished, generations given ten seconds, the log flushed."
+    after_help = "Stops in order on SIGTERM, after `limits.drain`, or on Ctrl-C: requests are finished, generations given ten seconds, the log flushed. A second signal ends all waiting."
 )]
 pub(super) struct Serve {
     #[command(flatten)]
@@ -27,7 +28,8 @@ pub(super) async fn run(args: Serve, shell: &mut Shell) -> Result<(), Failure> {
     telemetry::start(filter, args.log_json, shell.out.colour_talk);
     let settings = shell.settings(&args.config.config)?;
     // Whoever reads that it serves may stop it at once, in order.
-    let stopped = stop_asked()?;
+    let mut signals = Signals::listen()?;
+    let drain = settings.limits.drain;
     let app = match App::start(settings, Arc::clone(&shell.now)).await {
         Ok(app) => app,
         Err(StartError::Policy(faults)) => {
@@ -46,21 +48,53 @@ pub(super) async fn run(args: Serve, shell: &mut Shell) -> Result<(), Failure> {
             refusal.set.as_str()
         );
     }
-    stopped.await;
-    tracing::info!("stopping");
-    app.stop().await;
+    // Whoever presses Ctrl-C sits in front of it: no load balancer has to be told first.
+    let drain = match signals.next().await {
+        Asked::Terminate => drain,
+        Asked::Interrupt => Duration::ZERO,
+    };
+    tracing::info!(drain_ms = drain.as_millis(), "stopping; a second signal ends all waiting");
+    let hurry = async {
+        signals.next().await;
+        tracing::warn!("told a second time to stop: nothing is waited for any more");
+    };
+    app.shut_down(Shutdown { drain, ..Shutdown::default() }, hurry).await;
     tracing::info!("stopped");
     Ok(())
 }
 
+/// How a process is asked to stop.
+enum Asked {
+    /// By whatever runs it, with SIGTERM.
+    Terminate,
+    /// From its terminal, with Ctrl-C.
+    Interrupt,
+}
+
+/// The signals that ask to stop.
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Signals {
+    /// Listens from now on.
+    fn listen() -> Result<Self, Failure> {
+        let (terminate, interrupt) = (SignalKind::terminate(), SignalKind::interrupt());
+        Ok(Self { terminate: signal(terminate)?, interrupt: signal(interrupt)? })
+    }
+
+    /// Waits for the next of them.
+    async fn next(&mut self) -> Asked {
+        tokio::select! {
+            _ = self.terminate.recv() => Asked::Terminate,
+            _ = self.interrupt.recv() => Asked::Interrupt,
+        }
+    }
+}
+
 /// Listens for SIGTERM and Ctrl-C from now on; what it answers ends with the first of them.
 pub(super) fn stop_asked() -> Result<impl Future<Output = ()>, Failure> {
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    Ok(async move {
-        tokio::select! {
-            _ = terminate.recv() => {}
-            _ = interrupt.recv() => {}
-        }
-    })
+    let mut signals = Signals::listen()?;
+    Ok(async move { drop(signals.next().await) })
 }

@@ -14,17 +14,22 @@ mod watch;
 
 use std::future::Future;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use axum::Router;
-use axum::extract::FromRequestParts;
+use axum::extract::{FromRequestParts, Request, State};
+use axum::http::HeaderValue;
+use axum::http::header::CONNECTION;
 use axum::http::request::Parts as Head;
-use axum::middleware::{from_fn, from_fn_with_state};
+use axum::middleware::{Next, from_fn, from_fn_with_state};
+use axum::response::Response;
 use axum::routing::{get, post};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
 use hyper_util::service::TowerToHyperService;
 use tokio::net::TcpListener;
+use tokio::sync::Semaphore;
 use tower_http::catch_panic::CatchPanicLayer;
 
 pub use problem::Problem;
@@ -39,6 +44,8 @@ pub const MAX_BODY: usize = 256 * 1024;
 
 /// How long a connection may take to send the head of its next request; idle ones are closed after it too.
 const HEADERS: Duration = Duration::from_secs(30);
+/// The most connections at once; those that come beyond wait to be taken.
+const MOST_CONNECTIONS: usize = 10_000;
 /// How long to wait when no connection can be taken, for want of file handles for instance.
 const BREATH: Duration = Duration::from_millis(50);
 
@@ -48,15 +55,25 @@ pub async fn serve(
     shared: Arc<Shared>,
     stopped: impl Future<Output = ()> + Send + 'static,
 ) {
-    let router = router(shared);
+    take(listener, router(shared), MOST_CONNECTIONS, stopped).await;
+}
+
+/// Serves `most` connections at once until `stopped`, then finishes the requests under way.
+async fn take(listener: TcpListener, router: Router, most: usize, stopped: impl Future<Output = ()>) {
     let mut protocol = hyper::server::conn::http1::Builder::new();
     protocol.timer(TokioTimer::new()).header_read_timeout(HEADERS);
     let connections = GracefulShutdown::new();
+    let places = Arc::new(Semaphore::new(most));
+    let next = async || {
+        // Nobody closes the semaphore, so there is a place sooner or later.
+        let place = Arc::clone(&places).acquire_owned().await;
+        (listener.accept().await, place)
+    };
     let mut stopped = std::pin::pin!(stopped);
     loop {
-        let stream = tokio::select! {
-            accepted = listener.accept() => match accepted {
-                Ok((stream, _)) => stream,
+        let (stream, place) = tokio::select! {
+            (accepted, place) = next() => match accepted {
+                Ok((stream, _)) => (stream, place),
                 Err(error) => {
                     tracing::warn!(%error, "a connection could not be taken");
                     tokio::time::sleep(BREATH).await;
@@ -74,6 +91,7 @@ pub async fn serve(
             if let Err(error) = connection.await {
                 tracing::debug!(%error, "a connection broke off");
             }
+            drop(place);
         });
     }
     drop(listener);
@@ -110,7 +128,17 @@ pub fn router(shared: Arc<Shared>) -> Router {
             axum::response::IntoResponse::into_response(Problem::internal())
         }))
         .layer(from_fn(watch::watch))
+        .layer(from_fn_with_state(Arc::clone(&shared), leave))
         .with_state(shared)
+}
+
+/// While the service is going down each answer is the last on its connection: the next request is to go elsewhere.
+async fn leave(State(shared): State<Arc<Shared>>, request: Request, next: Next) -> Response {
+    let mut response = next.run(request).await;
+    if shared.stopping.load(Ordering::Relaxed) {
+        response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+    }
+    response
 }
 
 /// The policy in force, pinned for one request: the only way in which handlers see one.

@@ -15,6 +15,7 @@ use super::Pinned;
 use crate::app::Shared;
 use crate::diagnostic::Diagnostic;
 use crate::policy::{Refusal, Set, Standing, withdrawn};
+use crate::words::utc_day;
 
 /// One fault of an edit that was refused.
 #[derive(Serialize)]
@@ -73,6 +74,16 @@ pub(super) async fn readyz(State(shared): State<Arc<Shared>>) -> Response {
         );
     }
     degraded.extend(parts.trouble.told().map(|detail| json!({"part": "llm", "detail": detail})));
+    if let Some(generator) = &parts.generator {
+        let budget = generator.budget();
+        for purpose in budget.refuses(utc_day((parts.now)())) {
+            let (purpose, spent) = (purpose.as_str(), budget.spent().units());
+            let detail = format!(
+                "the day's budget allows no further call for purpose `{purpose}`; {spent:.2} are spent or set aside"
+            );
+            degraded.push(json!({"part": "budget", "detail": detail}));
+        }
+    }
     for refusal in shared.desk.refused() {
         let faults = refusal.diagnostics.iter().filter(|d| d.is_error()).count();
         let detail = format!(

@@ -266,9 +266,14 @@ impl<'a> Case<'a> {
         self.policy.guardrails.ceiling(self.facts(), self.context, Some(self.placement.id.as_str()))
     }
 
+    /// The user, as long as they agreed to be known.
+    pub(super) fn user(&self) -> Option<&str> {
+        self.user_id.filter(|_| self.consent)
+    }
+
     /// What a share goes by: nothing of the user without consent.
     fn value(&self, path: &str) -> Option<String> {
-        told(&self.scope(), self.user_id.filter(|_| self.consent), path)
+        told(&self.scope(), self.user(), path)
     }
 
     /// The key of what these models would be asked for a template, made anew.

@@ -15,7 +15,7 @@ use super::{Case, Landed, Parts, Priority, SecondModels};
 use crate::audit::{GenerationPayload, GenerationRecord, Outcome};
 use crate::cache::{Flight, Kept, Key};
 use crate::catalogue::Product;
-use crate::generate::{Attempt, Failure, Place, Terms};
+use crate::generate::{Attempt, Failure, Place, Provider, Purpose, Terms, Written};
 use crate::guardrail::{
     Action, Approved, Draft, Enforcement, Finding, Ground, Judgement, Kind, Level, Opinions, QuestionKey,
     Verdict, approve, facts_hash, ground_hash, questions,
@@ -23,7 +23,7 @@ use crate::guardrail::{
 use crate::policy::Policy;
 use crate::prompt::{Chosen, Message, Placement, Prompt, Role};
 use crate::store::StoreError;
-use crate::words::{Locale, Micros, Reason, SegmentId, Source, TemplateId, new_id};
+use crate::words::{Locale, Micros, Reason, SegmentId, Source, TemplateId, Tier, new_id, utc_day};
 
 /// How long a question whose answer did not pass is not asked again, nor one that was to refresh copy and failed.
 const REFUSED_FOR: SignedDuration = SignedDuration::from_secs(60);
@@ -56,8 +56,11 @@ struct Job {
     offer_ends: Option<Timestamp>,
     trace_id: Option<String>,
     started: Timestamp,
+    purpose: Purpose,
     /// Whether a person must approve the text before it is served.
     approval: bool,
+    /// Whether the question was asked often enough to have it answered.
+    admitted: bool,
 }
 
 /// Starts the generation of a question in a task of its own, or joins the one that somebody else started meanwhile.
@@ -67,11 +70,25 @@ pub(super) fn start(
     chosen: Chosen<'_>,
     key: Key,
     approval: bool,
+    purpose: Purpose,
 ) -> Result<Flight<Landed>, Declined> {
-    if !approval {
-        can_write(parts).map_err(Declined::Because)?;
+    if parts.leaving.is_now() {
+        return Err(Declined::Because(Reason::Overload));
     }
-    let job = Job { approval, ..Job::of(case, chosen, key).map_err(Declined::Because)? };
+    // Whoever asks in bulk, or for copy that is there already, asks on purpose.
+    let placement = case.placement;
+    let admitted = purpose != Purpose::Page
+        || parts.admission.admits(&key, placement.admit, placement.ttl.hard, case.now);
+    // Where a person must approve the copy, what is in the log already is looked for first.
+    if !approval {
+        let admitted = if admitted { Ok(()) } else { Err(Reason::NotAdmitted) };
+        admitted.and_then(|()| can_write(parts)).map_err(Declined::Because)?;
+    }
+    let job = Job::of(case, chosen, key).map_err(Declined::Because)?;
+    let job = Job { approval, admitted, purpose, ..job };
+    if !approval {
+        can_pay(parts, &job).map_err(Declined::Because)?;
+    }
     parts.flights.join_or_start(key, || {
         // A flight that landed between the look into memory and here has left its copy there; copy that is stale, or
         // does not pass for this request, is not that.
@@ -88,6 +105,9 @@ pub(super) fn start(
         if case.priority == Priority::Bulk {
             places.insert(0, parts.bulk.enter().ok_or(overload)?);
         }
+        if !user_may_cause(parts, case, chosen) {
+            return Err(Declined::Because(Reason::Budget));
+        }
         let parts = Arc::clone(parts);
         Ok(async move { run(&parts, job, places).await })
     })
@@ -102,6 +122,29 @@ fn can_write(parts: &Parts) -> Result<(), Reason> {
         return Err(Reason::StoreUnavailable);
     }
     Ok(())
+}
+
+/// Whether the budget has enough for a single call. What is there already is not asked for again at once.
+fn can_pay(parts: &Parts, job: &Job) -> Result<(), Reason> {
+    let Some(generator) = &parts.generator else { return Ok(()) };
+    let now = (parts.now)();
+    let affords = |provider: &Provider| {
+        let worst = provider.price.map_or(Micros(0), |price| price.worst(&job.prompt));
+        generator.budget().affords(worst, job.purpose, utc_day(now))
+    };
+    if generator.providers().iter().any(affords) {
+        return Ok(());
+    }
+    parts.memory.postpone(job.key, now.saturating_add(REFUSED_FOR).unwrap_or(now));
+    Err(Reason::Budget)
+}
+
+/// Whether the user may cause one more generation of copy for themselves today, which then counts. Copy for a segment is
+/// everybody's, and nobody is counted who did not agree to be known.
+fn user_may_cause(parts: &Parts, case: &Case<'_>, chosen: Chosen<'_>) -> bool {
+    let most = parts.limits.user_generations_per_day.filter(|_| chosen.template.tier() == Tier::User);
+    let (Some(most), Some(user)) = (most, case.user()) else { return true };
+    parts.users.takes(parts.user_key.digest(user), most, utc_day(case.now))
 }
 
 impl Job {
@@ -134,7 +177,9 @@ impl Job {
             offer_ends: offer_ends.filter(|_| reads_offer),
             trace_id: case.trace_id.map(str::to_owned),
             started: case.now,
+            purpose: Purpose::Page,
             approval: false,
+            admitted: true,
             product,
         })
     }
@@ -165,6 +210,17 @@ impl Job {
     }
 }
 
+/// The terms of something asked now for that purpose.
+pub(super) fn terms(parts: &Parts, purpose: Purpose) -> Terms {
+    Terms {
+        ends: Instant::now() + parts.limits.generation_timeout,
+        closing: parts.closing.clone(),
+        today: utc_day((parts.now)()),
+        purpose,
+        purse: parts.generator.as_ref().map(|generator| generator.budget().purse()).unwrap_or_default(),
+    }
+}
+
 /// What came of writing and judging, before it is recorded.
 struct Verdicts {
     attempts: Vec<Attempt>,
@@ -177,16 +233,19 @@ struct Verdicts {
 }
 
 async fn run(parts: &Arc<Parts>, job: Job, places: Vec<Place>) -> Landed {
-    let limit = parts.limits.generation_timeout;
-    let ends = Instant::now() + limit;
+    let terms = terms(parts, job.purpose);
+    let ends = terms.ends;
     if job.approval {
         // What a person approved, or has yet to look at, is not written a second time.
-        let found = tokio::time::timeout_at(ends, from_log(parts, &job, ends)).await;
+        let found = tokio::time::timeout_at(ends, from_log(parts, &job, &terms)).await;
         if let Some(kept) = found.unwrap_or(Err(Reason::StoreUnavailable))? {
             parts.keep(job.key, &kept);
             return Ok((kept, Source::Cache));
         }
-        can_write(parts)?;
+        if !job.admitted {
+            return Err(Reason::NotAdmitted);
+        }
+        can_write(parts).and_then(|()| can_pay(parts, &job))?;
     }
     let turn = async {
         let mut permits = Vec::with_capacity(places.len());
@@ -195,9 +254,13 @@ async fn run(parts: &Arc<Parts>, job: Job, places: Vec<Place>) -> Landed {
         }
         permits
     };
-    let Ok(permits) = tokio::time::timeout_at(ends, turn).await else { return Err(Reason::Overload) };
-    let verdicts = write_and_judge(parts, &job, ends).await;
-    drop(permits);
+    // Its permits are let go once it is recorded: a store that is slow holds up those who write, and no record waits
+    // without a place.
+    let _permits = tokio::select! {
+        turn = tokio::time::timeout_at(ends, turn) => turn.map_err(|_| Reason::Overload)?,
+        () = parts.closing.begun() => return Err(Reason::Overload),
+    };
+    let verdicts = write_and_judge(parts, &job, &terms).await;
     tell(parts, &job, &verdicts);
     let now = (parts.now)();
     let record = record(&job, &verdicts, now);
@@ -231,7 +294,7 @@ async fn run(parts: &Arc<Parts>, job: Job, places: Vec<Place>) -> Landed {
 
 /// The newest copy in the log that answers the question and was not rejected, when it is still good: not too old, and
 /// within the rules and the placement's limit as they are now.
-async fn from_log(parts: &Arc<Parts>, job: &Job, ends: Instant) -> Result<Option<Arc<Kept>>, Reason> {
+async fn from_log(parts: &Arc<Parts>, job: &Job, terms: &Terms) -> Result<Option<Arc<Kept>>, Reason> {
     let found = match parts.reviews.latest_passed_for_key(&job.key.to_string()).await {
         Ok(found) => found,
         Err(error @ StoreError::Corrupt(_)) => {
@@ -245,7 +308,7 @@ async fn from_log(parts: &Arc<Parts>, job: &Job, ends: Instant) -> Result<Option
     };
     let Some(found) = found else { return Ok(None) };
     let now = (parts.now)();
-    let approved = match judged(parts, job, found.id, &found.text, ends).await.0 {
+    let approved = match judged(parts, job, found.id, &found.text, terms).await.0 {
         Ok(approved) => approved,
         // It may yet pass: what a person has looked at is not written anew for want of an answer.
         Err(judgement) if judgement.wants_answers() => return Err(Reason::Guardrail),
@@ -262,7 +325,7 @@ async fn judged(
     job: &Job,
     generation: Uuid,
     text: &str,
-    ends: Instant,
+    terms: &Terms,
 ) -> (Result<Approved, Judgement>, Vec<QuestionKey>) {
     let (nothing, draft, guardrails) = (Map::new(), Draft::new(text), &job.policy.guardrails);
     let ground = || job.ground(&nothing, &parts.second, (parts.now)());
@@ -281,7 +344,7 @@ async fn judged(
             }
             let mut asking = questions(guardrails, text, &ground());
             asking.retain(|asking| asking.mode == Enforcement::Enforce);
-            let asked = second::ask_now(parts, &job.about(generation), asking, ends).await;
+            let asked = second::ask_now(parts, &job.about(generation), asking, terms).await;
             (judge(), asked)
         }
         judged => (judged, Vec::new()),
@@ -304,7 +367,7 @@ fn tell(parts: &Parts, job: &Job, verdicts: &Verdicts) {
 }
 
 /// One prompt, and one more with what was wrong where the rules ask for that.
-async fn write_and_judge(parts: &Arc<Parts>, job: &Job, ends: Instant) -> Verdicts {
+async fn write_and_judge(parts: &Arc<Parts>, job: &Job, terms: &Terms) -> Verdicts {
     let mut verdicts = Verdicts {
         attempts: Vec::new(),
         messages: job.prompt.messages.clone(),
@@ -315,13 +378,12 @@ async fn write_and_judge(parts: &Arc<Parts>, job: &Job, ends: Instant) -> Verdic
     };
     let mut prompt = job.prompt.clone();
     for repaired in [false, true] {
-        let today = (parts.now)().to_zoned(jiff::tz::TimeZone::UTC).date();
-        let left = ends.saturating_duration_since(Instant::now());
         let text = match &parts.generator {
-            Some(generator) if left > Duration::ZERO => {
-                let written = generator.write(&prompt, &Terms::until(ends, today)).await;
-                verdicts.attempts.extend(written.attempts);
-                written.result
+            Some(generator) if Instant::now() < terms.ends => {
+                let Written { mut attempts, result } = generator.write(&prompt, terms).await;
+                attempts.iter_mut().for_each(|attempt| attempt.repair = repaired);
+                verdicts.attempts.extend(attempts);
+                result
             }
             _ => Err(Failure::TimedOut),
         };
@@ -331,13 +393,13 @@ async fn write_and_judge(parts: &Arc<Parts>, job: &Job, ends: Instant) -> Verdic
             Err(_) if repaired => break,
             Err(failure) => {
                 verdicts.result = Err(reason(failure));
-                if failure == Failure::TimedOut {
+                if matches!(failure, Failure::TimedOut | Failure::Closed) {
                     verdicts.outcome = Outcome::Abandoned;
                 }
                 break;
             }
         };
-        let (judged, asked) = judged(parts, job, job.id, &text, ends).await;
+        let (judged, asked) = judged(parts, job, job.id, &text, terms).await;
         verdicts.asked.extend(asked);
         match judged {
             Ok(approved) => {
@@ -464,8 +526,9 @@ fn record(job: &Job, verdicts: &Verdicts, finished: Timestamp) -> GenerationReco
         attempts: without_texts(&verdicts.attempts),
         findings,
         evidence: json!(evidence),
-        cost: Micros(verdicts.attempts.iter().map(|attempt| attempt.cost.0).sum()),
+        cost: Micros(verdicts.attempts.iter().fold(0, |sum, attempt| sum.saturating_add(attempt.cost.0))),
         trace_id: job.trace_id.clone(),
+        purpose: Some(job.purpose),
     }
 }
 

@@ -10,7 +10,7 @@ use tokio::time::Instant;
 use crate::catalogue::{Catalogue, Product};
 use crate::config::Limits;
 use crate::prompt::Placement;
-use crate::words::{PlacementId, Reason, Tier};
+use crate::words::{PlacementId, Purpose, Reason, Tier};
 
 /// A request for one blurb.
 #[derive(Clone, Debug)]
@@ -52,6 +52,16 @@ pub enum Priority {
     Page,
     /// Work in bulk: at most a quarter.
     Bulk,
+}
+
+impl Priority {
+    /// Whose share of the budget pays.
+    pub(super) fn purpose(self) -> Purpose {
+        match self {
+            Self::Page => Purpose::Page,
+            Self::Bulk => Purpose::Bulk,
+        }
+    }
 }
 
 /// The product of a request.

@@ -15,6 +15,7 @@ use serde_json::{Value, json};
 use tokio::time::Instant;
 use uuid::Uuid;
 
+use super::generation::terms;
 use super::{Parts, rubric};
 use crate::audit::{RuleVerdict, VerdictMode, VerdictRecord};
 use crate::cache::{Flight, Flights};
@@ -24,7 +25,7 @@ use crate::guardrail::{
     Ask, Asking, Enforcement, Guardrails, Heard, Known, Opinion, Question, QuestionKey, Service,
 };
 use crate::store::{Store, opinions};
-use crate::words::{Micros, new_id};
+use crate::words::{Micros, Purpose, new_id};
 
 /// What answers may take in memory, in bytes.
 const MEMORY: u64 = 32 << 20;
@@ -177,18 +178,18 @@ pub(super) async fn ask_now(
     parts: &Arc<Parts>,
     about: &About,
     asking: Vec<Asking<'_>>,
-    ends: Instant,
+    terms: &Terms,
 ) -> Vec<QuestionKey> {
     let unknown = gathered(&parts.second, about, asking).into_iter();
     let now = (parts.now)();
     let unknown = unknown
         .filter(|work| parts.second.said(&work.key).is_none() && !parts.second.is_silent(&work.key, now));
     // All are on their way before any is waited for.
-    let asked: Vec<_> = unknown.map(|work| (start(parts, work.clone(), ends, None), work)).collect();
+    let asked: Vec<_> = unknown.map(|work| (start(parts, work.clone(), terms.clone(), None), work)).collect();
     let mut recorded = Vec::new();
     for (started, work) in asked {
         let (flight, own) = started;
-        let landed = tokio::time::timeout_at(ends, flight.landed()).await;
+        let landed = tokio::time::timeout_at(terms.ends, flight.landed()).await;
         if let (false, Ok(Some(answered))) = (own, landed) {
             record(parts, &work, &answered.by_others()).await;
         }
@@ -216,8 +217,8 @@ pub(super) fn ask_later(
             );
             return;
         };
-        let ends = Instant::now() + parts.limits.generation_timeout;
-        if let (flight, false) = start(parts, work.clone(), ends, Some(place)) {
+        let terms = terms(parts, Purpose::Refresh);
+        if let (flight, false) = start(parts, work.clone(), terms, Some(place)) {
             let parts = Arc::clone(parts);
             tokio::spawn(async move {
                 if let Some(answered) = flight.landed().await {
@@ -232,6 +233,9 @@ pub(super) fn ask_later(
 /// asked a moment ago in vain, nor when too much is being asked already.
 pub(super) fn look_into(parts: &Arc<Parts>, about: &About, asking: Vec<Asking<'_>>, now: Timestamp) -> bool {
     let second = &parts.second;
+    if parts.leaving.is_now() {
+        return false;
+    }
     let mut under_way = false;
     for work in gathered(second, about, asking) {
         let shadow = work.rules.iter().all(|(_, mode)| *mode == VerdictMode::Shadow);
@@ -243,27 +247,26 @@ pub(super) fn look_into(parts: &Arc<Parts>, about: &About, asking: Vec<Asking<'_
             continue;
         }
         let Some(place) = second.gate.enter() else { continue };
-        let ends = Instant::now() + parts.limits.generation_timeout;
-        start(parts, work, ends, Some(place));
+        start(parts, work, terms(parts, Purpose::Refresh), Some(place));
         under_way = true;
     }
     under_way
 }
 
 /// Starts asking, or joins those who ask the same; says whether it is this caller's own asking, which records it.
-fn start(parts: &Arc<Parts>, work: Work, ends: Instant, place: Option<Place>) -> (Flight<Answered>, bool) {
+fn start(parts: &Arc<Parts>, work: Work, terms: Terms, place: Option<Place>) -> (Flight<Answered>, bool) {
     let (mut own, key) = (false, work.key);
     let start = || {
         own = true;
         let parts = Arc::clone(parts);
-        Ok::<_, Infallible>(async move { run(&parts, work, ends, place).await })
+        Ok::<_, Infallible>(async move { run(&parts, work, terms, place).await })
     };
     let Ok(flight) = parts.second.flights.join_or_start(key, start);
     (flight, own)
 }
 
 /// Looks the answer up, or asks for it; keeps it once it is in the log.
-async fn run(parts: &Arc<Parts>, work: Work, ends: Instant, place: Option<Place>) -> Answered {
+async fn run(parts: &Arc<Parts>, work: Work, terms: Terms, place: Option<Place>) -> Answered {
     let _permit = match place {
         Some(place) => Some(place.wait().await),
         None => None,
@@ -273,7 +276,7 @@ async fn run(parts: &Arc<Parts>, work: Work, ends: Instant, place: Option<Place>
         Some(opinion) => Answered::known(opinion),
         None => match from_store(parts, &work.key).await {
             Some(opinion) => Answered::known(opinion),
-            None => ask(parts, &work.question, ends).await,
+            None => ask(parts, &work.question, &terms).await,
         },
     };
     let asked = !answered.attempts.is_empty();
@@ -320,24 +323,22 @@ async fn keep(parts: &Parts, key: &QuestionKey, opinion: &Opinion, now: Timestam
 }
 
 /// Puts a question, over the client that copy is written with and from the same budget.
-async fn ask(parts: &Parts, question: &Question, ends: Instant) -> Answered {
+async fn ask(parts: &Parts, question: &Question, terms: &Terms) -> Answered {
     let unanswered = |error: &str| Answered { said: Err(error.to_owned()), attempts: Vec::new() };
     let Some(generator) = &parts.generator else { return unanswered("no LLM provider is configured") };
-    if ends <= Instant::now() {
+    if terms.ends <= Instant::now() {
         return unanswered("the generation's time was up");
     }
-    let today = (parts.now)().to_zoned(jiff::tz::TimeZone::UTC).date();
-    let terms = Terms::until(ends, today);
     let Ask { service, provider, model } = &*question.asks;
     let whom = Whom { provider: provider.as_deref(), model: model.as_deref() };
     match service {
         Service::Judge { rubric } => {
             let prompt = rubric::prompt(rubric, &question.text, &question.facts);
-            let written = generator.answer(&prompt, &rubric::schema(), whom, &terms).await;
+            let written = generator.answer(&prompt, &rubric::schema(), whom, terms).await;
             answered(written, |answer| rubric::read(&answer).map_err(str::to_owned))
         }
         Service::Moderation => {
-            let written = generator.moderate(&question.text, whom, &terms).await;
+            let written = generator.moderate(&question.text, whom, terms).await;
             let opinion = |Moderation { flagged, categories, scores }| {
                 Ok(Opinion::Moderation { flagged, categories, scores })
             };

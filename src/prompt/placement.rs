@@ -13,6 +13,9 @@ use crate::words::{DEFAULT_SEGMENT, Locale, PlacementId, SegmentId};
 /// The language of placements that name none.
 pub(super) const DEFAULT_LANGUAGE: &str = "en";
 
+/// The most requests that copy may be made to wait for: counters of requests are small.
+pub(super) const MOST_ADMIT: u8 = 100;
+
 /// A named spot on a page or channel where copy appears.
 #[derive(Clone, Debug)]
 pub struct Placement {
@@ -28,6 +31,8 @@ pub struct Placement {
     pub deadline: Option<Duration>,
     /// How long generated copy is kept.
     pub ttl: Ttl,
+    /// At the how-manieth request for it copy is written: 1 is the first.
+    pub admit: u8,
     /// The language of requests that name no locale, and of templates that say none.
     pub language: Locale,
     /// The most characters of a text.
@@ -91,6 +96,7 @@ pub(super) fn read(id: &str, node: &Node, segments: &Segments, faults: &Faults) 
     let ladders = fields.take("segments").map(|node| ladders(node, &ladder, segments, faults));
     let deadline = fields.take("deadline").and_then(|node| document::duration(node, faults));
     let ttl = fields.take("ttl").and_then(|node| ttl(node, faults)).unwrap_or_default();
+    let admit = fields.take("admit").and_then(|node| admit(node, faults)).unwrap_or(1);
     let language = fields.take("language").and_then(|node| locale(node, faults));
     let max_characters = fields.take("limits").and_then(|node| {
         let mut fields = Fields::of(node, "the limits", faults)?;
@@ -112,6 +118,7 @@ pub(super) fn read(id: &str, node: &Node, segments: &Segments, faults: &Faults) 
         ladders: ladders.unwrap_or_default(),
         deadline,
         ttl,
+        admit,
         language: language.or_else(|| Locale::parse(DEFAULT_LANGUAGE))?,
         max_characters,
         last_resort,
@@ -167,6 +174,20 @@ fn locale(node: &Node, faults: &Faults) -> Option<Locale> {
         faults.error_with_help(node.span, format!("`{text}` is no language"), "write `en`, `de` or `de-AT`");
     }
     locale
+}
+
+/// At the how-manieth request copy is written.
+fn admit(node: &Node, faults: &Faults) -> Option<u8> {
+    let count = document::count(node, faults)?;
+    let within = u8::try_from(count).ok().filter(|count| (1..=MOST_ADMIT).contains(count));
+    if within.is_none() {
+        faults.error_with_help(
+            node.span,
+            format!("copy cannot be written at request number {count}"),
+            format!("write a number from 1, the first request, to {MOST_ADMIT}"),
+        );
+    }
+    within
 }
 
 fn ttl(node: &Node, faults: &Faults) -> Option<Ttl> {

@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use super::placement::MOST_ADMIT;
 use crate::document::schema::{
     Key, count, duration, file, map, part, set, text, truth, with_examples, words,
 };
@@ -10,6 +11,7 @@ use crate::guardrail::MODES;
 /// The schema of `placement.yml`.
 pub fn schema() -> Value {
     let language = json!({"type": "string", "pattern": LOCALE, "description": "The language of requests that name none.", "examples": ["en"]});
+    let admit = json!({"type": "integer", "minimum": 1, "maximum": MOST_ADMIT, "description": "At the how-manieth request for it copy is written; 1, the first, where nothing is said."});
     let mut keys: Vec<Key> = vec![
         ("name", text("What people call it.")),
         ("description", text("Where on the page it is.")),
@@ -30,6 +32,7 @@ pub fn schema() -> Value {
         ),
         ("deadline", duration("How long a request waits where it does not say.")),
         ("ttl", part("ttl")),
+        ("admit", admit),
         ("language", language),
         ("limits", map("How long a text may be.", vec![("characters", count("The most characters."))], &[])),
         (

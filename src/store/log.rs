@@ -404,10 +404,13 @@ async fn one_generation(
 /// What all generations that finished at `since` or later, and second models asked since, have cost, in millionths.
 pub(crate) async fn cost_since(store: &Store, since: Timestamp) -> Result<i64, StoreError> {
     let query = sqlx::query_scalar(
-        "SELECT (SELECT coalesce(sum(cost_micros), 0) FROM generations WHERE at >= $1)
-              + (SELECT coalesce(sum(cost_micros), 0) FROM verdicts WHERE at >= $1)",
+        "SELECT coalesce(sum(CASE WHEN cost_micros > $2 THEN $2 ELSE cost_micros END), 0)
+         FROM (SELECT cost_micros FROM generations WHERE at >= $1
+               UNION ALL SELECT cost_micros FROM verdicts WHERE at >= $1) AS costs",
     );
-    Ok(query.bind(micros(since)).fetch_one(store.reader()).await?)
+    // What upstreams claim may be absurd, and a sum that is larger than a number can be is an error.
+    const MOST: i64 = 1_000_000_000_000;
+    Ok(query.bind(micros(since)).bind(MOST).fetch_one(store.reader()).await?)
 }
 
 /// A text that was served and is no generation's, by its hash.

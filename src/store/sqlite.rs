@@ -22,6 +22,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("migrations/0001_first.sql"),
     include_str!("migrations/0002_reviews.sql"),
     include_str!("migrations/0003_second_models.sql"),
+    include_str!("migrations/0004_ledger.sql"),
 ];
 
 /// The connections to one file.

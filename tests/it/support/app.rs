@@ -62,6 +62,7 @@ impl TestApp {
             ("COPYRAIL__POLICY__GUARDRAILS".to_owned(), below("guardrails")),
             // Tests look at the files themselves.
             ("COPYRAIL__POLICY__RELOAD".to_owned(), "30d".to_owned()),
+            ("COPYRAIL__LIMITS__DRAIN".to_owned(), "0s".to_owned()),
         ]);
         environment.extend(variables.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())));
         let keys = make_keys(&environment["COPYRAIL__STORE__URL"], &clock).await;

@@ -50,7 +50,7 @@ pub struct Serving {
 impl Serving {
     /// Starts it on port 0 in a folder; returns once it says where it listens.
     pub fn start(folder: &Path, variables: &[(&str, &str)]) -> Self {
-        let mut all = vec![("COPYRAIL__LISTEN", "127.0.0.1:0")];
+        let mut all = vec![("COPYRAIL__LISTEN", "127.0.0.1:0"), ("COPYRAIL__LIMITS__DRAIN", "0s")];
         all.extend_from_slice(variables);
         let mut child =
             command(folder, &["serve", "--log-json"], &all).stderr(Stdio::piped()).spawn().unwrap();
