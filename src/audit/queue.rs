@@ -207,6 +207,12 @@ impl Queue {
         self.lost.load(Ordering::Relaxed)
     }
 
+    /// How many records wait, those that the writer keeps for another try included.
+    pub(super) fn len(&self) -> usize {
+        let state = self.lock();
+        state.waiting.len() + state.serves.len() + state.kept
+    }
+
     /// The longest anybody holds this is a push or a take, so a request may.
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)

@@ -136,6 +136,11 @@ impl Recorder {
         self.queue.lost()
     }
 
+    /// How many records wait to be written.
+    pub fn queued(&self) -> usize {
+        self.queue.len()
+    }
+
     /// How many transactions were committed since the start.
     pub fn flushes(&self) -> u64 {
         self.flushes.load(Ordering::Relaxed)

@@ -51,6 +51,12 @@ impl Memory {
         Self(Cache::builder().max_capacity(bytes).weigher(weigh).build())
     }
 
+    /// How many entries there are, and the bytes that they take. Brings the memory's own books up to date first.
+    pub fn size(&self) -> (u64, u64) {
+        self.0.run_pending_tasks();
+        (self.0.entry_count(), self.0.weighted_size())
+    }
+
     /// What is kept under a key and not yet gone.
     pub fn get(&self, key: &Key, now: Timestamp) -> Option<Arc<Kept>> {
         match self.0.get(key)? {

@@ -10,6 +10,21 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 pub struct Gate {
     places: Arc<Semaphore>,
     running: Arc<Semaphore>,
+    concurrency: usize,
+    queue: usize,
+}
+
+/// How full a gate is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Fullness {
+    /// How many run.
+    pub running: usize,
+    /// How many wait for their turn.
+    pub waiting: usize,
+    /// How many may run at once.
+    pub concurrency: usize,
+    /// How many may wait.
+    pub queue: usize,
 }
 
 impl Gate {
@@ -17,13 +32,26 @@ impl Gate {
     pub fn new(concurrency: usize, queue: usize) -> Self {
         let concurrency = concurrency.clamp(1, Semaphore::MAX_PERMITS);
         let places = concurrency.saturating_add(queue).min(Semaphore::MAX_PERMITS);
-        Self { places: Arc::new(Semaphore::new(places)), running: Arc::new(Semaphore::new(concurrency)) }
+        Self {
+            places: Arc::new(Semaphore::new(places)),
+            running: Arc::new(Semaphore::new(concurrency)),
+            concurrency,
+            queue: places - concurrency,
+        }
     }
 
     /// Takes a place, running or waiting. `None` when all are taken: overload.
     pub fn enter(&self) -> Option<Place> {
         let place = Arc::clone(&self.places).try_acquire_owned().ok()?;
         Some(Place { place, running: Arc::clone(&self.running) })
+    }
+
+    /// How full it is at this moment.
+    pub fn fullness(&self) -> Fullness {
+        let Self { concurrency, queue, .. } = *self;
+        let running = concurrency.saturating_sub(self.running.available_permits());
+        let taken = (concurrency + queue).saturating_sub(self.places.available_permits());
+        Fullness { running, waiting: taken.saturating_sub(running), concurrency, queue }
     }
 
     /// How many more could enter at this moment.
@@ -64,12 +92,15 @@ mod tests {
         let gate = Gate::new(1, 1);
         let running = gate.enter().unwrap().wait().await;
         let waiting = gate.enter().unwrap();
+        let full = gate.fullness();
+        assert_eq!(full, Fullness { running: 1, waiting: 1, concurrency: 1, queue: 1 });
         assert!(gate.enter().is_none());
         drop(running);
         let running = waiting.wait().await;
         assert!(gate.enter().is_some());
         drop(running);
         assert_eq!(gate.free(), 2);
+        assert_eq!(gate.fullness(), Fullness { running: 0, waiting: 0, ..full });
     }
 
     #[tokio::test]

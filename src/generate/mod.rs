@@ -30,6 +30,6 @@ pub use ask::Moderation;
 pub use attempt::{Attempt, Failure, FaultKind, Usage, Written};
 pub use breaker::BreakerState;
 pub use budget::{Budget, Purse, Reservation, Spent};
-pub use gate::{Gate, Permit, Place};
+pub use gate::{Fullness, Gate, Permit, Place};
 pub use terms::{Closing, Terms};
 pub use write::{GenerateError, Generator, ProviderStanding, Whom};

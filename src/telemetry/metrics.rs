@@ -206,7 +206,7 @@ impl Metrics {
         self.cache_lookups.get_or_create(&LookupLabels { result }).inc();
     }
 
-    /// A generation ended and is recorded. `reason` is `none` when it passed; `repaired` says that its text went back to
+    /// A generation ended. `reason` is `none` when it passed; `repaired` says that its text went back to
     /// the model.
     pub fn generated(
         &self,

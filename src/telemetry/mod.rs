@@ -5,11 +5,13 @@
 mod metrics;
 pub mod names;
 mod standing;
+mod word;
 
 use tracing_subscriber::EnvFilter;
 
 pub use metrics::{Call, HttpRequest, Metrics};
 pub use standing::{Breaker, Standing};
+pub use word::{word, word_or_none};
 
 /// Writes log lines to standard error: as JSON when `json` is set, for people otherwise. `filter` is a directive such as
 /// `info` or `copyrail=debug`. Later calls change nothing.

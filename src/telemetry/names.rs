@@ -88,7 +88,7 @@ metrics! {
     CACHE_BYTES = Gauge "cache_bytes" []
         "Bytes that they take, what is kept beside them included";
     GENERATIONS = Counter "generations" ["outcome", "reason", "purpose"]
-        "Generations that ended and are recorded; `reason` is `none` for those that passed";
+        "Generations that ended; `reason` is `none` for those that passed";
     GENERATION_DURATION = Histogram "generation_duration_seconds" ["outcome"]
         "Seconds from a generation's start, its wait for a turn included, to its verdict";
     GENERATIONS_RUNNING = Gauge "generations_running" []
