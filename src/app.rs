@@ -31,6 +31,7 @@ use crate::pipeline::{Parts, SecondModels, Trouble};
 use crate::policy::{Desk, Edit, Set, Sources};
 use crate::store::keys::KeyRow;
 use crate::store::{Access, Store, StoreError, keys, ledger, policies};
+use crate::telemetry::Metrics;
 use crate::words::{Micros, Purpose, Revision, utc_day};
 
 /// How long the generations that are given up in a shutdown have to be recorded.
@@ -50,6 +51,8 @@ pub fn wall_clock() -> Clock {
 pub struct App {
     /// Its address.
     pub address: SocketAddr,
+    /// Where its metrics are read, when they are.
+    pub metrics_address: Option<SocketAddr>,
     /// What it stands on.
     pub shared: Arc<Shared>,
     /// Ends the listener and the background tasks; from then on nothing new is generated.
@@ -58,6 +61,7 @@ pub struct App {
     close: watch::Sender<bool>,
     served: JoinHandle<()>,
     ledger: JoinHandle<()>,
+    metrics: Option<MetricsServed>,
 }
 
 /// How long each part of a shutdown may take.
@@ -77,6 +81,13 @@ impl Default for Shutdown {
         let ten = Duration::from_secs(10);
         Self { drain: Duration::ZERO, requests: ten, generations: ten }
     }
+}
+
+/// The listener of the metrics. It ends last, so that the end of the service can be watched.
+struct MetricsServed {
+    address: SocketAddr,
+    stop: watch::Sender<bool>,
+    served: tokio::task::JoinHandle<()>,
 }
 
 /// What all handlers share.
@@ -140,6 +151,7 @@ impl App {
             );
         }
         let ((stop, stopped), (close, closed)) = (watch::channel(false), watch::channel(false));
+        let started = now().as_duration().as_secs_f64();
         let recorder = Recorder::start(store.clone(), audit::Settings::default(), Arc::clone(&now));
         let parts = Arc::new(Parts {
             limits: settings.limits,
@@ -160,6 +172,7 @@ impl App {
             trouble: Trouble::default(),
             leaving: Closing::when(stopped.clone()),
             closing: Closing::when(closed),
+            metrics: Arc::new(Metrics::new(started)),
         });
         let shared = Arc::new(Shared {
             parts,
@@ -174,15 +187,17 @@ impl App {
         for edit in edits {
             shared.settle(edit).await;
         }
-        let listener = TcpListener::bind(settings.listen).await.map_err(|e| {
-            anyhow::anyhow!("cannot listen on {}: {e}; set `listen` to another address", settings.listen)
-        })?;
-        let address = listener.local_addr().map_err(anyhow::Error::from)?;
+        let (listener, address) = listen(settings.listen, "listen").await?;
+        let metrics = match settings.metrics_listen {
+            Some(at) => Some(MetricsServed::start(at, Arc::clone(&shared)).await?),
+            None => None,
+        };
+        let metrics_address = metrics.as_ref().map(|metrics| metrics.address);
         tokio::spawn(watch_files(Arc::clone(&shared), stopped.clone()));
         tokio::spawn(refresh(Arc::clone(&shared), stopped.clone()));
         let ledger = tokio::spawn(keep_ledger(Arc::clone(&shared)));
-        let served = tokio::spawn(http::serve(listener, Arc::clone(&shared), until(stopped)));
-        Ok(Self { address, shared, stop, close, served, ledger })
+        let served = tokio::spawn(http::serve(listener, http::router(Arc::clone(&shared)), until(stopped)));
+        Ok(Self { address, metrics_address, shared, stop, close, served, ledger, metrics })
     }
 
     /// Stops in order and without a drain: see [`shut_down`](Self::shut_down).
@@ -223,6 +238,28 @@ impl App {
             let _ = write_ledger(&self.shared.store, generator.budget()).await;
         }
         self.shared.store.close().await;
+        if let Some(metrics) = self.metrics {
+            metrics.stop().await;
+        }
+    }
+}
+
+impl MetricsServed {
+    async fn start(at: SocketAddr, shared: Arc<Shared>) -> anyhow::Result<Self> {
+        let (listener, address) = listen(at, "metrics.listen").await?;
+        tracing::info!(metrics = %address, "metrics are read on http://{address}/metrics");
+        let (stop, stopped) = watch::channel(false);
+        let served = tokio::spawn(http::serve(listener, http::metrics(shared), until(stopped)));
+        Ok(Self { address, stop, served })
+    }
+
+    /// Lets whoever reads finish, for a short while.
+    async fn stop(mut self) {
+        const BREATH: Duration = Duration::from_secs(1);
+        self.stop.send_replace(true);
+        if tokio::time::timeout(BREATH, &mut self.served).await.is_err() {
+            self.served.abort();
+        }
     }
 }
 
@@ -345,6 +382,14 @@ impl Shared {
             tracing::warn!(%error, "a policy change could not be recorded");
         }
     }
+}
+
+async fn listen(at: SocketAddr, setting: &str) -> anyhow::Result<(TcpListener, SocketAddr)> {
+    let listener = TcpListener::bind(at)
+        .await
+        .map_err(|e| anyhow::anyhow!("cannot listen on {at}: {e}; set `{setting}` to another address"))?;
+    let address = listener.local_addr()?;
+    Ok((listener, address))
 }
 
 /// Reads the policy's files without holding up the runtime. `None` when the runtime is going down.

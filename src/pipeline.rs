@@ -6,6 +6,7 @@
 
 mod case;
 mod generation;
+mod measure;
 mod request;
 mod response;
 mod rubric;
@@ -32,6 +33,7 @@ use crate::guardrail::Approved;
 use crate::policy::Policy;
 use crate::prompt::Chosen;
 use crate::store::StoreError;
+use crate::telemetry::Metrics;
 use crate::words::{Reason, Source, Tier};
 use generation::Declined;
 use response::Served;
@@ -78,6 +80,8 @@ pub struct Parts {
     pub leaving: Closing,
     /// Whether it gives up what is under way too.
     pub closing: Closing,
+    /// What is counted.
+    pub metrics: Arc<Metrics>,
 }
 
 /// What came of a generation, for all who waited: copy that passed and is durable in the log, and whether it was written
@@ -230,7 +234,13 @@ fn kept(
     key: &Key,
     may_ask: bool,
 ) -> Result<Option<Served>, Shortfall> {
-    let Some(kept) = parts.memory.get(key, case.now) else { return Ok(None) };
+    let kept = parts.memory.get(key, case.now);
+    parts.metrics.looked_up(match &kept {
+        None => "miss",
+        Some(kept) if case.now >= kept.stale => "stale",
+        Some(_) => "hit",
+    });
+    let Some(kept) = kept else { return Ok(None) };
     let served = approved(parts, case, chosen, &kept, Source::Cache, may_ask)?;
     if let Some(draft) = served.as_ref().and_then(|served| served.text.as_ref()).map(Approved::to_draft)
         && kept.draft.stamp != draft.stamp

@@ -6,6 +6,7 @@ mod blurbs;
 mod body;
 mod check;
 mod generations;
+mod metrics;
 mod policy;
 mod problem;
 mod publishable;
@@ -22,7 +23,7 @@ use axum::extract::{FromRequestParts, Request, State};
 use axum::http::HeaderValue;
 use axum::http::header::CONNECTION;
 use axum::http::request::Parts as Head;
-use axum::middleware::{Next, from_fn, from_fn_with_state};
+use axum::middleware::{Next, from_fn_with_state};
 use axum::response::Response;
 use axum::routing::{get, post};
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -32,6 +33,7 @@ use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 use tower_http::catch_panic::CatchPanicLayer;
 
+pub use metrics::router as metrics;
 pub use problem::Problem;
 pub use rates::Rates;
 
@@ -52,10 +54,10 @@ const BREATH: Duration = Duration::from_millis(50);
 /// Serves until `stopped`, then finishes the requests under way.
 pub async fn serve(
     listener: TcpListener,
-    shared: Arc<Shared>,
+    router: Router,
     stopped: impl Future<Output = ()> + Send + 'static,
 ) {
-    take(listener, router(shared), MOST_CONNECTIONS, stopped).await;
+    take(listener, router, MOST_CONNECTIONS, stopped).await;
 }
 
 /// Serves `most` connections at once until `stopped`, then finishes the requests under way.
@@ -127,7 +129,7 @@ pub fn router(shared: Arc<Shared>) -> Router {
             tracing::error!("a handler panicked");
             axum::response::IntoResponse::into_response(Problem::internal())
         }))
-        .layer(from_fn(watch::watch))
+        .layer(from_fn_with_state(Arc::clone(&shared), watch::watch))
         .layer(from_fn_with_state(Arc::clone(&shared), leave))
         .with_state(shared)
 }

@@ -1,14 +1,21 @@
-//! Around every request: when its headers were read, its id, its trace, how long it took.
+//! Around every request: when its headers were read, its id, its trace, how long it took; and it is counted.
 
-use axum::extract::Request;
+use std::sync::Arc;
+
+use axum::extract::{MatchedPath, Request, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue};
 use axum::middleware::Next;
 use axum::response::Response;
 use tokio::time::Instant;
 
+use crate::app::Shared;
+
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 const SERVER_TIMING: HeaderName = HeaderName::from_static("server-timing");
+
+/// Stands for the path of requests that no route is for.
+const NO_ROUTE: &str = "none";
 
 /// Set on answers to publishable keys: they carry no id, no trace and no time.
 #[derive(Clone, Copy)]
@@ -18,8 +25,11 @@ pub(super) struct Plain;
 #[derive(Clone, Copy)]
 pub(super) struct Received(pub(super) Instant);
 
-pub(super) async fn watch(mut request: Request, next: Next) -> Response {
+pub(super) async fn watch(State(shared): State<Arc<Shared>>, mut request: Request, next: Next) -> Response {
     let received = Instant::now();
+    // The pattern, never the path itself: that is whatever somebody sent.
+    let route = request.extensions().get::<MatchedPath>().map_or(NO_ROUTE, MatchedPath::as_str);
+    let counted = shared.parts.metrics.http_request(route);
     request.extensions_mut().insert(Received(received));
     let id = request.headers().get(REQUEST_ID).filter(|id| is_plain(id)).cloned().or_else(|| {
         let random: u128 = rand::random();
@@ -27,6 +37,7 @@ pub(super) async fn watch(mut request: Request, next: Next) -> Response {
     });
     let trace = traceparent(request.headers()).cloned();
     let mut response = next.run(request).await;
+    counted.answered(response.status().as_u16());
     if response.extensions().get::<Plain>().is_some() {
         return response;
     }

@@ -7,7 +7,7 @@ use serde::{Serialize, Serializer};
 use serde_json::value::RawValue;
 use uuid::Uuid;
 
-use super::{Case, Parts, Request};
+use super::{Case, Parts, Request, measure};
 use crate::audit::ServeRecord;
 use crate::guardrail::Approved;
 use crate::words::{Locale, PlacementId, Reason, Revision, SegmentId, Source, TemplateId, Tier, new_id};
@@ -112,6 +112,8 @@ pub(super) fn recorded(parts: &Parts, case: &Case<'_>, served: Served, request: 
     // A text that no generation's record holds word for word is kept beside the serve.
     let recorded = ai_generated && !served.corrected;
     let text: Option<Arc<str>> = served.text.as_ref().filter(|_| !recorded).map(|text| text.to_draft().text);
+    let took = request.received.elapsed();
+    measure::answer(parts, case, &served, took);
     parts.recorder.serve(
         ServeRecord {
             id: serve_id,
@@ -130,7 +132,7 @@ pub(super) fn recorded(parts: &Parts, case: &Case<'_>, served: Served, request: 
             reason: served.reason,
             generation_id: served.generation,
             text_hash: None,
-            latency_us: u64::try_from(request.received.elapsed().as_micros()).unwrap_or(u64::MAX),
+            latency_us: u64::try_from(took.as_micros()).unwrap_or(u64::MAX),
             revision: case.policy.revision.clone(),
             locale: served.locale.clone(),
             template: served.template.clone(),

@@ -16,7 +16,7 @@ use tokio::time::Instant;
 use uuid::Uuid;
 
 use super::generation::terms;
-use super::{Parts, rubric};
+use super::{Parts, measure, rubric};
 use crate::audit::{RuleVerdict, VerdictMode, VerdictRecord};
 use crate::cache::{Flight, Flights};
 use crate::config::{Limits, Provider};
@@ -280,6 +280,7 @@ async fn run(parts: &Arc<Parts>, work: Work, terms: Terms, place: Option<Place>)
         },
     };
     let asked = !answered.attempts.is_empty();
+    measure::calls(parts, &answered.attempts);
     if !record(parts, &work, &answered).await {
         let said = Err("the log cannot be written".to_owned());
         return Answered { said, ..answered };

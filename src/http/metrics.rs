@@ -1,0 +1,72 @@
+//! `/metrics`, on a listener of its own, which asks for no key.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::State;
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+
+use super::policy::healthz;
+use crate::app::Shared;
+use crate::generate::Generator;
+use crate::pipeline::Parts;
+use crate::policy::Set;
+use crate::telemetry::{Breaker, Standing};
+
+const OPENMETRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+
+/// What the listener of the metrics answers.
+pub fn router(shared: Arc<Shared>) -> Router {
+    Router::new().route("/metrics", get(metrics)).route("/healthz", get(healthz)).with_state(shared)
+}
+
+async fn metrics(State(shared): State<Arc<Shared>>) -> Response {
+    match shared.parts.metrics.render(standing(&shared)) {
+        Ok(text) => ([(header::CONTENT_TYPE, OPENMETRICS)], text).into_response(),
+        Err(error) => {
+            tracing::error!(%error, "the metrics cannot be written");
+            StatusCode::INTERNAL_SERVER_ERROR.into_response()
+        }
+    }
+}
+
+/// How things stand now.
+fn standing(shared: &Shared) -> Standing {
+    let parts = &shared.parts;
+    let gate = parts.gate.fullness();
+    let (cache_entries, cache_bytes) = parts.memory.size();
+    let refused = shared.desk.refused();
+    let (spent, budget) = budget(parts);
+    Standing {
+        running: gate.running,
+        waiting: gate.waiting,
+        concurrency: gate.concurrency,
+        queue: gate.queue,
+        flights: parts.flights.len(),
+        cache_entries,
+        cache_bytes,
+        breakers: breakers(parts),
+        spent,
+        budget,
+        recorder_healthy: parts.recorder.healthy(),
+        recorder_lost: parts.recorder.lost(),
+        recorder_queue: parts.recorder.queued(),
+        refused: [Set::Guardrails, Set::Prompts]
+            .map(|set| (set.as_str(), refused.iter().any(|refusal| refusal.set == set)))
+            .to_vec(),
+        revision: shared.desk.pin().revision.to_string(),
+    }
+}
+
+/// Each provider's circuit breaker.
+fn breakers(_: &Parts) -> Vec<Breaker> {
+    Vec::new()
+}
+
+/// What is spent of the day's budget, for whom, and its limit.
+fn budget(parts: &Parts) -> (Vec<(&'static str, f64)>, Option<f64>) {
+    let Some(budget) = parts.generator.as_ref().map(Generator::budget) else { return (Vec::new(), None) };
+    (vec![("all", budget.spent().units())], budget.per_day().map(|limit| limit.units()))
+}
