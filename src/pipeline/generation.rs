@@ -10,6 +10,7 @@ use serde_json::{Map, Value, json};
 use tokio::time::Instant;
 use uuid::Uuid;
 
+use super::measure::{self, Ended};
 use super::second::{self, About};
 use super::{Case, Landed, Parts, Priority, SecondModels};
 use crate::audit::{GenerationPayload, GenerationRecord, Outcome};
@@ -233,6 +234,7 @@ struct Verdicts {
 }
 
 async fn run(parts: &Arc<Parts>, job: Job, places: Vec<Place>) -> Landed {
+    let began = Instant::now();
     let terms = terms(parts, job.purpose);
     let ends = terms.ends;
     if job.approval {
@@ -262,6 +264,17 @@ async fn run(parts: &Arc<Parts>, job: Job, places: Vec<Place>) -> Landed {
     };
     let verdicts = write_and_judge(parts, &job, &terms).await;
     tell(parts, &job, &verdicts);
+    measure::generation(
+        parts,
+        &Ended {
+            purpose: job.purpose,
+            took: began.elapsed(),
+            outcome: verdicts.outcome,
+            reason: verdicts.result.as_ref().err().copied(),
+            attempts: &verdicts.attempts,
+            findings: &verdicts.findings,
+        },
+    );
     let now = (parts.now)();
     let record = record(&job, &verdicts, now);
     let payload = payload(&job, &verdicts);
