@@ -13,7 +13,7 @@ use crate::app::Shared;
 use crate::generate::Generator;
 use crate::pipeline::Parts;
 use crate::policy::Set;
-use crate::telemetry::{Breaker, Standing};
+use crate::telemetry::{ProviderStanding, Standing};
 
 const OPENMETRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
@@ -47,7 +47,7 @@ fn standing(shared: &Shared) -> Standing {
         flights: parts.flights.len(),
         cache_entries,
         cache_bytes,
-        breakers: breakers(parts),
+        providers: providers(parts),
         spent,
         budget,
         recorder_healthy: parts.recorder.healthy(),
@@ -60,8 +60,8 @@ fn standing(shared: &Shared) -> Standing {
     }
 }
 
-/// Each provider's circuit breaker.
-fn breakers(_: &Parts) -> Vec<Breaker> {
+/// How each provider does.
+fn providers(_: &Parts) -> Vec<ProviderStanding> {
     Vec::new()
 }
 

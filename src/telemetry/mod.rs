@@ -10,7 +10,7 @@ mod word;
 use tracing_subscriber::EnvFilter;
 
 pub use metrics::{Call, HttpRequest, Metrics};
-pub use standing::{Breaker, Standing};
+pub use standing::{ProviderStanding, Standing};
 pub use word::{word, word_or_none};
 
 /// Writes log lines to standard error: as JSON when `json` is set, for people otherwise. `filter` is a directive such as

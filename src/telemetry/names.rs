@@ -117,8 +117,8 @@ metrics! {
         "What calls cost, in the currency of the prices";
     BREAKER_STATE = Gauge "breaker_state" ["provider"]
         "A provider's circuit breaker: 0 closed, 1 half open, 2 open";
-    BREAKER_OPENED = Counter "breaker_opened" ["provider"]
-        "Times that a provider's circuit breaker opened";
+    PROVIDER_IN_FLIGHT = Gauge "provider_in_flight" ["provider"]
+        "Calls to a provider that are under way";
     BUDGET_SPENT = Gauge "budget_spent" ["purpose"]
         "Spent or set aside of the day's budget, in the currency of the prices";
     BUDGET_LIMIT = Gauge "budget_limit" []

@@ -3,10 +3,8 @@
 use std::fmt;
 
 use prometheus_client::collector::Collector;
-use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric};
+use prometheus_client::encoding::{DescriptorEncoder, MetricEncoder, NoLabelSet};
 use prometheus_client::metrics::MetricType;
-use prometheus_client::metrics::counter::ConstCounter;
-use prometheus_client::metrics::gauge::ConstGauge;
 use prometheus_client::registry::Registry;
 
 use super::names::{self, Kind, Metric, PREFIX};
@@ -28,8 +26,8 @@ pub struct Standing {
     pub cache_entries: u64,
     /// Bytes that they take.
     pub cache_bytes: u64,
-    /// Each provider's circuit breaker.
-    pub breakers: Vec<Breaker>,
+    /// How each provider does.
+    pub providers: Vec<ProviderStanding>,
     /// For whom what was spent today, in units of the currency of the prices.
     pub spent: Vec<(&'static str, f64)>,
     /// What may be spent in a day, where there is a limit.
@@ -46,15 +44,15 @@ pub struct Standing {
     pub revision: String,
 }
 
-/// A provider's circuit breaker.
+/// How a provider does.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Breaker {
-    /// The provider's name in the settings.
-    pub provider: String,
-    /// 0 closed, 1 half open, 2 open.
-    pub state: u8,
-    /// How often it opened since the start.
-    pub opened: u64,
+pub struct ProviderStanding {
+    /// Its name in the settings.
+    pub name: String,
+    /// Its circuit breaker: 0 closed, 1 half open, 2 open.
+    pub breaker: u8,
+    /// Calls under way.
+    pub in_flight: usize,
 }
 
 impl Standing {
@@ -95,11 +93,11 @@ impl Collector for Standing {
         gauge(&names::RECORDER_HEALTHY, f64::from(u8::from(self.recorder_healthy)))?;
         gauge(&names::RECORDER_LOST, self.recorder_lost as f64)?;
         gauge(&names::RECORDER_QUEUE, count(self.recorder_queue))?;
-        let breakers = || self.breakers.iter().map(|breaker| ([breaker.provider.as_str()], breaker));
-        let states = breakers().map(|(provider, breaker)| (provider, f64::from(breaker.state)));
-        write(&mut encoder, &names::BREAKER_STATE, states)?;
-        let opened = breakers().map(|(provider, breaker)| (provider, breaker.opened as f64));
-        write(&mut encoder, &names::BREAKER_OPENED, opened)?;
+        let providers = || self.providers.iter().map(|provider| ([provider.name.as_str()], provider));
+        let breakers = providers().map(|(name, provider)| (name, f64::from(provider.breaker)));
+        write(&mut encoder, &names::BREAKER_STATE, breakers)?;
+        let in_flight = providers().map(|(name, provider)| (name, count(provider.in_flight)));
+        write(&mut encoder, &names::PROVIDER_IN_FLIGHT, in_flight)?;
         let spent = self.spent.iter().map(|(purpose, amount)| ([*purpose], *amount));
         write(&mut encoder, &names::BUDGET_SPENT, spent)?;
         write(&mut encoder, &names::BUDGET_LIMIT, self.budget.map(|limit| ([], limit)))?;
@@ -130,12 +128,15 @@ fn write<'a, const N: usize>(
     let mut encoder = encoder.encode_descriptor(metric.name, &help, None, kind)?;
     for (values, sample) in samples {
         let labels: Vec<(&str, &str)> = metric.labels.iter().copied().zip(values).collect();
-        match metric.kind {
-            Kind::Counter => ConstCounter::new(sample).encode(encoder.encode_family(&labels)?)?,
-            Kind::Info => encoder.encode_info(&labels)?,
-            Kind::Gauge | Kind::Histogram => {
-                ConstGauge::new(sample).encode(encoder.encode_family(&labels)?)?
-            }
+        let value = |encoder: &mut MetricEncoder<'_>| match metric.kind {
+            Kind::Counter => encoder.encode_counter::<NoLabelSet, _, f64>(&sample, None),
+            Kind::Info => encoder.encode_info(&labels),
+            Kind::Gauge | Kind::Histogram => encoder.encode_gauge(&sample),
+        };
+        if metric.kind == Kind::Info || labels.is_empty() {
+            value(&mut encoder)?;
+        } else {
+            value(&mut encoder.encode_family(&labels)?)?;
         }
     }
     Ok(())

@@ -26,6 +26,7 @@ mod kept;
 mod keys;
 mod ladder;
 mod log;
+mod metrics;
 mod mistakes;
 mod naughty;
 mod presets;
