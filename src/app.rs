@@ -490,5 +490,5 @@ async fn generator(settings: &Settings, store: &Store, now: Timestamp) -> anyhow
     let today = utc_day(now);
     let budget = Budget::of(&settings.budget, spent_on(store, today).await?, today);
     let providers = settings.providers.clone();
-    Ok(Some(Generator::new(providers, budget)?))
+    Ok(Some(Generator::new(providers, budget)?.hedged(settings.hedge_after)))
 }

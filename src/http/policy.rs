@@ -14,6 +14,7 @@ use serde_json::{Value, json};
 use super::Pinned;
 use crate::app::Shared;
 use crate::diagnostic::Diagnostic;
+use crate::generate::{BreakerState, FaultKind, ProviderStanding};
 use crate::policy::{Refusal, Set, Standing, withdrawn};
 use crate::words::utc_day;
 
@@ -68,10 +69,14 @@ pub(super) async fn readyz(State(shared): State<Arc<Shared>>) -> Response {
         let detail = format!("{} serves could not be recorded since the start", parts.recorder.lost());
         degraded.push(json!({"part": "log", "detail": detail}));
     }
-    if parts.generator.is_none() {
-        degraded.push(
+    match &parts.generator {
+        Some(generator) => {
+            let left_alone = generator.standing().into_iter().filter_map(left_alone);
+            degraded.extend(left_alone.map(|detail| json!({"part": "llm", "detail": detail})));
+        }
+        None => degraded.push(
             json!({"part": "llm", "detail": "no provider is configured: pre-written copy alone is served"}),
-        );
+        ),
     }
     degraded.extend(parts.trouble.told().map(|detail| json!({"part": "llm", "detail": detail})));
     if let Some(generator) = &parts.generator {
@@ -95,4 +100,18 @@ pub(super) async fn readyz(State(shared): State<Arc<Shared>>) -> Response {
     }
     let status = if degraded.is_empty() { "ready" } else { "degraded" };
     Json(json!({"status": status, "degraded": degraded})).into_response()
+}
+
+/// What is to be said of a provider that is not asked like the others.
+fn left_alone(provider: ProviderStanding) -> Option<String> {
+    let ProviderStanding { name, breaker, fault, open_for, .. } = provider;
+    let fault = fault.map_or("unknown", FaultKind::as_str);
+    match breaker {
+        BreakerState::Closed => None,
+        BreakerState::Open => {
+            let seconds = open_for.unwrap_or_default().as_secs_f64().ceil();
+            Some(format!("provider `{name}` is left alone for another {seconds} s: {fault}"))
+        }
+        BreakerState::HalfOpen => Some(format!("provider `{name}` is about to be tried again: {fault}")),
+    }
 }

@@ -116,9 +116,8 @@ pub(super) fn start(
 
 /// Whether anything can be written now.
 fn can_write(parts: &Parts) -> Result<(), Reason> {
-    if parts.generator.is_none() {
-        return Err(Reason::Upstream);
-    }
+    let Some(generator) = &parts.generator else { return Err(Reason::Upstream) };
+    generator.can_ask().map_err(reason)?;
     if !parts.recorder.healthy() {
         return Err(Reason::StoreUnavailable);
     }
@@ -263,6 +262,10 @@ async fn run(parts: &Arc<Parts>, job: Job, places: Vec<Place>) -> Landed {
         () = parts.closing.begun() => return Err(Reason::Overload),
     };
     let verdicts = write_and_judge(parts, &job, &terms).await;
+    if verdicts.attempts.is_empty() && matches!(verdicts.result, Err(Reason::BreakerOpen)) {
+        // Nothing was asked of anybody: there is nothing to record, and whoever asks next may find a provider again.
+        return Err(Reason::BreakerOpen);
+    }
     tell(parts, &job, &verdicts);
     measure::generation(
         parts,

@@ -5,7 +5,7 @@ use copyrail::simulate::{self, Script, Simulator};
 use serde_json::{Value, json};
 use sqlx::{Connection, SqliteConnection};
 
-use crate::support::{Serving, TestApp, Upstream, ask, client, copyrail, eventually, shop};
+use crate::support::{Reply, Serving, TestApp, Upstream, ask, client, copyrail, eventually, shop};
 
 const TEXT: &str = "A handy companion for the evening.";
 const PREWRITTEN: &str = "Lumo lamp at a glance: the details on this page show what it is made for.";
@@ -50,8 +50,31 @@ async fn check_recorded(app: &TestApp, outcome: &str, attempts: usize, error: &s
     }
 }
 
-/// An upstream that does this to every call: the page is answered with pre-written copy, and the record says why.
+/// An upstream that does this to every call about one product: the page is answered with pre-written copy, and the record
+/// says why. The same upstream writes for other products.
 async fn check_fault(action: &str, outcome: &str, attempts: usize, error: &str) {
+    let (app, _simulator) = check_faulty(action, outcome, attempts, error).await;
+    let other = app.blurb(ask("Fernley pot")).await;
+    assert_eq!(
+        (&other["source"], &other["reason"]),
+        (&json!("generated"), &json!(null)),
+        "{action}: {other}"
+    );
+}
+
+/// The same, but that such a fault has the provider left alone at once: nothing is asked for others, and nothing recorded.
+async fn check_left_alone(action: &str, error: &str, fault: &str) {
+    let (app, _simulator) = check_faulty(action, "failed", 1, error).await;
+    check_fallback(&app.blurb(ask("Fernley pot")).await, "breaker_open", false);
+    assert_eq!(app.generations().await.len(), 1);
+    let ready = app.get("/readyz", "serve").await;
+    assert_eq!((ready.status, &ready.body["status"]), (200, &json!("degraded")));
+    let degraded = ready.body["degraded"].to_string();
+    assert!(degraded.contains("provider `openai` is left alone for another"), "{degraded}");
+    assert!(degraded.contains(&format!(" s: {fault}")), "{degraded}");
+}
+
+async fn check_faulty(action: &str, outcome: &str, attempts: usize, error: &str) -> (TestApp, Simulator) {
     let script = format!(r#"[{{"when": {{"contains": "Lumo"}}, "do": {action}}}]"#);
     // Only what never ends is cut short: retries may take their time on a busy machine.
     let limit = if outcome == "abandoned" { "2s" } else { "30s" };
@@ -61,21 +84,38 @@ async fn check_fault(action: &str, outcome: &str, attempts: usize, error: &str) 
     assert_eq!(answer["text"], PREWRITTEN);
     assert_eq!(simulator.calls(), attempts as u64, "{action}");
     check_recorded(&app, outcome, attempts, error).await;
-    // The same upstream writes for other products.
-    let other = app.blurb(ask("Fernley pot")).await;
-    assert_eq!(
-        (&other["source"], &other["reason"]),
-        (&json!("generated"), &json!(null)),
-        "{action}: {other}"
-    );
+    (app, simulator)
 }
 
 #[tokio::test]
 async fn an_upstream_that_fails_is_answered_for() {
     check_fault(r#"{"status": 500}"#, "failed", 3, "500").await;
-    check_fault(r#"{"status": 429, "headers": {"retry-after": "900"}}"#, "failed", 1, "429").await;
     check_fault(r#"{"status": 400}"#, "failed", 1, "400").await;
-    check_fault(r#"{"quota": true}"#, "failed", 1, "insufficient_quota").await;
+    check_left_alone(r#"{"status": 429, "headers": {"retry-after": "900"}}"#, "429", "rate_limited").await;
+    check_left_alone(r#"{"quota": true}"#, "insufficient_quota", "quota").await;
+}
+
+#[tokio::test]
+async fn an_upstream_that_fails_again_and_again_is_left_alone_and_pages_are_answered_at_once() {
+    let upstream = Upstream::with(|_, body| match body.to_string().contains("Fernley") {
+        true => Reply::Text(TEXT.to_owned()),
+        false => Reply::Raw(401, String::new()),
+    })
+    .await;
+    let app = TestApp::start(&upstream).await;
+    assert_eq!(app.blurb(ask("Fernley pot")).await["source"], "generated");
+    for number in 1..=5 {
+        check_fallback(&app.blurb(ask(&format!("Lamp {number}"))).await, "upstream", false);
+    }
+    for number in 6..=10 {
+        check_fallback(&app.blurb(ask(&format!("Lamp {number}"))).await, "breaker_open", false);
+    }
+    assert_eq!(
+        (upstream.calls(), app.generations().await.len()),
+        (6, 6),
+        "nothing is asked, nothing recorded"
+    );
+    assert_eq!(app.blurb(ask("Fernley pot")).await["source"], "cache", "what is kept is served");
 }
 
 #[tokio::test]
