@@ -1,8 +1,10 @@
 //! Calls over real sockets to an upstream that answers as it is told.
 
 mod calls;
+mod faults;
 mod order;
 mod second;
+mod standing;
 mod upstream;
 
 use std::time::Duration;
@@ -48,10 +50,14 @@ fn prompt() -> Prompt {
     }
 }
 
+/// Those providers, with no limit to the budget.
+fn generator(providers: Vec<Provider>) -> Generator {
+    Generator::new(providers, Budget::new(None, Micros(0), TODAY)).unwrap()
+}
+
 /// What comes of the prompt with those providers, no limit to the budget, and plenty of time.
 async fn write(providers: Vec<Provider>) -> Written {
-    let generator = Generator::new(providers, Budget::new(None, Micros(0), TODAY)).unwrap();
-    generator.write(&prompt(), &within(Duration::from_secs(60))).await
+    generator(providers).write(&prompt(), &within(Duration::from_secs(60))).await
 }
 
 #[track_caller]

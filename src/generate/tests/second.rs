@@ -9,10 +9,6 @@ fn schema() -> Value {
     json!({"type": "json_schema", "json_schema": {"name": "verdict", "strict": true, "schema": {"type": "object"}}})
 }
 
-fn generator(providers: Vec<Provider>) -> Generator {
-    Generator::new(providers, Budget::new(None, Micros(0), TODAY)).unwrap()
-}
-
 async fn answer(providers: Vec<Provider>, whom: Whom<'_>) -> Written {
     generator(providers).answer(&prompt(), &schema(), whom, &within(Duration::from_secs(60))).await
 }

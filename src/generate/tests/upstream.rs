@@ -4,6 +4,7 @@ use std::sync::{Arc, Mutex};
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Semaphore;
 
 pub(super) enum Reply {
     /// These bytes, then the connection ends.
@@ -12,6 +13,10 @@ pub(super) enum Reply {
     Stall,
     /// The head of an answer, then nothing, ever.
     StallMidway,
+    /// The connection is reset.
+    Reset,
+    /// These bytes once the gate lets them through, then the connection ends.
+    After(Arc<Semaphore>, Box<Reply>),
 }
 
 /// One request as it came in.
@@ -38,7 +43,14 @@ impl Upstream {
                 let (mut socket, _) = listener.accept().await.unwrap();
                 let asked = receive(&mut socket).await;
                 log.lock().unwrap().push(asked);
-                match &replies[turn.min(replies.len() - 1)] {
+                let mut reply = &replies[turn.min(replies.len() - 1)];
+                if let Reply::After(gate, then) = reply {
+                    gate.acquire().await.unwrap().forget();
+                    reply = then;
+                }
+                match reply {
+                    Reply::After(..) => unreachable!("it was waited for"),
+                    Reply::Reset => socket.set_zero_linger().unwrap(),
                     Reply::Bytes(bytes) => {
                         // The client may have hung up on an answer that is too long.
                         let _ = socket.write_all(bytes.as_bytes()).await;
@@ -56,8 +68,29 @@ impl Upstream {
         Self { url, asked }
     }
 
+    /// Answers whatever comes in with plain text; its address.
+    pub(super) async fn speaking_no_tls() -> String {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        tokio::spawn(async move {
+            loop {
+                let (mut socket, _) = listener.accept().await.unwrap();
+                let _ = socket.read(&mut [0; 4096]).await;
+                let _ = socket.write_all(b"HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\n\r\n").await;
+            }
+        });
+        url
+    }
+
     pub(super) fn calls(&self) -> usize {
         self.asked.lock().unwrap().len()
+    }
+
+    /// Returns once it was asked so often.
+    pub(super) async fn asked(&self, calls: usize) {
+        while self.calls() < calls {
+            tokio::task::yield_now().await;
+        }
     }
 
     pub(super) fn first(&self) -> Asked {
