@@ -173,14 +173,16 @@ impl Generator {
         }
         let (give_up, given_up) = watch::channel(None);
         let mut lines = Vec::new();
-        let line = |leave, whole, alone| {
-            Box::pin(self.line(ask, leave, Manner { whole, alone }, terms, given_up.clone()))
+        let line = |leave, whole, ahead: &[&Client]| {
+            let now = Instant::now();
+            let manner = Manner { whole, alone: !ahead.iter().any(|client| client.circuit().admits(now)) };
+            Box::pin(self.line(ask, leave, manner, terms, given_up.clone()))
         };
         let mut hedge_at = None;
         let (last, result) = loop {
             if lines.is_empty() {
                 match self.next(ask, &mut ahead, terms).await {
-                    Ok(leave) => lines.push(line(leave, attempts.is_empty(), ahead.is_empty())),
+                    Ok(leave) => lines.push(line(leave, attempts.is_empty(), &ahead)),
                     Err(Failure::BreakerOpen | Failure::Budget) if !attempts.is_empty() => {
                         break (Vec::new(), Err(Failure::Upstream));
                     }
@@ -216,7 +218,7 @@ impl Generator {
                     if lines.len() == 1
                         && let Ok(leave) = self.pick(ask, &mut ahead, terms)
                     {
-                        lines.push(line(leave, false, ahead.is_empty()));
+                        lines.push(line(leave, false, &ahead));
                     }
                 }
             }
@@ -395,7 +397,7 @@ struct Blocked<'g> {
 struct Manner {
     /// Whether it has all the time that there is.
     whole: bool,
-    /// Whether nobody is left to ask after it.
+    /// Whether nobody that may be asked comes after it.
     alone: bool,
 }
 
