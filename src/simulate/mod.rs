@@ -5,11 +5,13 @@
 //! It stands apart from the product's path. Nothing in the product imports it but the demo and its own command; what
 //! it writes is judged like anything else that comes over the wire. It reads no clock, so `created` is always 0.
 
+mod action;
 mod copy;
 mod cut;
 mod facts;
 mod script;
 mod second;
+mod sending;
 mod server;
 
 #[cfg(test)]
@@ -81,4 +83,16 @@ impl Simulator {
         let _ = self.stop.send(true);
         let _ = self.serving.await;
     }
+}
+
+/// A number from 0 to below 1 that depends on these alone, evenly spread.
+fn draw(of: [u64; 3]) -> f64 {
+    let mut hasher = blake3::Hasher::new();
+    for number in of {
+        hasher.update(&number.to_le_bytes());
+    }
+    let mut bytes = [0; 8];
+    hasher.finalize_xof().fill(&mut bytes);
+    // As many bits as the number holds.
+    (u64::from_le_bytes(bytes) >> 11) as f64 / (1_u64 << 53) as f64
 }

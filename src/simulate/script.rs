@@ -1,39 +1,69 @@
-//! What the stand-in is told to do instead of writing copy.
+//! Which calls the stand-in is told to do something else with than write copy.
 
-use std::collections::BTreeMap;
+use std::fmt;
 use std::sync::{Mutex, PoisonError};
-use std::time::Duration;
 
-use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use serde::Deserialize;
 use thiserror::Error;
+
+use super::action::{Action, WrittenAction};
+use super::draw;
 
 /// How to write a script, for `--help`.
 pub const SCRIPT: &str = r#"A script is a JSON list of steps. For each call the first step that matches and has times left
 is done; without one the call is answered with copy.
 
-  [{"when": {"contains": "Hoodie", "call": 3, "every": 2}, "times": 1, "do": {"status": 500}}]
+  [{"when": {"contains": "Hoodie", "from": 3, "share": 0.5}, "times": 9, "do": {"status": 500}},
+   {"do": {"delay_ms": [200, 900]}}]
 
 when   contains  a text that some message holds
        call      only this call, counted from 1 over all of them
        every     only each so-many-th call
+       from, to  only calls of these numbers, both included
+       share     only this part of the calls, from 0 to 1; which ones depends on `--seed` and the call's number
+       model     only calls that ask for this model
+       path      only "completions" or "moderations"
        All that is given must hold; without `when` every call matches.
 times  how often the step is done at most; without it, always.
-do     exactly one of
-       {"text": "…"}                say exactly this
-       {"append": "…"}              write copy, then add this
-       {"invent_number": true}      write copy with a figure that no fact supports
-       {"stall_ms": 500}            wait, then write copy
-       {"stall": true}              never answer
-       {"status": 503, "body": "…", "headers": {"retry-after": "1"}}
-                                    fail; body and headers may be left out
-       {"finish_reason": "length"}  write copy that ends for this reason (`length` cuts it in half)
-       {"refusal": "…"}             refuse, in these words
-       {"empty": true}              an answer without text
-       {"garbage": true}            200 with a page of HTML
-       {"reset": true}              close the connection without an answer
-       {"quota": true}              429 insufficient_quota
-       {"flag": ["hate"]}           flag these categories of a moderation
+do     What is said, one of these or none; without one, copy is written:
+       {"text": "…"}                  exactly this
+       {"append": "…"}                copy, then this
+       {"invent_number": true}        copy with a figure that no fact supports
+       {"refusal": "…"}               a refusal, in these words
+       {"empty": true}                an answer without text
+       {"blank": true}                an answer of spaces
+       {"body": "…"}                  this instead of JSON
+       {"garbage": true}              a page of HTML
+       {"error": "server_error", "status": 500}
+                                      an error object with this code; the status may be 200 too
+       {"quota": true}                429 insufficient_quota
+       {"big_body_mib": 40}           a completion with a text so long, sent as it is made
+       {"flag": ["hate"]}             a moderation that flags these categories
+       What is changed of copy and texts, any of these together:
+       {"finish_reason": "length"}    it ends for this reason (`length` cuts it in half)
+       {"think": "…"}                 before it, in tags, what a model thought
+       {"fenced": true}               it stands in a code fence
+       {"parts": true}                it is a list of parts
+       {"nested": 100000}             it stands in so many brackets
+       {"content_filter": "answer"}   what Azure's filter does: it holds back the "prompt" or the "answer", or it says
+                                      "error", which means that it did not run
+       What is changed of the JSON, whatever it says:
+       {"set": {"/choices/0/message/content": null}}
+                                      another value in this place
+       {"drop": ["/usage"]}           nothing there
+       {"truncate": true}             the first half of it, as if that were all
+       Of the head:
+       {"status": 503, "headers": {"retry-after": "1"}}
+                                      this status and these headers; a status alone says an error
+       {"content_type": "text/x"}     this type, whatever the body is
+       How it is sent, the first with any of those that follow:
+       {"delay_ms": 500}              after so long; with [200, 900] nine in ten calls lie between, which ones and where
+                                      depends on `--seed` (`stall_ms` means the same)
+       {"drip_ms": 10}                byte by byte, with so long between two
+       {"stall": true}                never
+       {"stall_body": true}           half of it and no more, on a connection that stays open
+       {"cut": true}                  half of it, then the connection is cut
+       {"reset": true}                not at all: the connection is cut
 Copy that is to be judged by a rubric is a completion like any other: `text` is then the judge's whole answer. Of a
 moderation, what would be done to copy is not done.
 "#;
@@ -79,24 +109,30 @@ struct When {
     contains: Option<String>,
     call: Option<u64>,
     every: Option<u64>,
+    from: Option<u64>,
+    to: Option<u64>,
+    share: Option<f64>,
+    model: Option<String>,
+    path: Option<Path>,
 }
 
-/// What is done with a call.
-#[derive(Clone, Debug)]
-pub(super) enum Action {
-    Text(String),
-    Append(String),
-    InventNumber,
-    Wait(Duration),
-    Stall,
-    Status { status: StatusCode, body: Option<String>, headers: HeaderMap },
-    FinishReason(String),
-    Refusal(String),
-    Empty,
-    Garbage,
-    Reset,
-    Quota,
-    Flag(Vec<String>),
+/// Which endpoint is called.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum Path {
+    Completions,
+    Moderations,
+}
+
+/// What a script may look at of a call.
+#[derive(Clone, Copy)]
+pub(super) struct Call<'a> {
+    /// Counted from 1.
+    pub(super) number: u64,
+    pub(super) path: Path,
+    pub(super) model: &'a str,
+    /// The messages, or the texts to moderate.
+    pub(super) texts: &'a [&'a str],
 }
 
 impl Script {
@@ -113,10 +149,10 @@ impl Script {
     pub fn parse(json: &str) -> Result<Self, ScriptError> {
         let mut deserializer = serde_json::Deserializer::from_str(json);
         let form =
-            |path: String, error: serde_json::Error| ScriptError::Form { path, reason: error.to_string() };
+            |path: String, error: &dyn fmt::Display| ScriptError::Form { path, reason: error.to_string() };
         let steps: Vec<WrittenStep> = serde_path_to_error::deserialize(&mut deserializer)
-            .map_err(|error| form(error.path().to_string(), error.into_inner()))?;
-        deserializer.end().map_err(|error| form(".".to_owned(), error))?;
+            .map_err(|error| form(error.path().to_string(), error.inner()))?;
+        deserializer.end().map_err(|error| form(".".to_owned(), &error))?;
         let steps: Vec<Step> = steps
             .into_iter()
             .enumerate()
@@ -125,26 +161,30 @@ impl Script {
         Ok(Self { done: Mutex::new(vec![0; steps.len()]), steps })
     }
 
-    /// What to do with that call, the `call`-th from 1; counts it against the step's times.
-    pub(super) fn next<'a>(
-        &self,
-        call: u64,
-        messages: impl Iterator<Item = &'a str> + Clone,
-    ) -> Option<Action> {
+    /// What to do with that call; counts it against the step's times.
+    pub(super) fn next(&self, seed: u64, call: &Call<'_>) -> Action {
         let mut done = self.done.lock().unwrap_or_else(PoisonError::into_inner);
-        let (step, done) = self.steps.iter().zip(done.iter_mut()).find(|(step, done)| {
-            step.times.is_none_or(|times| **done < times) && step.when.holds(call, messages.clone())
-        })?;
+        let found = (0..).zip(&self.steps).zip(done.iter_mut()).find(|((number, step), done)| {
+            step.times.is_none_or(|times| **done < times) && step.when.holds(seed, *number, call)
+        });
+        let Some(((_, step), done)) = found else { return Action::default() };
         *done += 1;
-        Some(step.action.clone())
+        step.action.clone()
     }
 }
 
 impl When {
-    fn holds<'a>(&self, call: u64, mut messages: impl Iterator<Item = &'a str>) -> bool {
-        self.call.is_none_or(|only| call == only)
-            && self.every.is_none_or(|every| call.is_multiple_of(every))
-            && self.contains.as_ref().is_none_or(|text| messages.any(|message| message.contains(text)))
+    /// Whether that call is meant by the step of that number. Each step draws its share for itself.
+    fn holds(&self, seed: u64, step: u64, call: &Call<'_>) -> bool {
+        let number = call.number;
+        self.call.is_none_or(|only| number == only)
+            && self.every.is_none_or(|every| number.is_multiple_of(every))
+            && self.from.is_none_or(|from| number >= from)
+            && self.to.is_none_or(|to| number <= to)
+            && self.share.is_none_or(|share| draw([seed, number, step]) < share)
+            && self.path.is_none_or(|path| call.path == path)
+            && self.model.as_ref().is_none_or(|model| call.model == model)
+            && self.contains.as_ref().is_none_or(|text| call.texts.iter().any(|said| said.contains(text)))
     }
 }
 
@@ -157,86 +197,18 @@ struct WrittenStep {
     r#do: WrittenAction,
 }
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct WrittenAction {
-    text: Option<String>,
-    append: Option<String>,
-    invent_number: Option<bool>,
-    stall_ms: Option<u64>,
-    stall: Option<bool>,
-    status: Option<u16>,
-    body: Option<String>,
-    #[serde(default)]
-    headers: BTreeMap<String, String>,
-    finish_reason: Option<String>,
-    refusal: Option<String>,
-    empty: Option<bool>,
-    garbage: Option<bool>,
-    reset: Option<bool>,
-    quota: Option<bool>,
-    flag: Option<Vec<String>>,
-}
-
 impl WrittenStep {
     fn read(self) -> Result<Step, String> {
-        for (key, value) in
-            [("when.call", self.when.call), ("when.every", self.when.every), ("times", self.times)]
-        {
+        let When { call, every, from, to, share, .. } = self.when;
+        let counted = [("when.call", call), ("when.every", every), ("when.from", from), ("when.to", to)];
+        for (key, value) in counted.into_iter().chain([("times", self.times)]) {
             if value == Some(0) {
                 return Err(format!("`{key}` counts from 1"));
             }
         }
+        if share.is_some_and(|share| !(0.0..=1.0).contains(&share)) {
+            return Err("`when.share` is a number from 0 to 1".to_owned());
+        }
         Ok(Step { when: self.when, times: self.times, action: self.r#do.read()? })
     }
-}
-
-impl WrittenAction {
-    fn read(self) -> Result<Action, String> {
-        if self.status.is_none() && (self.body.is_some() || !self.headers.is_empty()) {
-            return Err("`body` and `headers` go with `status`".to_owned());
-        }
-        let (body, written) = (self.body, self.headers);
-        let failure = |status| -> Result<Action, String> {
-            let status = StatusCode::from_u16(status).ok().filter(|status| status.as_u16() >= 200);
-            let status = status.ok_or("`status` is a number from 200 to 999")?;
-            Ok(Action::Status { status, body, headers: headers(written)? })
-        };
-        let flag = |key: &str, value: Option<bool>, action: Action| match value {
-            None => Ok(None),
-            Some(true) => Ok(Some(action)),
-            Some(false) => Err(format!("`{key}` is `true`, or left out")),
-        };
-        let actions = [
-            self.text.map(Action::Text),
-            self.append.map(Action::Append),
-            self.stall_ms.map(|ms| Action::Wait(Duration::from_millis(ms))),
-            self.status.map(failure).transpose()?,
-            self.finish_reason.map(Action::FinishReason),
-            self.refusal.map(Action::Refusal),
-            flag("invent_number", self.invent_number, Action::InventNumber)?,
-            flag("stall", self.stall, Action::Stall)?,
-            flag("empty", self.empty, Action::Empty)?,
-            flag("garbage", self.garbage, Action::Garbage)?,
-            flag("reset", self.reset, Action::Reset)?,
-            flag("quota", self.quota, Action::Quota)?,
-            self.flag.map(Action::Flag),
-        ];
-        let mut actions = actions.into_iter().flatten();
-        match (actions.next(), actions.next()) {
-            (Some(action), None) => Ok(action),
-            (None, _) => Err("`do` says nothing to do".to_owned()),
-            (Some(_), Some(_)) => {
-                Err("`do` says more than one thing to do; write a step for each".to_owned())
-            }
-        }
-    }
-}
-
-fn headers(written: BTreeMap<String, String>) -> Result<HeaderMap, String> {
-    let header = |(name, value): (String, String)| {
-        let pair = HeaderName::try_from(&name).ok().zip(HeaderValue::try_from(&value).ok());
-        pair.ok_or_else(|| format!("`{name}: {value}` is no header"))
-    };
-    written.into_iter().map(header).collect()
 }

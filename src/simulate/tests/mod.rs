@@ -1,6 +1,7 @@
 //! The stand-in as its clients see it.
 
 mod client;
+mod raw;
 mod wire;
 mod written;
 

@@ -169,7 +169,18 @@ fn a_script_that_cannot_be_done_says_what_is_wrong() {
     check(r#"[{"wen": {}, "do": {}}]"#, "unknown field `wen`, expected one of `when`, `times`, `do`");
     check(r#"[{"do": {}}]"#, "[0]: `do` says nothing to do");
     check(r#"[{"do": {"text": "x", "empty": true}}]"#, "more than one thing");
-    check(r#"[{"do": {"text": "x", "body": "y"}}]"#, "go with `status`");
+    check(r#"[{"do": {"text": "x", "body": "y"}}]"#, "more than one thing");
+    check(r#"[{"do": {"stall": true, "text": "x"}}]"#, "more than one thing");
+    check(r#"[{"do": {"cut": true, "drip_ms": 1}}]"#, "more than one thing");
+    check(r#"[{"do": {"garbage": true, "fenced": true}}]"#, "more than one thing");
+    check(r#"[{"do": {"big_body_mib": 1, "cut": true}}]"#, "sent as it is made");
+    check(r#"[{"do": {"error": "x"}}]"#, "`error` goes with a `status`");
+    check(r#"[{"do": {"set": {"usage": 1}}}]"#, "`usage` is no place in an answer");
+    check(r#"[{"do": {"delay_ms": [900, 200]}}]"#, "from 1 or more to no less");
+    check(r#"[{"do": {"delay_ms": "1s"}}]"#, "[0].do.delay_ms: expected milliseconds, or two such numbers");
+    check(r#"[{"do": {"content_filter": "x"}}]"#, "expected one of `prompt`, `answer`, `error`");
+    check(r#"[{"when": {"share": 2}, "do": {"empty": true}}]"#, "from 0 to 1");
+    check(r#"[{"when": {"path": "x"}, "do": {"empty": true}}]"#, "expected `completions` or `moderations`");
     check(r#"[{"do": {"status": 99}}]"#, "from 200");
     check(r#"[{"do": {"status": 500, "headers": {"a b": "c"}}}]"#, "`a b: c` is no header");
     check(r#"[{"do": {"stall": false}}]"#, "`stall` is `true`, or left out");
@@ -180,12 +191,15 @@ fn a_script_that_cannot_be_done_says_what_is_wrong() {
 
 #[test]
 fn the_help_names_every_action() {
-    let actions: Vec<&str> = SCRIPT.lines().filter_map(|line| line.trim().strip_prefix(r#"{""#)).collect();
-    assert_eq!(actions.len(), 13);
+    let actions: Vec<&str> =
+        SCRIPT.lines().filter(|line| line.starts_with("       {\"")).map(str::trim).collect();
+    assert_eq!(actions.len(), 29);
     for line in actions {
         let action = line.split("  ").next().unwrap_or(line);
-        Script::parse(&format!(r#"[{{"do": {{"{action}}}]"#)).unwrap();
+        Script::parse(&format!(r#"[{{"do": {action}}}]"#)).unwrap();
     }
+    let example = SCRIPT.lines().filter(|line| line.starts_with("  [{") || line.starts_with("   {"));
+    Script::parse(&example.collect::<String>()).unwrap();
 }
 
 /// A question such as a judge is asked, with the copy in it.
