@@ -42,7 +42,8 @@ impl TestApp {
         Self::try_start(files, &all, wall_clock()).await.unwrap_or_else(|error| panic!("{error:?}"))
     }
 
-    /// With a clock of the test's own, and no upstream but what the variables say.
+    /// With a clock of the test's own, and no upstream but what the variables, or a `config/copyrail.toml` among the files,
+    /// say.
     pub async fn try_start(
         files: &[(&str, &str)],
         variables: &[(&str, &str)],
@@ -77,7 +78,10 @@ impl TestApp {
         if let Some(app) = self.app.take() {
             app.stop().await;
         }
-        let (settings, faults) = copyrail::config::load(None, &self.environment);
+        let name = "config/copyrail.toml";
+        let file = std::fs::read_to_string(self.folder.path().join(name)).ok();
+        let file = file.as_deref().map(|text| (name, text));
+        let (settings, faults) = copyrail::config::load(file, &self.environment);
         assert_eq!(faults, []);
         self.app = Some(App::start(settings.unwrap(), self.clock.clone()).await?);
         Ok(())
