@@ -39,5 +39,6 @@ mod scan;
 mod schema;
 mod second;
 mod segments_report;
+mod upstream_faults;
 mod usage;
 mod vale;
