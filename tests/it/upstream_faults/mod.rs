@@ -69,7 +69,7 @@ async fn answers_that_are_turned_away() {
                 1,
                 "redirect",
             ),
-            fails("206 with copy", r#"{"status": 206, "append": "zibeline"}"#, 1, ""),
+            served("201 with copy", r#"{"status": 201, "finish_reason": "stop"}"#, 1, ""),
             fails("204", r#"{"status": 204, "body": ""}"#, 1, ""),
         ],
     )
@@ -94,7 +94,7 @@ async fn answers_of_no_use() {
             fails("choices of another shape", r#"{"set": {"/choices": {"message": {"content": "zibeline"}}}}"#, 1, "garbage"),
             fails("no message", r#"{"drop": ["/choices/0/message"]}"#, 1, "garbage"),
             fails("a message of another shape", r#"{"set": {"/choices/0/message": "zibeline"}}"#, 1, "garbage"),
-            fails("an error with 200", r#"{"error": "server_error", "status": 200, "set": {"/error/message": "zibeline"}}"#, 1, ""),
+            fails("an error with 200", r#"{"error": "server_error", "status": 200, "set": {"/error/message": "zibeline"}}"#, 2, "server"),
             fails("length", r#"{"finish_reason": "length", "text": "zibeline zibeline"}"#, 1, "unfinished"),
             fails("tool calls", r#"{"finish_reason": "tool_calls", "set": {"/choices/0/message/tool_calls": [{"id": "call_1", "type": "function", "function": {"name": "zibeline", "arguments": "{}"}}]}}"#, 1, "unfinished"),
             fails("function call", r#"{"finish_reason": "function_call"}"#, 1, "unfinished"),
@@ -172,7 +172,7 @@ async fn texts_that_do_not_pass() {
             blocked("another language", r#"{"text": "Eine schöne Lampe für den Abend, mit der man zibeline lesen kann, wenn es draußen schon dunkel ist."}"#, 2),
             blocked("too long", &format!(r#"{{"text": "{}"}}"#, "A zibeline lamp for the evening. ".repeat(15)), 2),
             blocked("hidden characters", r#"{"text": "A zibe\u200bline\u202e lamp for the evening."}"#, 2),
-            fails("the key as a text", r#"{"text": "A lamp called sk-quillon-pellucid for the evening."}"#, 1, "garbage"),
+            fails("the key as a text", r#"{"text": "A lamp called sk-quillon-pellucid for the evening."}"#, 1, "wrong_form"),
         ],
     )
     .await;
