@@ -27,7 +27,7 @@ use crate::document::Files;
 use crate::generate::{Budget, Closing, Gate, Generator, Spent};
 use crate::guardrail::Enforcement;
 use crate::http;
-use crate::pipeline::{Parts, SecondModels, Trouble};
+use crate::pipeline::{Parts, Repeats, SecondModels, Trouble};
 use crate::policy::{Desk, Edit, Set, Sources};
 use crate::store::keys::KeyRow;
 use crate::store::{Access, Store, StoreError, keys, ledger, policies};
@@ -153,6 +153,7 @@ impl App {
         let ((stop, stopped), (close, closed)) = (watch::channel(false), watch::channel(false));
         let started = now().as_duration().as_secs_f64();
         let recorder = Recorder::start(store.clone(), audit::Settings::default(), Arc::clone(&now));
+        let repeats = Repeats::new(store.clone(), Arc::clone(&now));
         let parts = Arc::new(Parts {
             limits: settings.limits,
             now,
@@ -173,6 +174,7 @@ impl App {
             leaving: Closing::when(stopped.clone()),
             closing: Closing::when(closed),
             metrics: Arc::new(Metrics::new(started)),
+            repeats,
         });
         let shared = Arc::new(Shared {
             parts,
@@ -195,6 +197,7 @@ impl App {
         let metrics_address = metrics.as_ref().map(|metrics| metrics.address);
         tokio::spawn(watch_files(Arc::clone(&shared), stopped.clone()));
         tokio::spawn(refresh(Arc::clone(&shared), stopped.clone()));
+        tokio::spawn(forget(Arc::clone(&shared), stopped.clone()));
         let ledger = tokio::spawn(keep_ledger(Arc::clone(&shared)));
         let served = tokio::spawn(http::serve(listener, http::router(Arc::clone(&shared)), until(stopped)));
         Ok(Self { address, metrics_address, shared, stop, close, served, ledger, metrics })
@@ -426,6 +429,16 @@ async fn refresh(shared: Arc<Shared>, stopped: watch::Receiver<bool>) {
         shared.refresh_reviews().await;
         if let Err(error) = shared.parts.catalogue.refresh().await {
             tracing::warn!(%error, "the catalogue cannot be asked whether it changed");
+        }
+    })
+    .await;
+}
+
+/// Answers that are not repeated any more are gone from the store within the hour.
+async fn forget(shared: Arc<Shared>, stopped: watch::Receiver<bool>) {
+    every(Duration::from_secs(3_600), stopped, || async {
+        if let Err(error) = shared.parts.repeats.forget().await {
+            tracing::warn!(%error, "answers that are not repeated any more could not be deleted");
         }
     })
     .await;

@@ -7,6 +7,7 @@
 mod case;
 mod generation;
 mod measure;
+mod repeats;
 mod request;
 mod response;
 mod rubric;
@@ -19,6 +20,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 pub use case::{Case, Explanation, Limit};
+pub use repeats::{Repeats, Said, Ticket, answer_once};
 pub use request::{Priority, ProductRef, Request};
 pub use response::Answer;
 pub use second::SecondModels;
@@ -82,6 +84,8 @@ pub struct Parts {
     pub closing: Closing,
     /// What is counted.
     pub metrics: Arc<Metrics>,
+    /// What may be asked for again by `idempotency-key`.
+    pub repeats: Repeats,
 }
 
 /// What came of a generation, for all who waited: copy that passed and is durable in the log, and whether it was written

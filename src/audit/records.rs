@@ -296,6 +296,9 @@ pub struct ServeRecord {
     pub template: Option<TemplateId>,
     /// Whether better copy was being written meanwhile.
     pub pending: bool,
+    /// The serve whose answer this one repeated, for the same `idempotency-key`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub repeats: Option<Uuid>,
 }
 
 /// A set of files was accepted or refused.

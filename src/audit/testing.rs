@@ -70,6 +70,7 @@ pub(super) fn serve(n: u64) -> ServeRecord {
         locale: "en".into(),
         template: None,
         pending: false,
+        repeats: None,
     }
 }
 

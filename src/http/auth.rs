@@ -88,3 +88,15 @@ impl FromRequestParts<Arc<Shared>> for Caller {
         row.map(|row| Self(row.name.clone())).ok_or_else(Problem::internal)
     }
 }
+
+/// The id of the key that a request was let through with.
+pub(super) struct KeyId(pub(super) String);
+
+impl FromRequestParts<Arc<Shared>> for KeyId {
+    type Rejection = Problem;
+
+    async fn from_request_parts(head: &mut Head, _: &Arc<Shared>) -> Result<Self, Problem> {
+        let token = bearer(&head.headers).and_then(parse_token);
+        token.map(|token| Self(token.id)).ok_or_else(Problem::internal)
+    }
+}

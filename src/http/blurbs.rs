@@ -6,15 +6,17 @@ use std::time::Duration;
 use axum::Json;
 use axum::extract::{FromRequest, Request as HttpRequest, State};
 use axum::http::HeaderMap;
+use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use super::body::{Body, object};
+use super::idempotency::{Idempotency, replayed};
 use super::watch::{Received, traceparent};
 use super::{Pinned, Problem};
 use crate::app::Shared;
 use crate::catalogue::Product;
-use crate::pipeline::{self, Answer, Case, Explanation, Priority, ProductRef, Request};
+use crate::pipeline::{self, Answer, Case, Explanation, Priority, ProductRef, Request, Said};
 use crate::words::{PlacementId, Tier};
 
 /// A request for one blurb, as sent.
@@ -128,20 +130,32 @@ impl FromRequest<Arc<Shared>> for Asked {
 pub(super) async fn blurb(
     State(shared): State<Arc<Shared>>,
     Pinned(policy): Pinned,
+    idempotency: Idempotency,
     Asked(request): Asked,
-) -> Result<Json<Answer>, Problem> {
+) -> Result<Response, Problem> {
     let (placement, accept) = (request.placement.clone(), request.accept);
-    let answer = pipeline::answer(&shared.parts, &policy, request).await;
-    let answer = answer.ok_or_else(|| Problem::no_such_placement(placement.as_str()))?;
-    if accept.is_some_and(|accept| answer.tier < accept) {
-        let reason = serde_json::to_value(answer.reason).ok().and_then(|r| r.as_str().map(str::to_owned));
-        let why = match reason {
-            Some(reason) => format!("the reason is `{reason}`"),
-            None => "no template of that tier is meant for this request".into(),
-        };
-        return Err(Problem::rather_wait(format!("Nothing of the tier asked for is ready: {why}.")));
+    let said = match idempotency.ticket(&request) {
+        Some(ticket) => pipeline::answer_once(&shared.parts, &policy, request, ticket).await,
+        None => pipeline::answer(&shared.parts, &policy, request).await.map(|a| Said::Anew(Arc::new(a))),
+    };
+    match said.ok_or_else(|| Problem::no_such_placement(placement.as_str()))? {
+        Said::Again(answer) => Ok(replayed(&answer)),
+        Said::AskedOtherwise => Err(Problem::key_used_otherwise()),
+        Said::Anew(answer) => good_enough(&answer, accept).map(|()| Json(answer).into_response()),
     }
-    Ok(Json(answer))
+}
+
+/// Whether an answer is of a tier that the caller will take.
+fn good_enough(answer: &Answer, accept: Option<Tier>) -> Result<(), Problem> {
+    if accept.is_none_or(|accept| answer.tier >= accept) {
+        return Ok(());
+    }
+    let reason = serde_json::to_value(answer.reason).ok().and_then(|r| r.as_str().map(str::to_owned));
+    let why = match reason {
+        Some(reason) => format!("the reason is `{reason}`"),
+        None => "no template of that tier is meant for this request".into(),
+    };
+    Err(Problem::rather_wait(format!("Nothing of the tier asked for is ready: {why}.")))
 }
 
 pub(super) async fn explain(

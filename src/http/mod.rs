@@ -6,6 +6,7 @@ mod blurbs;
 mod body;
 mod check;
 mod generations;
+mod idempotency;
 mod metrics;
 mod policy;
 mod problem;

@@ -95,6 +95,19 @@ impl Problem {
         Self::new(StatusCode::PAYLOAD_TOO_LARGE, "urn:copyrail:too-large", "The request is too large", detail)
     }
 
+    /// 422: the `idempotency-key` was used for another question.
+    pub fn key_used_otherwise() -> Self {
+        let detail = "This `idempotency-key` came with another body before; send each new question under a key of its own. Bodies \
+            may differ in `deadline_ms` alone.";
+        let kind = "urn:copyrail:idempotency-key-reused";
+        Self::new(
+            StatusCode::UNPROCESSABLE_ENTITY,
+            kind,
+            "This idempotency key was used for another request",
+            detail,
+        )
+    }
+
     /// 429: a publishable key is over its limit.
     pub fn too_many() -> Self {
         let detail = "This key was sent too often; wait as long as `retry-after` says, in seconds.";

@@ -276,6 +276,12 @@ impl<'a> Case<'a> {
         told(&self.scope(), self.user(), path)
     }
 
+    /// When the product's offer ends, for a template that reads it.
+    pub(super) fn offer_ends(&self, chosen: Chosen<'_>) -> Option<Timestamp> {
+        let reads_offer = chosen.template.inputs.iter().any(|input| input.path.starts_with("product.offer"));
+        self.policy.guardrails.offer_ends(self.facts()).filter(|_| reads_offer)
+    }
+
     /// The key of what these models would be asked for a template, made anew.
     pub fn key_for(&self, product: &Product, chosen: Chosen<'_>, models: &str) -> Key {
         Key::of(&cache::Question {

@@ -160,8 +160,6 @@ impl Job {
             tracing::warn!(template = %chosen.template.id, product = product.id, %error, "the template cannot be rendered");
             Reason::UnknownProduct
         })?;
-        let reads_offer = chosen.template.inputs.iter().any(|input| input.path.starts_with("product.offer"));
-        let offer_ends = case.policy.guardrails.offer_ends(case.facts());
         Ok(Self {
             id: new_id(case.now),
             policy: Arc::clone(case.policy),
@@ -174,7 +172,7 @@ impl Job {
             inputs,
             prompt,
             key,
-            offer_ends: offer_ends.filter(|_| reads_offer),
+            offer_ends: case.offer_ends(chosen),
             trace_id: case.trace_id.map(str::to_owned),
             started: case.now,
             purpose: Purpose::Page,

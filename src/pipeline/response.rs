@@ -57,6 +57,11 @@ impl Served {
         Self { reason: self.reason.or(reason), ..self }
     }
 
+    /// Whether a model wrote it.
+    fn ai_generated(&self) -> bool {
+        matches!(self.source, Source::Generated | Source::Cache)
+    }
+
     /// Whether its copy is due to be written anew.
     pub(super) fn is_stale(&self, now: Timestamp) -> bool {
         self.stale.is_some_and(|stale| now >= stale)
@@ -95,6 +100,9 @@ pub struct Answer {
     pub ai_generated: bool,
     /// Until when the caller may keep it.
     pub expires_at: Timestamp,
+    /// Whether the text stands beside this answer's record, since no generation's holds it word for word.
+    #[serde(skip)]
+    pub(super) beside: bool,
 }
 
 fn text_or_empty<S: Serializer>(text: &Option<Approved>, serializer: S) -> Result<S::Ok, S::Error> {
@@ -104,13 +112,43 @@ fn text_or_empty<S: Serializer>(text: &Option<Approved>, serializer: S) -> Resul
 /// Makes the answer and hands its record to the log, which neither waits nor fails.
 pub(super) fn recorded(parts: &Parts, case: &Case<'_>, served: Served, request: &Request) -> Answer {
     let now = (parts.now)();
-    let serve_id = new_id(now);
-    let ai_generated = matches!(served.source, Source::Generated | Source::Cache);
+    let ai_generated = served.ai_generated();
     let keep = if ai_generated || served.reason.is_none() { KEEP } else { KEEP_FALLBACK };
     let ends = served.text.as_ref().and_then(|text| text.stamp().valid_until());
     let expires_at = [Some(now.saturating_add(keep).unwrap_or(now)), served.expires, ends];
+    let serve_id = record(parts, case, &served, request, None);
+    Answer {
+        text: served.text,
+        source: served.source,
+        tier: served.tier,
+        reason: served.reason,
+        pending: served.pending,
+        locale: served.locale,
+        placement: case.placement.id.clone(),
+        segment: case.segment.clone(),
+        template: served.template,
+        revision: case.policy.revision.clone(),
+        generation_id: served.generation,
+        serve_id,
+        ai_generated,
+        expires_at: expires_at.into_iter().flatten().min().unwrap_or(now),
+        beside: !ai_generated || served.corrected,
+    }
+}
+
+/// Hands the record of what is served to the log, which neither waits nor fails, and returns its id. `repeats` is the serve
+/// whose answer it is once more.
+pub(super) fn record(
+    parts: &Parts,
+    case: &Case<'_>,
+    served: &Served,
+    request: &Request,
+    repeats: Option<Uuid>,
+) -> Uuid {
+    let now = (parts.now)();
+    let serve_id = new_id(now);
     // A text that no generation's record holds word for word is kept beside the serve.
-    let recorded = ai_generated && !served.corrected;
+    let recorded = served.ai_generated() && !served.corrected;
     let text: Option<Arc<str>> = served.text.as_ref().filter(|_| !recorded).map(|text| text.to_draft().text);
     let took = request.received.elapsed();
     measure::answer(parts, case, &served, took);
@@ -137,25 +175,11 @@ pub(super) fn recorded(parts: &Parts, case: &Case<'_>, served: Served, request: 
             locale: served.locale.clone(),
             template: served.template.clone(),
             pending: served.pending,
+            repeats,
         },
         text,
     );
-    Answer {
-        text: served.text,
-        source: served.source,
-        tier: served.tier,
-        reason: served.reason,
-        pending: served.pending,
-        locale: served.locale,
-        placement: case.placement.id.clone(),
-        segment: case.segment.clone(),
-        template: served.template,
-        revision: case.policy.revision.clone(),
-        generation_id: served.generation,
-        serve_id,
-        ai_generated,
-        expires_at: expires_at.into_iter().flatten().min().unwrap_or(now),
-    }
+    serve_id
 }
 
 /// How each segment and each of its conditions came out, without the values they were decided by.

@@ -26,7 +26,7 @@ pub use render::RenderError;
 pub use schema::schema;
 pub use template::Template;
 
-use crate::words::{DEFAULT_SEGMENT, Locale, PlacementId, SegmentId, Tier};
+use crate::words::{DEFAULT_SEGMENT, Locale, PlacementId, SegmentId, TemplateId, Tier};
 
 /// Who says a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -159,6 +159,13 @@ impl Prompts {
             }
         }
         None
+    }
+
+    /// A template by its name, in one of the languages of its pre-written copy.
+    pub fn named(&self, placement: &PlacementId, id: &TemplateId, locale: &str) -> Option<Chosen<'_>> {
+        let template = self.templates(placement).find(|template| template.id == *id)?;
+        let locale = template.languages().find(|language| language.as_str() == locale)?;
+        Some(Chosen { template, locale })
     }
 
     /// The messages of a template for its declared inputs, and nothing else.

@@ -23,6 +23,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("migrations/0002_reviews.sql"),
     include_str!("migrations/0003_second_models.sql"),
     include_str!("migrations/0004_ledger.sql"),
+    include_str!("migrations/0005_idempotency.sql"),
 ];
 
 /// The connections to one file.

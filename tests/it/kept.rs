@@ -12,17 +12,17 @@ use crate::support::{Reply, TestApp, Upstream, ask, eventually};
 const HOUR: i64 = 3600;
 
 /// A clock that stands until it is set.
-struct Hands(Arc<AtomicI64>);
+pub struct Hands(Arc<AtomicI64>);
 
 impl Hands {
-    fn new() -> (Self, Clock) {
+    pub fn new() -> (Self, Clock) {
         let start: Timestamp = "2026-11-20T10:00:00Z".parse().unwrap();
         let seconds = Arc::new(AtomicI64::new(start.as_second()));
         let hands = Self(Arc::clone(&seconds));
         (hands, Arc::new(move || Timestamp::from_second(seconds.load(Ordering::SeqCst)).unwrap()))
     }
 
-    fn forward(&self, seconds: i64) {
+    pub fn forward(&self, seconds: i64) {
         self.0.fetch_add(seconds, Ordering::SeqCst);
     }
 }

@@ -22,6 +22,7 @@ mod faults;
 mod flights;
 mod grounded;
 mod http;
+mod idempotency;
 mod kept;
 mod keys;
 mod ladder;
