@@ -55,6 +55,7 @@ use crate::words::{Locale, Revision};
 pub use approve::{Approved, Draft, Stamp, approve, facts_hash, ground_hash, still_approved};
 pub use cases::{RuleReport, Tried, try_cases};
 pub use claims::{RegisteredEvidence, expiring};
+pub(crate) use fold::is_invisible;
 pub use grounded::Prepared;
 pub use judge::{Finding, Judgement, Verdict, judge};
 pub use kinds::Kind;

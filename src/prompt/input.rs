@@ -4,6 +4,7 @@ use serde_json::{Map, Value};
 
 use crate::condition::Scope;
 use crate::document::{self, Faults, Fields, Node, list};
+use crate::guardrail::is_invisible;
 use crate::segment::{Attributes, Type};
 
 /// The longest text that enters a prompt unless the template says less, in characters.
@@ -78,16 +79,20 @@ fn bounded(value: &Value, max: Option<usize>, depth: usize) -> Value {
     }
 }
 
-/// A text without control, bidi and zero-width characters, of at most `max` characters. Line breaks and tabs stay.
+/// A text without control, bidi, zero-width and other invisible characters, of at most `max` characters. Tabs stay, and so
+/// do line ends, each as `\n`.
 pub(super) fn cleaned(text: &str, max: usize) -> String {
     // Most texts are plain and short, and need no second look at each character.
     let plain = |b: u8| matches!(b, b'\n' | b'\t' | b' '..=b'~');
     if text.len() <= max && text.bytes().all(plain) {
         return text.trim_end().to_owned();
     }
-    let invisible = |c: char| matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}' | '\u{ad}' | '\u{e0000}'..='\u{e007f}');
-    let keeps = |c: char| matches!(c, '\n' | '\t') || !(c.is_control() || invisible(c));
-    let mut cleaned: String = text.chars().filter(|c| keeps(*c)).take(max).collect();
+    let keeps = |c: &char| matches!(c, '\n' | '\t') || !(c.is_control() || is_invisible(*c));
+    let one_form = |c: char| match c {
+        '\u{b}' | '\u{c}' | '\u{85}' | '\u{2028}' | '\u{2029}' => '\n',
+        other => other,
+    };
+    let mut cleaned: String = text.chars().map(one_form).filter(keeps).take(max).collect();
     cleaned.truncate(cleaned.trim_end().len());
     cleaned
 }
@@ -217,6 +222,11 @@ mod tests {
     #[test]
     fn texts_are_cut_and_cleaned() {
         assert_eq!(cleaned("a\u{202e}b\u{0}c\u{200b}\nd  ", 100), "abc\nd");
+        assert_eq!(cleaned("a\u{2028}b\r\nc\u{e0141}\u{fe0f}\u{61c}\u{3164}d", 100), "a\nb\ncd");
+        let keys = json!({"a\u{202e}b": {"c\u{0}": [{"\u{e0041}d": "e"}]}});
+        assert_eq!(bounded(&keys, None, 0), json!({"ab": {"c": [{"d": "e"}]}}));
+        let deep = (0..100).fold(json!("deep"), |value, _| json!([value]));
+        assert_eq!(bounded(&deep, None, 0), json!([[[[[[null]]]]]]));
         assert_eq!(bounded(&json!("äöü"), Some(2), 0), json!("äö"));
         assert_eq!(bounded(&json!({"a": 1, "b": 2}), Some(1), 0), json!({"a": 1}));
     }

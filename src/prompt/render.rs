@@ -1,6 +1,9 @@
 //! Rendering: templates compiled once, values that can neither break out of their place nor run for long.
 
-use minijinja::value::{Serde, Value as Jinja};
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use minijinja::value::{Object, ObjectRepr, Serde, Value as Jinja};
 use minijinja::{AutoEscape, Environment, ErrorKind, Output, State, UndefinedBehavior};
 use serde_json::{Map, Value};
 
@@ -41,8 +44,10 @@ impl Engine {
         let mut prompts = environment();
         prompts.set_formatter(write_as_data);
         prompts.add_filter("data", data_block);
-        // It would mark a value as the house's own words, and with it what the value holds.
-        prompts.remove_filter("safe");
+        // They would promise what does not hold here: only a block of data is written as it is.
+        for filter in ["safe", "escape", "e"] {
+            prompts.remove_filter(filter);
+        }
         Self { prompts, copy: environment() }
     }
 
@@ -69,12 +74,9 @@ impl Engine {
         let mut left = MAX_PROMPT;
         let mut messages = Vec::with_capacity(template.turns.len());
         for (index, turn) in template.turns.iter().enumerate() {
-            let content = render(&self.prompts, &turn_name(template, index), context.clone())?;
-            left = left.checked_sub(content.len()).ok_or_else(|| RenderError {
-                message: format!("the prompt is longer than {} KiB", MAX_PROMPT / 1024),
-                line: None,
-            })?;
-            messages.push(Message { role: turn.role, content: content.trim().to_owned() });
+            let content = render(&self.prompts, &turn_name(template, index), context.clone(), left)?;
+            left = left.saturating_sub(content.len());
+            messages.push(Message { role: turn.role, content: without_marks(content.trim()).into_owned() });
         }
         Ok(messages)
     }
@@ -86,10 +88,7 @@ impl Engine {
         facts: &Map<String, Value>,
     ) -> Result<String, RenderError> {
         let context = minijinja::context! { product => Jinja::from(Serde(facts)) };
-        let text = render(&self.copy, &copy_name(template, locale.as_str()), context)?;
-        if text.len() > MAX_COPY {
-            return Err(RenderError { message: "the copy is longer than 8 KiB".into(), line: None });
-        }
+        let text = render(&self.copy, &copy_name(template, locale.as_str()), context, MAX_COPY)?;
         // Copy is one paragraph; the line breaks are the file's.
         Ok(text.split_whitespace().collect::<Vec<_>>().join(" "))
     }
@@ -111,6 +110,8 @@ fn environment() -> Environment<'static> {
     environment.set_auto_escape_callback(|_| AutoEscape::None);
     environment.set_fuel(Some(FUEL));
     environment.set_recursion_limit(32);
+    // A template stands alone: no value may name another one that it is to include.
+    environment.set_path_join_callback(|_, _| "".into());
     environment
 }
 
@@ -127,11 +128,44 @@ fn add(
     Ok(names)
 }
 
-fn render(environment: &Environment<'static>, name: &str, context: Jinja) -> Result<String, RenderError> {
-    environment
-        .get_template(name)
-        .and_then(|template| template.render(context))
-        .map_err(|error| explain(&error))
+/// Renders a text of at most `most` bytes.
+fn render(
+    environment: &Environment<'static>,
+    name: &str,
+    context: Jinja,
+    most: usize,
+) -> Result<String, RenderError> {
+    let mut out = Bounded { text: Vec::new(), most, full: false };
+    let template = environment.get_template(name).map_err(|error| explain(&error))?;
+    let rendered = template.render_captured_to(context, &mut out).map(drop);
+    if out.full {
+        return Err(RenderError { message: "it makes a text that is too long to use".into(), line: None });
+    }
+    rendered.map_err(|error| explain(&error))?;
+    String::from_utf8(out.text)
+        .map_err(|_| RenderError { message: "what it makes is no text".into(), line: None })
+}
+
+/// What was rendered so far; takes no more than it may hold.
+struct Bounded {
+    text: Vec<u8>,
+    most: usize,
+    full: bool,
+}
+
+impl std::io::Write for Bounded {
+    fn write(&mut self, more: &[u8]) -> std::io::Result<usize> {
+        if self.text.len() + more.len() > self.most {
+            self.full = true;
+            return Err(std::io::ErrorKind::WriteZero.into());
+        }
+        self.text.extend_from_slice(more);
+        Ok(more.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
 }
 
 fn explain(error: &minijinja::Error) -> RenderError {
@@ -143,23 +177,36 @@ fn explain(error: &minijinja::Error) -> RenderError {
             format!("it reads {what}, which is not there; ask first: `{{% if {name} is defined %}}`")
         }
         ErrorKind::OutOfFuel => "it takes too much work to render; make its loops shorter".into(),
-        kind => error.detail().map_or_else(|| kind.to_string(), |detail| format!("{kind}: {detail}")),
+        // These are about the template alone; what is said of other kinds may quote a value of the request.
+        kind @ (ErrorKind::SyntaxError
+        | ErrorKind::UnknownFilter
+        | ErrorKind::UnknownTest
+        | ErrorKind::UnknownFunction
+        | ErrorKind::UnknownMethod
+        | ErrorKind::MissingArgument
+        | ErrorKind::TooManyArguments) => {
+            error.detail().map_or_else(|| kind.to_string(), |detail| format!("{kind}: {detail}"))
+        }
+        kind => kind.to_string(),
     };
     RenderError { message, line: error.line().and_then(|line| u32::try_from(line).ok()) }
 }
 
 /// Writes a value into a prompt as one line of data: line breaks become spaces and angle brackets look-alikes, so that
-/// no value can end the block it stands in, open another, or begin a turn.
+/// no value can end the block it stands in or open another. Nothing that a filter makes of a value is trusted more.
 fn write_as_data(
     out: &mut Output<'_>,
     state: &mut State<'_, '_>,
     value: &Jinja,
 ) -> Result<(), minijinja::Error> {
-    if value.is_safe() || value.is_undefined() || value.is_number() {
+    if let Some(Block(block)) = value.downcast_object_ref() {
+        return out.write_str(block).map_err(minijinja::Error::from);
+    }
+    if value.is_undefined() || value.is_number() {
         return minijinja::escape_formatter(out, state, value);
     }
-    let text = value.to_string();
-    let line: String = text
+    let line: String = value
+        .to_string()
         .chars()
         .map(|c| match c {
             '<' => '‹',
@@ -168,12 +215,21 @@ fn write_as_data(
             other => other,
         })
         .collect();
-    // A value that is nothing but the mark of a turn would begin one for a reader that looks for them.
-    match line.trim() {
-        mark @ ("system:" | "user:" | "assistant:") => out.write_str(&mark.replace(':', " :")),
-        _ => out.write_str(&line),
+    out.write_str(&line).map_err(minijinja::Error::from)
+}
+
+/// A block of data: the one value that is written as it is. Whatever a template does to it makes a plain text of it.
+#[derive(Debug)]
+struct Block(String);
+
+impl Object for Block {
+    fn repr(self: &Arc<Self>) -> ObjectRepr {
+        ObjectRepr::Plain
     }
-    .map_err(minijinja::Error::from)
+
+    fn render(self: &Arc<Self>, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.0)
+    }
 }
 
 /// `{{ product | data("product") }}`: a value as JSON between labelled tags. The JSON holds no angle bracket, so only
@@ -186,7 +242,18 @@ fn data_block(value: &Jinja, name: &str) -> Result<Jinja, minijinja::Error> {
         .map_err(|error| minijinja::Error::new(ErrorKind::BadSerialization, error.to_string()))?;
     let name: String = name.chars().filter(|c| c.is_ascii_alphanumeric() || "._-".contains(*c)).collect();
     let json = json.replace('<', "\\u003c").replace('>', "\\u003e").replace('&', "\\u0026");
-    Ok(Jinja::from_safe_string(format!("<data name=\"{name}\">\n{json}\n</data>")))
+    Ok(Jinja::from_object(Block(format!("<data name=\"{name}\">\n{json}\n</data>"))))
+}
+
+/// The text of a turn without lines that would begin another for a reader that looks for them. The house's own divide the
+/// body before anything is rendered, so what is left of them is made of values.
+fn without_marks(content: &str) -> Cow<'_, str> {
+    let is_mark = |line: &str| matches!(line.trim(), "system:" | "user:" | "assistant:");
+    if !content.lines().any(is_mark) {
+        return content.into();
+    }
+    let unmark = |line: &str| if is_mark(line) { line.replace(':', " :") } else { line.to_owned() };
+    content.split('\n').map(unmark).collect::<Vec<_>>().join("\n").into()
 }
 
 /// What English calls a language; its code where the house has no name for it.
