@@ -119,6 +119,20 @@ async fn an_upstream_that_fails_again_and_again_is_left_alone_and_pages_are_answ
 }
 
 #[tokio::test]
+async fn what_was_about_to_be_asked_when_everybody_was_left_alone_is_not_recorded() {
+    let upstream = Upstream::with(|_, _| Reply::Raw(401, String::new())).await;
+    upstream.hold();
+    let app = TestApp::start_with(&upstream, &[], &[("COPYRAIL__LIMITS__CONCURRENCY", "1")]).await;
+    for number in 1..=9 {
+        check_fallback(&app.blurb(hurried(&format!("Lamp {number}"))).await, "deadline", true);
+    }
+    upstream.release();
+    eventually("all have ended", || async { app.app().shared.parts.flights.is_empty() }).await;
+    assert_eq!((upstream.calls(), app.generations().await.len()), (5, 5));
+    check_fallback(&app.blurb(ask("Lamp 9")).await, "breaker_open", false);
+}
+
+#[tokio::test]
 async fn an_upstream_that_says_nothing_of_use_is_answered_for() {
     check_fault(r#"{"garbage": true}"#, "failed", 1, "no chat completion").await;
     check_fault(r#"{"empty": true}"#, "failed", 1, "the answer is empty").await;
