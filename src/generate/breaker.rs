@@ -129,8 +129,9 @@ impl Circuit {
             Health::Ill { fault, hold } => {
                 self.failures = self.failures.saturating_add(1);
                 self.fault = Some(fault);
-                let enough = ticket.trial || hold.is_some() || self.failures >= self.settings.failures;
-                enough.then(|| Change::Opened(self.open(hold, now, jitter)))
+                let usual = (ticket.trial || self.failures >= self.settings.failures).then(|| self.usual());
+                let time = usual.max(hold)?;
+                Some(Change::Opened(self.open(time, now, jitter)))
             }
             Health::Unknown => {
                 if let State::Open { trial, .. } = &mut self.state {
@@ -148,9 +149,13 @@ impl Circuit {
         }
     }
 
-    fn open(&mut self, hold: Option<Duration>, now: Instant, jitter: u32) -> Duration {
-        let usual = self.settings.open_for.saturating_mul(2_u32.saturating_pow(self.openings));
-        let time = usual.max(hold.unwrap_or_default()).min(LONGEST_OPEN);
+    /// For how long the provider is left alone when it has failed too often.
+    fn usual(&self) -> Duration {
+        self.settings.open_for.saturating_mul(2_u32.saturating_pow(self.openings))
+    }
+
+    fn open(&mut self, time: Duration, now: Instant, jitter: u32) -> Duration {
+        let time = time.min(LONGEST_OPEN);
         let time = time + time * jitter.min(1000) / 10_000;
         self.openings = self.openings.saturating_add(1);
         self.turn = self.turn.wrapping_add(1);
@@ -241,10 +246,12 @@ mod tests {
     #[test]
     fn one_failure_is_enough_where_it_says_for_how_long() {
         let now = Instant::now();
-        for (hold, expected) in [(60, 60), (1, 10), (100_000, 300)] {
+        for (hold, expected) in [(60, 60), (1, 1), (100_000, 300)] {
             let mut circuit = circuit(5, 10 * SECOND);
             assert_eq!(circuit.call(held(hold * SECOND), now), Some(Change::Opened(expected * SECOND)));
         }
+        let mut circuit = circuit(1, 10 * SECOND);
+        assert_eq!(circuit.call(held(SECOND), now), Some(Change::Opened(10 * SECOND)), "the longer counts");
     }
 
     #[test]

@@ -18,18 +18,26 @@ const QUERY: &str = r#"(?i)(https?://[^\s?#"'<>]*)[?#][^\s"'<>]*"#;
 static KEYS: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(KEY).ok());
 static QUERIES: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(QUERY).ok());
 
-/// Takes the provider's own key out of a text.
+/// The least that a key must have to be looked for in what models write: servers without keys are given `none` or `test`,
+/// which are words of copy too.
+const LEAST: usize = 8;
+
+/// Takes the provider's own key out of what a model wrote.
 pub(super) fn without_key(text: String, provider: &Provider) -> String {
-    let key = provider.api_key.as_ref().map(|key| key.expose_secret()).filter(|key| !key.is_empty());
+    without(text, provider, LEAST)
+}
+
+fn without(text: String, provider: &Provider, least: usize) -> String {
+    let key = provider.api_key.as_ref().map(|key| key.expose_secret());
     match key {
-        Some(key) if text.contains(key) => text.replace(key, "[key]"),
+        Some(key) if key.len() >= least && text.contains(key) => text.replace(key, "[key]"),
         _ => text,
     }
 }
 
 /// Takes out of an error the provider's key, whatever else looks like one, and what stands behind the path of an address.
 pub(super) fn without_secrets(text: String, provider: &Provider) -> String {
-    let mut text = without_key(text, provider);
+    let mut text = without(text, provider, 1);
     for (pattern, instead) in [(&QUERIES, "$1?[…]"), (&KEYS, "[key]")] {
         if let Some(pattern) = pattern.as_ref() {
             text = pattern.replace_all(&text, instead).into_owned();
@@ -71,5 +79,7 @@ mod tests {
             without_key("sk-other-0123456789".to_owned(), &provider(String::new())),
             "sk-other-0123456789"
         );
+        let none = Provider { api_key: Some("none".into()), ..provider(String::new()) };
+        assert_eq!(without_key("Second to none.".to_owned(), &none), "Second to none.");
     }
 }

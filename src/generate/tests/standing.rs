@@ -153,7 +153,7 @@ async fn a_provider_that_was_left_a_rest_of_the_time_is_not_ill() {
         (Upstream::start(vec![Reply::Stall]).await, Upstream::start(vec![Reply::Stall]).await);
     let hasty = Provider { timeout: Duration::from_millis(50), ..provider(first.url.clone()) };
     let generator = generator(vec![hasty, backup(second.url.clone())]);
-    let written = generator.write(&prompt(), &within(Duration::from_millis(500))).await;
+    let written = generator.write(&prompt(), &within(Duration::from_secs(2))).await;
     assert_eq!(written.result, Err(Failure::TimedOut));
     assert_eq!(
         kinds(&written),
