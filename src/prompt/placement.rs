@@ -31,7 +31,7 @@ pub struct Placement {
     pub deadline: Option<Duration>,
     /// How long generated copy is kept.
     pub ttl: Ttl,
-    /// At the how-manieth request for it copy is written: 1 is the first.
+    /// Copy is written at the request of this number: 1 is the first.
     pub admit: u8,
     /// The language of requests that name no locale, and of templates that say none.
     pub language: Locale,
@@ -176,7 +176,7 @@ fn locale(node: &Node, faults: &Faults) -> Option<Locale> {
     locale
 }
 
-/// At the how-manieth request copy is written.
+/// At which request copy is written.
 fn admit(node: &Node, faults: &Faults) -> Option<u8> {
     let count = document::count(node, faults)?;
     let within = u8::try_from(count).ok().filter(|count| (1..=MOST_ADMIT).contains(count));

@@ -11,7 +11,7 @@ use crate::guardrail::MODES;
 /// The schema of `placement.yml`.
 pub fn schema() -> Value {
     let language = json!({"type": "string", "pattern": LOCALE, "description": "The language of requests that name none.", "examples": ["en"]});
-    let admit = json!({"type": "integer", "minimum": 1, "maximum": MOST_ADMIT, "description": "At the how-manieth request for it copy is written; 1, the first, where nothing is said."});
+    let admit = json!({"type": "integer", "minimum": 1, "maximum": MOST_ADMIT, "description": "Copy is written at the request of this number; 1, the first, where nothing is said."});
     let mut keys: Vec<Key> = vec![
         ("name", text("What people call it.")),
         ("description", text("Where on the page it is.")),

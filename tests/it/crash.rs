@@ -25,7 +25,7 @@ fn kills() -> u32 {
 }
 
 /// A service's folder with a key to ask it with.
-fn keyed_shop() -> (tempfile::TempDir, String) {
+pub fn keyed_shop() -> (tempfile::TempDir, String) {
     let folder = shop();
     let made = copyrail(folder.path(), &["keys", "new", "--role", "serve"], &[], "");
     assert_eq!(made.code, Some(0), "{}", made.err);

@@ -29,7 +29,7 @@ fn segments() -> String {
 }
 
 /// Somebody who comes back, whose copy is written for them alone.
-fn returning(id: &str) -> Value {
+pub fn returning(id: &str) -> Value {
     let lately = copyrail::app::wall_clock()().to_string();
     json!({
         "placement": "why-this", "product": {"name": "Lumo lamp"},

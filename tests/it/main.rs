@@ -26,6 +26,7 @@ mod idempotency;
 mod kept;
 mod keys;
 mod ladder;
+mod life;
 mod log;
 mod metrics;
 mod mistakes;

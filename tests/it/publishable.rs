@@ -19,7 +19,7 @@ const LAMP: &str = "/v1/blurbs/why-this?product=l-1";
 const PREWRITTEN: &str = "Lumo lamp at a glance: the details on this page show what it is made for.";
 
 /// A service with a catalogue of one lamp.
-async fn start(upstream: &Upstream, files: &[(&str, &str)]) -> TestApp {
+pub async fn start(upstream: &Upstream, files: &[(&str, &str)]) -> TestApp {
     let app = TestApp::start_with(upstream, files, &[]).await;
     let store = &app.app().shared.store;
     let catalogue = br#"{"id": "l-1", "name": "Lumo lamp"}"#;
@@ -29,7 +29,7 @@ async fn start(upstream: &Upstream, files: &[(&str, &str)]) -> TestApp {
 }
 
 /// Makes a publishable key and returns its token.
-async fn key(app: &TestApp, origins: &[&str]) -> String {
+pub async fn key(app: &TestApp, origins: &[&str]) -> String {
     let minted = keys::mint(Role::Publishable, &std::array::from_fn(|_| rand::random()));
     let row = KeyRow {
         id: minted.id,
@@ -47,7 +47,7 @@ async fn key(app: &TestApp, origins: &[&str]) -> String {
 }
 
 /// Sends a GET with these headers and no key but what they or the path hold.
-async fn get(app: &TestApp, path: &str, headers: &[(&str, &str)]) -> Answered {
+pub async fn get(app: &TestApp, path: &str, headers: &[(&str, &str)]) -> Answered {
     let request = app.client().get(app.url(path));
     app.send(headers.iter().fold(request, |request, (name, value)| request.header(*name, *value))).await
 }
