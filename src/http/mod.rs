@@ -154,3 +154,50 @@ impl FromRequestParts<Arc<Shared>> for Pinned {
         Ok(Self(shared.desk.pin()))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::AtomicUsize;
+
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::TcpStream;
+    use tokio::sync::oneshot;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn connections_beyond_the_most_wait_and_are_served_in_the_end() {
+        let (now, most) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
+        let (counts, highest) = (Arc::clone(&now), Arc::clone(&most));
+        let handler = async move || {
+            highest.fetch_max(counts.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
+            for _ in 0..100 {
+                tokio::task::yield_now().await;
+            }
+            counts.fetch_sub(1, Ordering::SeqCst);
+        };
+        let router = Router::new().route("/", get(handler));
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let (stop, stopped) = oneshot::channel::<()>();
+        let served = tokio::spawn(take(listener, router, 2, async move { drop(stopped.await) }));
+        let asking: Vec<_> = (0..20)
+            .map(|_| {
+                tokio::spawn(async move {
+                    let mut stream = TcpStream::connect(address).await.unwrap();
+                    let request = b"GET / HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n";
+                    stream.write_all(request).await.unwrap();
+                    let mut answer = String::new();
+                    stream.read_to_string(&mut answer).await.unwrap();
+                    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+                })
+            })
+            .collect();
+        for asked in asking {
+            asked.await.unwrap();
+        }
+        assert_eq!(most.load(Ordering::SeqCst), 2);
+        stop.send(()).unwrap();
+        served.await.unwrap();
+    }
+}

@@ -253,9 +253,7 @@ async fn run(parts: &Arc<Parts>, job: Job, places: Vec<Place>) -> Landed {
         }
         permits
     };
-    // Its permits are let go once it is recorded: a store that is slow holds up those who write, and no record waits
-    // without a place.
-    let _permits = tokio::select! {
+    let permits = tokio::select! {
         turn = tokio::time::timeout_at(ends, turn) => turn.map_err(|_| Reason::Overload)?,
         () = parts.closing.begun() => return Err(Reason::Overload),
     };
@@ -281,7 +279,10 @@ async fn run(parts: &Arc<Parts>, job: Job, places: Vec<Place>) -> Landed {
     let payload = payload(&job, &verdicts);
     let landed = verdicts.result.map(|approved| Arc::new(kept(&job, &approved, job.id, now)));
     let asked = verdicts.asked;
-    if let Err(error) = parts.recorder.generation(record, payload).await {
+    let recorded = parts.recorder.generation(record, payload).await;
+    // Not before: a store that is slow holds up those who write, and no record waits without a place.
+    drop(permits);
+    if let Err(error) = recorded {
         tracing::error!(%error, generation = %job.id, "a generation could not be recorded; its text is not used");
         return Err(Reason::StoreUnavailable);
     }

@@ -19,7 +19,7 @@ use crate::flights::request;
 use crate::http::COPY;
 use crate::ladder::{placement, returning};
 use crate::publishable;
-use crate::support::{Reply, Serving, TestApp, Upstream, ask, eventually};
+use crate::support::{Reply, Serving, TestApp, Upstream, ask, eventually, root};
 
 const PLACEMENT: &str = "prompts/why-this/placement.yml";
 const SETTINGS: &str = "config/copyrail.toml";
@@ -46,9 +46,16 @@ fn settings(upstream: &Upstream, budget: &str) -> String {
 }
 
 async fn metered(upstream: &Upstream, budget: &str) -> (TestApp, Arc<AtomicI64>) {
-    let (hands, clock) = clock();
-    let files = [(SETTINGS, settings(upstream, budget))];
-    let files: Vec<(&str, &str)> = files.iter().map(|(path, text)| (*path, text.as_str())).collect();
+    metered_with(upstream, budget, &[]).await
+}
+
+async fn metered_with(
+    upstream: &Upstream,
+    budget: &str,
+    files: &[(&str, &str)],
+) -> (TestApp, Arc<AtomicI64>) {
+    let ((hands, clock), settings) = (clock(), settings(upstream, budget));
+    let files = [files, &[(SETTINGS, settings.as_str())]].concat();
     (TestApp::try_start(&files, &[], clock).await.unwrap(), hands)
 }
 
@@ -133,6 +140,57 @@ async fn one_generation_with_its_repair_costs_no_more_than_it_may() {
     check_purse(180, "generated", json!(null), &[false, true]).await;
     check_purse(179, "prewritten", json!("guardrail"), &[false]).await;
     check_purse(159, "prewritten", json!("budget"), &[]).await;
+}
+
+/// What comes of copy that a rule in this mode asks a judge about, under this budget.
+async fn check_judged(budget: &str, mode: &str, source: &str, reason: Value, calls: usize) {
+    let says = |call, _: &Value| {
+        Reply::Text(if call == 1 { COPY.into() } else { json!({"score": 1, "reason": "Calm."}).to_string() })
+    };
+    let upstream = Upstream::with(says).await;
+    let rule = format!(
+        "rules:\n  - {{id: tone, extends: judge, message: Not us., level: error, mode: {mode}, rubric: Calm., \
+         threshold: 0.7, examples: {{fail: [BUY], pass: [A lamp.]}}}}\n"
+    );
+    let files = [("guardrails/second.yml", rule.as_str())];
+    let (app, _) = metered_with(&upstream, budget, &files).await;
+    check(&app.blurb(ask("Lumo lamp")).await, source, reason);
+    let second = &app.app().shared.parts.second;
+    eventually("nobody is asked any more", || async { second.is_idle() }).await;
+    assert_eq!(upstream.calls(), calls, "{budget}");
+}
+
+#[tokio::test]
+async fn second_models_are_paid_from_the_purse_of_what_waits_for_them() {
+    let guardrail = json!("guardrail");
+    check_judged("per_day = 1000\nper_request = 1000", "enforce", "generated", json!(null), 2).await;
+    check_judged("per_day = 1000\nper_request = 200", "enforce", "prewritten", guardrail, 1).await;
+    // What nobody waits for is paid from the share of what is written anew.
+    let shares =
+        |refresh: &str| format!("per_day = 1000\nshares = {{pages = 1, bulk = 1, refresh = {refresh}}}");
+    check_judged(&shares("1"), "shadow", "generated", json!(null), 2).await;
+    check_judged(&shares("0"), "shadow", "generated", json!(null), 1).await;
+}
+
+#[tokio::test]
+async fn copy_that_speaks_of_an_offer_goes_with_it() {
+    let upstream = Upstream::saying(COPY).await;
+    let (hands, clock) = clock();
+    let base = upstream.base_url();
+    let template = "prompts/why-this/default.prompty";
+    let shipped = std::fs::read_to_string(root().join(template)).unwrap();
+    let reads = shipped.replacen("  product.price:\n", "  product.price:\n  product.offer.price:\n", 1);
+    let app = TestApp::try_start(&[(template, &reads)], &[("OPENAI_BASE_URL", &base)], clock).await.unwrap();
+    let mut request = ask("Lumo lamp");
+    request["product"]["offer"] = json!({"price": "9 GBP", "valid_until": "2026-11-23T01:00:00Z"});
+    check(&app.blurb(request.clone()).await, "generated", json!(null));
+    hands.fetch_add(3599, Ordering::SeqCst);
+    let last = app.blurb(request.clone()).await;
+    check(&last, "cache", json!(null));
+    assert_eq!(last["expires_at"], "2026-11-23T01:00:00Z", "no caller keeps it longer");
+    hands.fetch_add(1, Ordering::SeqCst);
+    check(&app.blurb(request).await, "generated", json!(null));
+    assert_eq!(upstream.calls(), 2);
 }
 
 #[tokio::test]
