@@ -395,11 +395,7 @@ async fn write_and_judge(parts: &Arc<Parts>, job: &Job, terms: &Terms) -> Verdic
     for repaired in [false, true] {
         let text = match &parts.generator {
             Some(generator) if Instant::now() < terms.ends => {
-                let Written { mut attempts, result } = tokio::select! {
-                    biased;
-                    written = generator.write(&prompt, terms) => written,
-                    () = terms.closing.begun() => Written { attempts: Vec::new(), result: Err(Failure::Closed) },
-                };
+                let Written { mut attempts, result } = generator.write(&prompt, terms).await;
                 attempts.iter_mut().for_each(|attempt| attempt.repair = repaired);
                 verdicts.attempts.extend(attempts);
                 result

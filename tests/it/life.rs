@@ -340,6 +340,8 @@ async fn what_is_given_up_at_a_stop_is_recorded() {
     let record = &all[0];
     assert_eq!((all.len(), &record["outcome"]), (1, &json!("abandoned")), "{record}");
     assert_eq!(record["reason"], "upstream");
+    let [attempt] = &record["attempts"].as_array().unwrap()[..] else { panic!("{record}") };
+    assert_eq!((&attempt["fault"], &attempt["cost"]), (&json!("abandoned"), &json!(160_000_000)));
     let spent = app.app().shared.parts.generator.as_ref().unwrap().budget().spent();
     assert_eq!(spent, Micros(160_000_000), "nobody knows what the call used");
 }
