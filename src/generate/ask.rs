@@ -22,6 +22,8 @@ const MAX_CATEGORY: usize = 100;
 pub(super) trait Ask {
     /// What a usable answer comes to.
     type Answer;
+    /// What is asked for, in traces.
+    const OPERATION: &'static str = "chat";
     /// The model that is asked; empty where the server may choose.
     fn model<'a>(&'a self, provider: &'a Provider) -> &'a str;
     /// Where the call goes, or why it cannot be put to this provider.
@@ -130,6 +132,7 @@ pub struct Moderation {
 
 impl Ask for Moderate<'_> {
     type Answer = Moderation;
+    const OPERATION: &'static str = "moderation";
 
     fn model<'a>(&'a self, _provider: &'a Provider) -> &'a str {
         self.model.unwrap_or_default()

@@ -17,6 +17,7 @@ mod gate;
 mod provider;
 mod redact;
 mod terms;
+mod trace;
 mod wire;
 mod write;
 

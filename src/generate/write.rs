@@ -13,6 +13,7 @@ use tokio::time::Instant;
 use super::ask::{Ask, Moderate, Question, Write};
 use super::breaker::Health;
 use super::client::{Called, Client, GivenUp, Held, Next, Pass, Time};
+use super::trace::traced;
 use super::{
     Attempt, BreakerState, Budget, Failure, FaultKind, Moderation, Prompt, Provider, Reservation, Terms,
     Written,
@@ -247,8 +248,10 @@ impl Generator {
         let result = loop {
             let Leave { client, pass, payment } = leave;
             let time = Time { ends: terms.ends, whole: manner.whole && retry == 0 };
+            let call = client.call(ask, time, payment.amount(), &mut given_up);
+            let model = ask.model(&client.provider);
             let Called { attempt, next, mut health } =
-                client.call(ask, time, payment.amount(), &mut given_up).await;
+                traced(&client.provider, A::OPERATION, model, call).await;
             payment.settle(attempt.cost);
             attempts.push(attempt);
             let left = terms.ends.saturating_duration_since(Instant::now());

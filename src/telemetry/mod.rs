@@ -1,15 +1,17 @@
-//! Log lines and metrics: what operators read while the service runs. Never a secret, never what a user is or was told.
+//! Log lines, metrics and spans: what operators read while the service runs. Never a secret, never what a user is or was told.
 //!
 //! Knows nothing of the rooms above: they tell it plain words and numbers.
 
 mod metrics;
 pub mod names;
+mod spans;
 mod standing;
 mod word;
 
 use tracing_subscriber::EnvFilter;
 
 pub use metrics::{Call, HttpRequest, Metrics};
+pub use spans::{adopt, list};
 pub use standing::{ProviderStanding, Standing};
 pub use word::{word, word_or_none};
 

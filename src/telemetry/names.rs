@@ -140,3 +140,43 @@ metrics! {
     START_TIME = Gauge "process_start_time_seconds" []
         "When the service started, in seconds since 1970";
 }
+
+/// A span's name where traces are exported: one that is made when the span is.
+pub const SPAN_NAME: &str = "otel.name";
+/// Which side of a call a span is on: `client` or `server`.
+pub const SPAN_KIND: &str = "otel.kind";
+/// `ERROR`, where what the span is about failed.
+pub const SPAN_STATUS: &str = "otel.status_code";
+
+/// What a model is asked for: `chat` or `moderation`.
+pub const OPERATION: &str = "gen_ai.operation.name";
+/// Whose API is spoken: `openai` or `azure.ai.openai`.
+pub const PROVIDER: &str = "gen_ai.provider.name";
+/// The provider's name in the settings.
+pub const COPYRAIL_PROVIDER: &str = "copyrail.provider";
+/// The model that is asked.
+pub const REQUEST_MODEL: &str = "gen_ai.request.model";
+/// The model that says it answered.
+pub const RESPONSE_MODEL: &str = "gen_ai.response.model";
+/// Why the model stopped writing; a list.
+pub const FINISH_REASONS: &str = "gen_ai.response.finish_reasons";
+/// Tokens of the prompt, those from the provider's cache included.
+pub const INPUT_TOKENS: &str = "gen_ai.usage.input_tokens";
+/// Tokens of the prompt that came from the provider's cache.
+pub const CACHED_INPUT_TOKENS: &str = "gen_ai.usage.cache_read.input_tokens";
+/// Tokens written.
+pub const OUTPUT_TOKENS: &str = "gen_ai.usage.output_tokens";
+/// The host that is called.
+pub const SERVER_ADDRESS: &str = "server.address";
+/// The port that is called.
+pub const SERVER_PORT: &str = "server.port";
+/// The method of an HTTP request; `_OTHER` for one that HTTP does not define.
+pub const HTTP_METHOD: &str = "http.request.method";
+/// The pattern of an HTTP request's path.
+pub const HTTP_ROUTE: &str = "http.route";
+/// The status of an HTTP answer.
+pub const HTTP_STATUS: &str = "http.response.status_code";
+/// What went wrong, as one word.
+pub const ERROR_TYPE: &str = "error.type";
+/// Stands for a fault that has no word of its own.
+pub const OTHER_ERROR: &str = "_OTHER";

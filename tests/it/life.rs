@@ -14,12 +14,12 @@ use copyrail::words::{Micros, Purpose, Reason, Source};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use crate::crash::{client, keyed_shop};
+use crate::crash::keyed_shop;
 use crate::flights::request;
 use crate::http::COPY;
 use crate::ladder::{placement, returning};
 use crate::publishable;
-use crate::support::{Reply, Serving, TestApp, Upstream, ask, eventually, root};
+use crate::support::{Reply, Serving, TestApp, Upstream, ask, client, eventually, root};
 
 const PLACEMENT: &str = "prompts/why-this/placement.yml";
 const SETTINGS: &str = "config/copyrail.toml";
