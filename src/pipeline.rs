@@ -18,6 +18,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::Instant;
+use tracing::Instrument;
 
 pub use case::{Case, Explanation, Limit};
 pub use repeats::{Repeats, Said, Ticket, answer_once};
@@ -126,11 +127,13 @@ pub async fn answer(parts: &Arc<Parts>, policy: &Arc<Policy>, request: Request) 
     let product = facts.await.unwrap_or(Err(Reason::Deadline));
     let now = (parts.now)();
     let case = Case::of(policy, placement, &request, product, now);
-    let mut served = best(parts, &case, deadline, request.may_generate).await;
+    let span = measure::blurb(&case);
+    let mut served = best(parts, &case, deadline, request.may_generate).instrument(span.clone()).await;
     if request.accept.is_some_and(|accept| served.tier < accept) {
         // The caller would rather wait: nothing is shown, and the record says so.
         served = Served { reason: served.reason, pending: served.pending, ..Served::nothing(&case.locale) };
     }
+    measure::told(&span, &served);
     Some(response::recorded(parts, &case, served, &request))
 }
 

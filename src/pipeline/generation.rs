@@ -8,6 +8,8 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Map, Value, json};
 use tokio::time::Instant;
+use tracing::Instrument;
+use tracing::field::Empty;
 use uuid::Uuid;
 
 use super::measure::{self, Ended};
@@ -24,6 +26,7 @@ use crate::guardrail::{
 use crate::policy::Policy;
 use crate::prompt::{Chosen, Message, Placement, Prompt, Role};
 use crate::store::StoreError;
+use crate::telemetry::word;
 use crate::words::{Locale, Micros, Reason, SegmentId, Source, TemplateId, Tier, new_id, utc_day};
 
 /// How long a question whose answer did not pass is not asked again, nor one that was to refresh copy and failed.
@@ -39,13 +42,13 @@ pub(super) enum Declined {
 }
 
 /// Everything that a generation needs, owned: the request that started it may be gone before it ends.
-struct Job {
-    id: Uuid,
+pub(super) struct Job {
+    pub(super) id: Uuid,
     policy: Arc<Policy>,
-    placement: Placement,
-    segment: SegmentId,
-    template: TemplateId,
-    locale: Locale,
+    pub(super) placement: Placement,
+    pub(super) segment: SegmentId,
+    pub(super) template: TemplateId,
+    pub(super) locale: Locale,
     product: Arc<Product>,
     /// The facts that support claims, where that is not all of them.
     trusted: Option<Arc<Map<String, Value>>>,
@@ -110,7 +113,8 @@ pub(super) fn start(
             return Err(Declined::Because(Reason::Budget));
         }
         let parts = Arc::clone(parts);
-        Ok(async move { run(&parts, job, places).await })
+        let span = measure::writing(&job);
+        Ok(async move { run(&parts, job, places).await }.instrument(span))
     })
 }
 
@@ -253,6 +257,7 @@ async fn run(parts: &Arc<Parts>, job: Job, places: Vec<Place>) -> Landed {
         }
         permits
     };
+    let turn = turn.instrument(tracing::debug_span!("wait"));
     let permits = tokio::select! {
         turn = tokio::time::timeout_at(ends, turn) => turn.map_err(|_| Reason::Overload)?,
         () = parts.closing.begun() => return Err(Reason::Overload),
@@ -279,7 +284,8 @@ async fn run(parts: &Arc<Parts>, job: Job, places: Vec<Place>) -> Landed {
     let payload = payload(&job, &verdicts);
     let landed = verdicts.result.map(|approved| Arc::new(kept(&job, &approved, job.id, now)));
     let asked = verdicts.asked;
-    let recorded = parts.recorder.generation(record, payload).await;
+    let recorded = parts.recorder.generation(record, payload);
+    let recorded = recorded.instrument(tracing::debug_span!("record")).await;
     // Not before: a store that is slow holds up those who write, and no record waits without a place.
     drop(permits);
     if let Err(error) = recorded {
@@ -414,7 +420,11 @@ async fn write_and_judge(parts: &Arc<Parts>, job: &Job, terms: &Terms) -> Verdic
                 break;
             }
         };
-        let (judged, asked) = judged(parts, job, job.id, &text, terms).await;
+        let span = tracing::debug_span!("guardrails", verdict = Empty);
+        let judging = judged(parts, job, job.id, &text, terms).instrument(span.clone());
+        let (judged, asked) = judging.await;
+        let verdict = judged.as_ref().map_or_else(|judgement| judgement.verdict, |_| Verdict::Pass);
+        span.record("verdict", word(&verdict));
         verdicts.asked.extend(asked);
         match judged {
             Ok(approved) => {

@@ -1,7 +1,11 @@
-//! What the pipeline counts. Decides nothing.
+//! What the pipeline counts, and the spans around its steps. Decides nothing.
 
 use std::time::Duration;
 
+use tracing::Span;
+use tracing::field::Empty;
+
+use super::generation::Job;
 use super::response::Served;
 use super::{Case, Parts};
 use crate::audit::Outcome;
@@ -9,6 +13,39 @@ use crate::generate::{Attempt, FaultKind, Purpose};
 use crate::guardrail::Finding;
 use crate::telemetry::{Call, word, word_or_none};
 use crate::words::Reason;
+
+/// The span of one answer.
+pub(super) fn blurb(case: &Case<'_>) -> Span {
+    tracing::debug_span!(
+        "blurb",
+        placement = case.placement.id.as_str(),
+        segment = case.segment.as_str(),
+        tier = Empty,
+        source = Empty,
+        reason = Empty,
+    )
+}
+
+/// What is served, for its span.
+pub(super) fn told(span: &Span, served: &Served) {
+    span.record("tier", word(&served.tier));
+    span.record("source", word(&served.source));
+    span.record("reason", word_or_none(served.reason.as_ref()));
+}
+
+/// The span of one generation, which goes on when the request that asked for it is gone.
+pub(super) fn writing(job: &Job) -> Span {
+    tracing::debug_span!(
+        "generate",
+        generation = %job.id,
+        placement = job.placement.id.as_str(),
+        segment = job.segment.as_str(),
+        template = job.template.as_str(),
+        locale = job.locale.as_str(),
+        outcome = Empty,
+        reason = Empty,
+    )
+}
 
 /// An answer is about to go out.
 pub(super) fn answer(parts: &Parts, case: &Case<'_>, served: &Served, took: Duration) {
@@ -27,11 +64,14 @@ pub(super) struct Ended<'a> {
     pub(super) findings: &'a [Finding],
 }
 
-/// A generation ended.
+/// A generation ended; called inside its span.
 pub(super) fn generation(parts: &Parts, ended: &Ended<'_>) {
     let Ended { purpose, took, outcome, reason, attempts, findings } = ended;
     let repaired = attempts.iter().any(|attempt| attempt.repair);
     let reason = word_or_none(reason.as_ref());
+    let span = Span::current();
+    span.record("outcome", outcome.as_str());
+    span.record("reason", reason);
     parts.metrics.generated(outcome.as_str(), reason, word(purpose), *took, repaired);
     calls(parts, attempts);
     for finding in *findings {

@@ -13,6 +13,7 @@ use jiff::{SignedDuration, Timestamp};
 use moka::sync::Cache;
 use serde_json::{Value, json};
 use tokio::time::Instant;
+use tracing::Instrument;
 use uuid::Uuid;
 
 use super::generation::terms;
@@ -259,7 +260,7 @@ fn start(parts: &Arc<Parts>, work: Work, terms: Terms, place: Option<Place>) -> 
     let start = || {
         own = true;
         let parts = Arc::clone(parts);
-        Ok::<_, Infallible>(async move { run(&parts, work, terms, place).await })
+        Ok::<_, Infallible>(async move { run(&parts, work, terms, place).await }.in_current_span())
     };
     let Ok(flight) = parts.second.flights.join_or_start(key, start);
     (flight, own)

@@ -41,6 +41,7 @@ mod scan;
 mod schema;
 mod second;
 mod segments_report;
+mod spans;
 mod upstream_faults;
 mod usage;
 mod vale;
