@@ -49,11 +49,9 @@ pub(super) async fn run(args: Demo, shell: &mut Shell) -> Result<(), Failure> {
     if args.format == Format::Json && !args.once {
         return Err(Failure::Usage("--format json needs --once".into()));
     }
-    telemetry::start(
-        shell.environment.get("COPYRAIL_LOG").map_or("error", String::as_str),
-        false,
-        shell.out.colour_talk,
-    );
+    let filter = shell.environment.get("COPYRAIL_LOG").map_or("error", String::as_str);
+    let _telemetry = telemetry::start(filter, false, shell.out.colour_talk, None)
+        .map_err(|error| anyhow::anyhow!("{error}"))?;
     let folder = tempfile::Builder::new().prefix("copyrail-demo-").tempdir()?;
     let products = shop::products(args.catalog.as_deref())?;
     let scenes = story::scenes(&products, (shell.now)());

@@ -25,8 +25,11 @@ pub(super) struct Serve {
 
 pub(super) async fn run(args: Serve, shell: &mut Shell) -> Result<(), Failure> {
     let filter = shell.environment.get("COPYRAIL_LOG").map_or("info", String::as_str);
-    telemetry::start(filter, args.log_json, shell.out.colour_talk);
+    let filter = filter.to_owned();
     let settings = shell.settings(&args.config.config)?;
+    let collector = settings.otlp.as_deref();
+    let telemetry = telemetry::start(&filter, args.log_json, shell.out.colour_talk, collector)
+        .map_err(|error| anyhow::anyhow!("traces cannot be sent as `telemetry.otlp` says: {error}"))?;
     // Whoever reads that it serves may stop it at once, in order.
     let mut signals = Signals::listen()?;
     let drain = settings.limits.drain;
@@ -60,6 +63,7 @@ pub(super) async fn run(args: Serve, shell: &mut Shell) -> Result<(), Failure> {
     };
     app.shut_down(Shutdown { drain, ..Shutdown::default() }, hurry).await;
     tracing::info!("stopped");
+    telemetry.end().await;
     Ok(())
 }
 

@@ -43,6 +43,8 @@ pub struct Settings {
     pub hedge_after: Option<Duration>,
     /// Where metrics are read; nowhere without one.
     pub metrics_listen: Option<SocketAddr>,
+    /// The collector that traces are sent to, such as `http://127.0.0.1:4318`; none without one.
+    pub otlp: Option<String>,
 }
 
 /// Where the files that people edit are, and how they are read.

@@ -125,6 +125,7 @@ fn read(root: &Node, environment: &BTreeMap<String, String>, faults: &Faults) ->
         let off = document::text(node, faults).is_some_and(|listen| listen.is_empty());
         if off { None } else { parsed(node, "an address", "127.0.0.1:9090", faults) }
     });
+    let otlp = section(&mut fields, "telemetry", faults, |fields| otlp(fields, faults)).flatten();
     fields.finish(faults);
     let (mut providers, budget, hedge_after) = llm?;
     if providers.is_empty() {
@@ -141,7 +142,21 @@ fn read(root: &Node, environment: &BTreeMap<String, String>, faults: &Faults) ->
         budget: budget?,
         hedge_after,
         metrics_listen: metrics_listen.flatten(),
+        otlp,
     })
+}
+
+fn otlp(fields: &mut Fields<'_>, faults: &Faults) -> Option<String> {
+    let node = fields.take("otlp")?;
+    let endpoint = document::text(node, faults).filter(|endpoint| !endpoint.is_empty())?;
+    if !cfg!(feature = "otlp") {
+        let help = "write `otlp = \"\"`, or build copyrail with `--features otlp`";
+        faults.error_with_help(node.span, "this build sends no traces", help);
+    } else if !(endpoint.starts_with("http://") || endpoint.starts_with("https://")) {
+        let help = "write the collector's address as `http://127.0.0.1:4318`";
+        faults.error_with_help(node.span, format!("`{endpoint}` is no http or https address"), help);
+    }
+    Some(endpoint)
 }
 
 /// The store's address without what may hold a password.
@@ -347,6 +362,26 @@ mod tests {
             Some(crate::config::Price { input: 0.40, cached_input: 0.10, output: 1.60 })
         );
         assert!(!format!("{settings:?}").contains("sk-secret"));
+    }
+
+    #[test]
+    #[cfg(not(feature = "otlp"))]
+    fn traces_are_not_sent_by_a_build_that_cannot() {
+        check_faults(
+            "[telemetry]\notlp = \"http://127.0.0.1:4318\"\n",
+            &[],
+            &[("c.toml:2:8", "this build sends no traces")],
+        );
+    }
+
+    #[test]
+    #[cfg(feature = "otlp")]
+    fn traces_are_sent_over_http() {
+        check_faults(
+            "[telemetry]\notlp = \"127.0.0.1:4318\"\n",
+            &[],
+            &[("c.toml:2:8", "`127.0.0.1:4318` is no http or https address")],
+        );
     }
 
     #[test]
