@@ -31,6 +31,8 @@ mod log;
 mod metrics;
 mod mistakes;
 mod naughty;
+#[cfg(feature = "otlp")]
+mod otlp;
 mod presets;
 mod promises;
 mod prompts;

@@ -128,8 +128,12 @@ async fn every_step_has_its_span() {
     let told = |pairs: &[(&'static str, &str)]| -> BTreeMap<&'static str, String> {
         pairs.iter().map(|(name, value)| (*name, (*value).to_owned())).collect()
     };
+    let mut chat = fields("chat");
+    // A list goes past `tracing` where it is exported.
+    let reasons = chat.remove(names::FINISH_REASONS);
+    assert_eq!(reasons.as_deref(), (!cfg!(feature = "otlp")).then_some("stop"));
     assert_eq!(
-        fields("chat"),
+        chat,
         told(&[
             ("otel.name", "chat scripted"),
             ("otel.kind", "client"),
@@ -137,7 +141,6 @@ async fn every_step_has_its_span() {
             ("gen_ai.provider.name", "openai"),
             ("gen_ai.request.model", "scripted"),
             ("gen_ai.response.model", "scripted"),
-            ("gen_ai.response.finish_reasons", "stop"),
             ("gen_ai.usage.input_tokens", "100"),
             ("gen_ai.usage.cache_read.input_tokens", "0"),
             ("gen_ai.usage.output_tokens", "20"),
