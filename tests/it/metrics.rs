@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use copyrail::telemetry::names::{Kind, METRICS, Metric};
 use serde_json::json;
 
-use crate::support::{Reply, TestApp, Upstream, ask, eventually};
+use crate::support::{Reply, TestApp, Upstream, ask, eventually, root};
 
 const LISTEN: (&str, &str) = ("COPYRAIL__METRICS__LISTEN", "127.0.0.1:0");
 
@@ -239,6 +239,27 @@ async fn metrics_are_what_the_table_of_names_says() {
     let missing: Vec<&str> =
         told.keys().filter(|name| !metrics.kinds.contains_key(*name)).map(|n| &**n).collect();
     assert_eq!(missing, ["copyrail_breaker_state", "copyrail_provider_in_flight"]);
+}
+
+#[test]
+fn the_docs_tell_of_every_metric_and_of_no_other() {
+    let docs = std::fs::read_to_string(root().join("config/README.md")).unwrap();
+    let told: Vec<&str> =
+        docs.lines().filter(|l| l.starts_with("| `copyrail_") || l.starts_with("| `process_")).collect();
+    let row = |metric: &Metric| {
+        let labels: Vec<String> = metric.labels.iter().map(|label| format!("`{label}`")).collect();
+        let (name, kind, labels) = (metric.full_name(), metric.kind.as_str(), labels.join(", "));
+        format!("| `{name}` | {kind} | {labels} | {} |", metric.help)
+    };
+    assert_eq!(told, METRICS.iter().map(row).collect::<Vec<_>>());
+    // Queries ask for what there is.
+    let known = |name: &str| {
+        let ends = ["_bucket", "_sum", "_count"].iter().find_map(|end| name.strip_suffix(end));
+        METRICS.iter().any(|metric| [Some(name), ends].contains(&Some(metric.full_name().as_str())))
+    };
+    let is_part = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
+    let asked = docs.split(|c: char| !is_part(c)).filter(|word| word.starts_with("copyrail_"));
+    assert_eq!(asked.filter(|name| !known(name)).collect::<Vec<_>>(), Vec::<&str>::new());
 }
 
 #[tokio::test]
