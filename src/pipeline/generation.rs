@@ -18,7 +18,7 @@ use super::{Case, Landed, Parts, Priority, SecondModels};
 use crate::audit::{GenerationPayload, GenerationRecord, Outcome};
 use crate::cache::{Flight, Kept, Key};
 use crate::catalogue::Product;
-use crate::generate::{Attempt, Failure, Place, Provider, Purpose, Terms, Written};
+use crate::generate::{Attempt, Failure, FaultKind, Place, Provider, Purpose, Terms, Written};
 use crate::guardrail::{
     Action, Approved, Draft, Enforcement, Finding, Ground, Judgement, Kind, Level, Opinions, QuestionKey,
     Verdict, approve, facts_hash, ground_hash, questions,
@@ -377,11 +377,13 @@ fn tell(parts: &Parts, job: &Job, verdicts: &Verdicts) {
     match &verdicts.result {
         Err(reason @ (Reason::Upstream | Reason::Budget)) => {
             let last = verdicts.attempts.last();
-            let error =
-                last.and_then(|attempt| attempt.error.as_deref()).unwrap_or("no answer within its time");
+            // What an upstream says may hold anything, a user's data too: it stands in the record, and nowhere else.
+            let fault =
+                last.and_then(|attempt| attempt.fault).map_or("no answer within its time", FaultKind::as_str);
             let provider = last.map_or("none", |attempt| attempt.provider.as_str());
-            tracing::warn!(generation = %job.id, ?reason, provider, error, "the LLM gave no text");
-            parts.trouble.again(error);
+            let status = last.and_then(|attempt| attempt.status);
+            tracing::warn!(generation = %job.id, ?reason, provider, fault, status, "the LLM gave no text");
+            parts.trouble.again(fault);
         }
         _ => parts.trouble.over(),
     }
