@@ -17,6 +17,8 @@ use super::wire::{Completion, ErrorBody};
 use super::{Attempt, FaultKind, GenerateError, Provider, ProviderKind};
 use crate::words::Micros;
 
+/// How many times its worst case a call may cost and be believed: some servers do not keep to the limit of tokens.
+const MOST_BEYOND_WORST: u64 = 10;
 /// The most bytes read of any answer: a blurb and its envelope are a few kilobytes.
 const MAX_BODY: usize = 1 << 20;
 /// The most bytes read of an error: what is behind them says nothing that is kept.
@@ -409,7 +411,11 @@ pub(super) fn read_completion(
     let completion: Completion = serde_json::from_slice(body).map_err(|_| none())?;
     attempt.usage = completion.usage();
     if let (Some(usage), Some(price)) = (attempt.usage, &provider.price) {
-        attempt.cost = price.of(usage);
+        // What was reserved is the worst case. Usage that costs many times that is no usage, and believing it would spend
+        // a day's budget at once.
+        let believable = attempt.cost.0.saturating_mul(MOST_BEYOND_WORST);
+        let cost = price.of(usage);
+        attempt.cost = if cost.0 <= believable { cost } else { attempt.cost };
     }
     attempt.model_answering.clone_from(&completion.model);
     attempt.system_fingerprint.clone_from(&completion.system_fingerprint);
