@@ -202,6 +202,13 @@ fn the_help_names_every_action() {
     Script::parse(&example.collect::<String>()).unwrap();
 }
 
+#[test]
+fn the_script_in_the_docs_can_be_done() {
+    let docs = include_str!("../../../config/README.md");
+    let script = docs.split_once("## Trying faults").and_then(|(_, section)| section.split("```").nth(1));
+    Script::parse(script.unwrap().trim_start_matches("json")).unwrap();
+}
+
 /// A question such as a judge is asked, with the copy in it.
 fn to_judge(copy: &str, rubric: &str) -> Value {
     let instructions = format!(
