@@ -3,6 +3,7 @@
 
 mod raw;
 mod run;
+mod tls;
 
 use copyrail::simulate::{self, Script};
 use serde_json::{Value, json};
@@ -309,6 +310,19 @@ async fn upstreams_that_are_not_there() {
     let no_tls = simulator(&json!([])).await;
     check_unreachable(&format!("https://{}/v1", no_tls.address)).await;
     assert_eq!(no_tls.calls(), 0);
+}
+
+#[tokio::test]
+async fn an_upstream_that_nobody_vouches_for() {
+    let untrusted = tls::Untrusted::start();
+    let url = format!("https://{}/v1", untrusted.address);
+    check_unreachable(&url).await;
+    assert_eq!(untrusted.asked(), 0, "it is told nothing");
+    // Whoever does trust it is answered.
+    let certificate = reqwest::Certificate::from_der(tls::CERTIFICATE).unwrap();
+    let trusting = reqwest::Client::builder().no_proxy().tls_certs_only([certificate]).build().unwrap();
+    let answer = trusting.post(url).body("{}").send().await.unwrap();
+    assert_eq!((answer.status().as_u16(), untrusted.asked()), (200, 1));
 }
 
 #[tokio::test]
