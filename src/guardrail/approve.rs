@@ -14,7 +14,7 @@ use jiff::Timestamp;
 use serde_json::{Map, Value};
 
 use super::judge::{Corrected, Finding, Judgement, Verdict, judge_and_correct};
-use super::{Ground, Guardrails, Opinions};
+use super::{Action, Ground, Guardrails, Kind, Level, Opinions};
 use crate::words::Revision;
 
 /// What an approval held for. It is honoured only for the very text that it was given to.
@@ -90,17 +90,49 @@ impl Approved {
     }
 }
 
+/// The longest text that is judged for approval, in bytes: many times the longest copy. What is longer is no copy.
+const MAX_TEXT: usize = 16 * 1024;
+
+/// The judgement of a text that is too long to be judged.
+fn too_long(text: &str) -> Judgement {
+    let beginning: String = text.chars().take(1).collect();
+    let finding = Finding {
+        rule: "copyrail.length".into(),
+        kind: Kind::Limit,
+        level: Level::Error,
+        action: Action::Block,
+        family: None,
+        start: 0,
+        end: 1,
+        matched: beginning,
+        message: format!("The text is longer than {} KiB, so it is not judged.", MAX_TEXT / 1024),
+        evidence: None,
+        shadow: false,
+        unanswered: false,
+    };
+    Judgement {
+        verdict: Verdict::Block,
+        findings: vec![finding],
+        fixed: None,
+        evidence: Vec::new(),
+        valid_until: None,
+    }
+}
+
 /// Approves a draft: by its stamp when that still holds, else by judging it. A text that only needs correcting is
 /// corrected once and judged again.
 ///
 /// # Errors
 ///
-/// The judgement, when the text does not pass. When it was corrected and the corrected text does not pass either, the
+/// The judgement, when the text does not pass; a text of more than 16 KiB never does. When it was corrected and the corrected text does not pass either, the
 /// judgement is the corrected text's, `fixed` holds that text, and the verdict is at least [`Verdict::Repair`].
 pub fn approve(guardrails: &Guardrails, draft: &Draft, ground: &Ground<'_>) -> Result<Approved, Judgement> {
     let hash = ground_hash(guardrails, ground);
     if let Some(approved) = by_stamp(guardrails, draft, &hash, ground.at) {
         return Ok(approved);
+    }
+    if draft.text.len() > MAX_TEXT {
+        return Err(too_long(&draft.text));
     }
     let approved = |text: Arc<str>, judgement: Judgement| {
         let Judgement { findings, evidence, valid_until, .. } = judgement;

@@ -275,15 +275,31 @@ pub(super) struct Hits {
     pub(super) excepted_by: Vec<usize>,
 }
 
-/// Runs one rule, whatever its dates and mode.
+/// The most work that goes into holding one rule's matches against its exceptions, in bytes of text looked at.
+const MAX_EXCEPTING: usize = 16 * 1024 * 1024;
+/// How many matches are held against exceptions in every text, however long.
+const ALWAYS_EXCEPTED: usize = 50;
+
+/// Runs one rule, whatever its dates and mode. Where it matches in more places than can be held against its exceptions,
+/// the rest are told of in one hit that nothing excepts.
 pub(super) fn hits(rule: &Rule, text: &Text<'_>, ground: &Ground<'_>) -> Hits {
     let mut found = rule.find(text, ground);
     let mut excepted_by = Vec::new();
+    let most = (MAX_EXCEPTING / text.given().len().max(1)).max(ALWAYS_EXCEPTED);
+    let too_many = !rule.exceptions.is_empty() && found.len() > most;
+    if too_many {
+        found.truncate(most);
+    }
     found.retain(|hit| {
         let covering = rule.exceptions.iter().position(|e| e.covers(&hit.range, text, ground));
         excepted_by.extend(covering);
         covering.is_none()
     });
+    if too_many {
+        let instead =
+            "The rule matches in too many places to hold each against its exceptions; shorten the text.";
+        found.push(Hit { instead: Some(instead.to_owned()), ..Hit::at(text.beginning()) });
+    }
     found.truncate(rule.at_most.unwrap_or(usize::MAX));
     Hits { found, excepted_by }
 }

@@ -469,7 +469,12 @@ fn value_text(value: &Value) -> Option<String> {
 /// Where a phrase stands in a text as whole words, capitals aside.
 pub(super) fn occurrences<'t>(text: &'t str, phrase: &'t str) -> impl Iterator<Item = Range<usize>> + 't {
     let is_word = |c: Option<char>| c.is_some_and(char::is_alphanumeric);
-    text.char_indices().filter_map(move |(start, _)| {
+    let first = phrase.chars().next().filter(char::is_ascii);
+    text.char_indices().filter_map(move |(start, c)| {
+        // Most places are ruled out by their first letter.
+        if c.is_ascii() && first.is_some_and(|first| !first.eq_ignore_ascii_case(&c)) {
+            return None;
+        }
         let end = start + prefix_length(slice(text, start..text.len()), phrase)?;
         let before = slice(text, 0..start).chars().next_back();
         let after = slice(text, end..text.len()).chars().next();

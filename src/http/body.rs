@@ -75,6 +75,9 @@ pub(super) fn object<'de, T: Deserialize<'de>, D: Deserializer<'de>>(
 /// What the reader says, in the words of those who send JSON, and never the value that was sent: answers end in callers'
 /// logs.
 fn plainly(said: &str) -> String {
+    if said.starts_with("recursion limit exceeded") {
+        return "it nests deeper than 127 levels; send flatter facts".to_owned();
+    }
     let names_a_value = said.starts_with("invalid ") || said.starts_with("unknown variant ");
     let Some((_, expected)) = said.rsplit_once(", expected ").filter(|_| names_a_value) else {
         return said.to_owned();

@@ -131,6 +131,25 @@ async fn a_body_may_have_256_kib_and_not_a_byte_more() {
 }
 
 #[tokio::test]
+async fn a_body_may_nest_127_levels_and_not_one_more() {
+    let upstream = Upstream::saying(COPY).await;
+    let app = TestApp::start(&upstream).await;
+    let body = |lists: usize| {
+        let (open, close) = ("[".repeat(lists), "]".repeat(lists));
+        format!(r#"{{"placement": "why-this", "product": {{"name": "Lumo lamp", "deep": {open}{close}}}}}"#)
+    };
+    assert_eq!(send(&app, "/v1/blurbs", body(125)).await.status, 200);
+    for lists in [126, 1_000, 100_000] {
+        for path in ["/v1/blurbs", "/v1/explain"] {
+            let detail = problem(&send(&app, path, body(lists)).await, 400, "urn:copyrail:malformed");
+            assert!(detail.contains("it nests deeper than 127 levels; send flatter facts"), "{detail}");
+        }
+    }
+    let check = body(126).replace(r#""placement": "why-this""#, r#""text": "A lamp.""#);
+    problem(&send(&app, "/v1/check", check).await, 400, "urn:copyrail:malformed");
+}
+
+#[tokio::test]
 async fn an_unknown_placement_is_a_problem_of_its_own() {
     let upstream = Upstream::saying(COPY).await;
     let app = TestApp::start(&upstream).await;

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
 use copyrail::audit::Clock;
+use copyrail::store::{Access, Store};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
@@ -226,4 +227,39 @@ async fn pre_written_copy_that_a_new_rule_catches_is_withdrawn() {
     check("", "none", json!(null)).await;
     let policy = app.get("/v1/policy", "compliance").await.body;
     assert_eq!(policy["refused"], json!([]), "pre-written copy never holds a rule back");
+}
+
+/// A figure that only the public states, in reviews of any depth, is told to the model and supports nothing it writes.
+#[tokio::test]
+async fn what_the_public_wrote_is_prompted_and_supports_nothing() {
+    let upstream = Upstream::saying("A kettle with a capacity of 9 litres.").await;
+    let shipped =
+        std::fs::read_to_string(crate::support::root().join("prompts/why-this/default.prompty")).unwrap();
+    let template = shipped.replacen("  product.price:\n", "  product.price:\n  product.reviews:\n", 1);
+    let app = TestApp::start_with(&upstream, &[("prompts/why-this/default.prompty", &template)], &[]).await;
+    let reviews = json!([{"text": "It has a capacity of 9 litres.", "more": {"capacity": "9 litres"}}]);
+    let stated = json!({"capacity": "9 litres"});
+    let kettle = |id: &str, reviews: &Value, features: &Value| json!({"id": id, "name": "Kettle", "reviews": reviews, "features": features});
+    let plain = kettle("1", &reviews, &json!({}));
+    let supported = kettle("2", &json!([]), &stated);
+    let ask = |product: Value| json!({"placement": "why-this", "product": product, "deadline_ms": 30_000});
+    let check = async |product: Value, source: &str| {
+        let answer = app.blurb(ask(product)).await;
+        assert_eq!(answer["source"], source, "{answer}");
+        assert_eq!(answer["reason"] == "guardrail", source == "prewritten", "{answer}");
+    };
+    check(plain.clone(), "prewritten").await;
+    let asked = upstream.requests()[0].to_string();
+    assert!(asked.contains("It has a capacity of 9 litres."), "{asked}");
+    check(supported.clone(), "generated").await;
+
+    // The catalogue's products are held to the same.
+    let (mut plain, mut supported) = (plain, supported);
+    (plain["id"], supported["id"]) = (json!("3"), json!("4"));
+    let store = Store::open(app.store_url(), Access::Beside).await.unwrap();
+    let lines = format!("{plain}\n{supported}\n");
+    copyrail::catalogue::import(&store, lines.as_bytes(), false, |_| ()).await.unwrap();
+    app.app().shared.parts.catalogue.refresh().await.unwrap();
+    check(json!({"id": "3"}), "prewritten").await;
+    check(json!({"id": "4"}), "generated").await;
 }

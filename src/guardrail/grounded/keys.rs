@@ -7,6 +7,16 @@ use aho_corasick::AhoCorasick;
 use super::lexicon::{self, Roles, all_facets};
 use super::units::Unit;
 
+/// The longest key that is read, and the longest path, in bytes: each attribute has its whole path beside it.
+const MAX_KEY: usize = 200;
+const MAX_PATH: usize = 600;
+
+/// As much of a key as is read below a path.
+pub(super) fn within<'k>(path: &str, key: &'k str) -> &'k str {
+    let most = MAX_KEY.min(MAX_PATH.saturating_sub(path.len()));
+    key.get(..key.floor_char_boundary(most)).unwrap_or_default()
+}
+
 /// What the parts of a path say, the deepest first.
 pub(super) fn path_roles(words: &str) -> Roles {
     let mut all = 0;

@@ -61,6 +61,14 @@ impl Prepared {
     }
 }
 
+/// The most work that goes into comparing one text's figures with the facts, in steps: figures of the text times what
+/// each is held against. A product of thousand attributes and copy of a page take a twentieth.
+const MAX_STEPS: usize = 20_000_000;
+
+/// What is said where that is not enough: nothing that was not compared is passed.
+const TOO_LONG: &str =
+    "The text and the facts are too long to be compared figure by figure; shorten one of them.";
+
 /// Everything stated that the facts do not support, in the order of the text.
 pub(super) fn find(text: &Text<'_>, ground: &Ground<'_>) -> Vec<Hit> {
     let here = Prepared::default();
@@ -107,7 +115,13 @@ fn unsupported_figures<'k>(
     let pairing = Pairing { copy: &copy, known: known() };
     let mut hits = Vec::new();
     let mut of_rating = false;
+    let (mut steps, each) = (0, pairing.known.steps());
     for stated in (0..copy.tokens.len()).filter_map(|at| pairing.stated(at)) {
+        steps += each;
+        if steps > MAX_STEPS {
+            hits.push(Hit { instead: Some(TOO_LONG.to_owned()), ..Hit::at(text.beginning()) });
+            break;
+        }
         // The scale of a rating, `4.5/5` or `4.5 out of 5`, states nothing by itself.
         let is_scale = std::mem::take(&mut of_rating);
         let fine = pairing.is_supported(&stated);

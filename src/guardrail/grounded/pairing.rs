@@ -241,7 +241,7 @@ impl<'p> Pairing<'p> {
                 continue;
             }
             named = true;
-            let mut figures = self.known.figures.iter().filter(|fact| fact.attribute == index);
+            let mut figures = self.known.figures_of(index).iter();
             if figures.any(|fact| {
                 readings.iter().any(|reading| is_near(*reading, fact.value, stated.figure.slack, ROUNDING))
             }) {
@@ -305,7 +305,7 @@ impl<'p> Pairing<'p> {
     /// `quad-core` has no others.
     fn is_part(&self, stated: &Stated<'_>, things: &Things, value: f64) -> bool {
         let part = |count: &KnownCount| {
-            let mut same = self.known.figures.iter().filter(|fact| fact.attribute == count.attribute);
+            let mut same = self.known.figures_of(count.attribute).iter();
             same.any(|fact| fact.times && fact.value == value)
         };
         multiple(slice(&self.copy.small, stated.figure.range.clone())).is_none()

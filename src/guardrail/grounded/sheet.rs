@@ -6,6 +6,7 @@ use std::sync::OnceLock;
 use serde_json::{Map, Value};
 
 use super::features::Phrases;
+use super::keys::within;
 use super::statements::{Plain, Polarity, polarity, small};
 use crate::guardrail::fold::{Space, fold_text, is_invisible};
 use crate::guardrail::rule::Evidence;
@@ -132,6 +133,7 @@ impl Sheet {
     /// Reads a value under a key of the path.
     fn under(&mut self, key: &str, value: &Value, path: &mut String, depth: usize) {
         let before = path.len();
+        let key = within(path, key);
         if before > 0 {
             path.push('.');
         }

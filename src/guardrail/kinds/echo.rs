@@ -122,6 +122,9 @@ const RUN: usize = 8;
 const SHORTEST: usize = 4;
 /// The most values that are looked for in one text.
 const MAX_VALUES: usize = 200;
+/// The most work that goes into looking for them, in bytes of text and facts looked at: 200 values in copy of some
+/// hundred kilobytes are not looked for to the end.
+const MAX_WORK: usize = 16 * 1024 * 1024;
 
 /// What was given to the model and is not for the page.
 #[derive(Debug)]
@@ -202,11 +205,19 @@ fn inputs(text: &Text<'_>, ground: &Ground<'_>, found: &mut Vec<(Range<usize>, S
     }
     let (spaced, written) = (text.spaced(), text.written());
     let mut facts = None;
-    let mut holds = |wanted: &str| {
+    let mut holds = |wanted: &str, work: &mut usize| {
         let facts = facts.get_or_insert_with(|| all_text(ground.facts));
+        *work += facts.len();
         occurrences(facts, wanted).next().is_some()
     };
+    let mut work = 0;
     for (name, value) in leaves.into_iter().take(MAX_VALUES) {
+        if work > MAX_WORK {
+            // What was not looked for may be there.
+            found.push((text.beginning(), "too long a text to look for every attribute in".to_owned()));
+            return;
+        }
+        work += 2 * written.text().len();
         if name.contains('_') && name.len() >= SHORTEST {
             let all = occurrences(written.text(), name).map(|range| written.origin(range));
             found.extend(all.map(|range| (range, format!("the name of the attribute `{name}`"))));
@@ -221,7 +232,8 @@ fn inputs(text: &Text<'_>, ground: &Ground<'_>, found: &mut Vec<(Range<usize>, S
                 .filter(|range| !is_plain(&wanted) || slice(written.text(), range.clone()) == wanted)
                 .map(|range| written.origin(range))
                 .peekable();
-            if all.peek().is_some() && !holds(&wanted) {
+            work += written.text().len();
+            if all.peek().is_some() && !holds(&wanted, &mut work) {
                 found.extend(all.map(|range| (range, format!("the value of the attribute `{name}`"))));
             }
         }
