@@ -322,10 +322,17 @@ impl Shared {
 
     /// Looks at the files now: what the once-a-second task does.
     #[expect(clippy::disallowed_methods, reason = "this is the one place that looks")]
-    pub async fn look_at_files(&self, sources: Sources) {
-        let now = (self.parts.now)();
-        for edit in self.desk.look(sources, now) {
-            self.settle(edit).await;
+    pub async fn look_at_files(self: &Arc<Self>, sources: Sources) {
+        let (shared, now) = (Arc::clone(self), (self.parts.now)());
+        // Compiling rules takes its time, and those who answer pages have none to give.
+        let looked = tokio::task::spawn_blocking(move || shared.desk.look(sources, now)).await;
+        match looked {
+            Ok(edits) => {
+                for edit in edits {
+                    self.settle(edit).await;
+                }
+            }
+            Err(error) => tracing::error!(%error, "the files could not be looked at"),
         }
     }
 

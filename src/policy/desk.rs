@@ -65,14 +65,10 @@ pub struct Edit {
 pub struct Desk {
     settings: PolicySettings,
     current: ArcSwap<Policy>,
-    state: Mutex<State>,
-}
-
-#[derive(Default)]
-struct State {
-    /// The hashes of the sets that were last looked at, whether they were accepted or not.
-    seen: [Option<Revision>; 2],
-    refused: Vec<Refusal>,
+    /// Apart from what is held while files are loaded: whoever asks does not wait for that.
+    refused: ArcSwap<Vec<Refusal>>,
+    /// The hashes of the sets that were last looked at, whether they were accepted or not. One looks at a time.
+    seen: Mutex<[Option<Revision>; 2]>,
 }
 
 impl std::fmt::Debug for Desk {
@@ -92,14 +88,13 @@ impl Desk {
         last_good: impl Fn(Set) -> Option<Files>,
         now: Timestamp,
     ) -> Result<(Self, Vec<Edit>), Vec<Diagnostic>> {
-        let mut state = State::default();
-        let mut edits = Vec::new();
+        let (mut refused, mut edits) = (Vec::new(), Vec::new());
         // The hash is that of the rules themselves where they loaded, so that log, records and API say the same.
         let mut settle = |set, accepted: Option<&Revision>, diagnostics: Vec<Diagnostic>, files: Files| {
             let (hash, accepted) = (accepted.cloned().unwrap_or_else(|| hash(&files)), accepted.is_some());
             edits.push(Edit { set, hash, accepted, files, diagnostics: diagnostics.clone() });
             if !accepted {
-                state.refused.push(Refusal { set, since: now, diagnostics });
+                refused.push(Refusal { set, since: now, diagnostics });
             }
         };
         let seen = [&sources.guardrails, &sources.copy].map(|read| read.as_ref().ok().map(hash));
@@ -137,9 +132,9 @@ impl Desk {
             faults.retain(Diagnostic::is_error);
             return Err(faults);
         };
-        state.seen = seen;
         let current = ArcSwap::from_pointee(Policy::of(guardrails, copy, now));
-        Ok((Self { settings, current, state: Mutex::new(state) }, edits))
+        let (refused, seen) = (ArcSwap::from_pointee(refused), Mutex::new(seen));
+        Ok((Self { settings, current, refused, seen }, edits))
     }
 
     /// The policy in force, for one request from its start to its end.
@@ -154,7 +149,7 @@ impl Desk {
 
     /// The edits that stand refused.
     pub fn refused(&self) -> Vec<Refusal> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner).refused.clone()
+        self.refused.load().to_vec()
     }
 
     /// Where the files are.
@@ -164,8 +159,9 @@ impl Desk {
 
     /// Looks at the files as they are now: each set that changed since the last look is put in force or refused.
     pub fn look(&self, sources: Sources, now: Timestamp) -> Vec<Edit> {
-        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        let State { seen: [guardrails_seen, copy_seen], refused } = &mut *state;
+        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        let [guardrails_seen, copy_seen] = &mut *seen;
+        let mut refused = self.refused();
         let sets =
             [(Set::Guardrails, sources.guardrails, guardrails_seen), (Set::Prompts, sources.copy, copy_seen)];
         let mut edits = Vec::new();
@@ -193,6 +189,9 @@ impl Desk {
                 _ => hash,
             };
             edits.push(Edit { set, hash, accepted, files, diagnostics });
+        }
+        if !edits.is_empty() {
+            self.refused.store(Arc::new(refused));
         }
         edits
     }
