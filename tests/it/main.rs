@@ -43,6 +43,7 @@ mod scan;
 mod schema;
 mod second;
 mod segments_report;
+mod soak;
 mod spans;
 mod upstream_faults;
 mod usage;
