@@ -46,7 +46,7 @@ reload = "100ms"
 [cache]
 bytes = "256KiB"
 [limits]
-generation_timeout = "3s"
+generation_timeout = "2s"
 concurrency = 16
 queue = 32
 drain = "0s"
@@ -57,7 +57,7 @@ model = "simulated"
 timeout = "1s"
 first_byte_timeout = "800ms"
 retries = 1
-breaker = {failures = 4, open_for = "500ms"}
+breaker = {failures = 8, open_for = "500ms"}
 price_per_million = {input = 0.40, cached_input = 0.10, output = 1.60}
 "#;
 
@@ -76,10 +76,12 @@ fn asked_for(variable: &str, otherwise: usize) -> usize {
 
 // ── The LLM ──
 
-/// Some share of the calls goes wrong in each way; now and then all of them do, for long enough to open a breaker.
+/// Some share of the calls goes wrong in each way; now and then the LLM asks to be left alone for longer than anybody waits.
 fn script(calls: usize) -> Script {
-    let bursts = (60..calls.max(61)).step_by(400).map(|from| {
-        json!({"when": {"from": from, "to": from + 5}, "do": {"status": 503, "body": format!("{MARKER} burst")}})
+    let pauses = (40..calls.max(41)).step_by(400).map(|call| {
+        let pause =
+            json!({"status": 429, "headers": {"retry-after": "2"}, "body": format!("{MARKER} pause")});
+        json!({"when": {"call": call}, "do": pause})
     });
     let shares = [
         (0.05, json!({"status": 500, "body": format!("{MARKER} failed")})),
@@ -102,7 +104,7 @@ fn script(calls: usize) -> Script {
         (0.15, json!({"delay_ms": [100, 900]})),
     ];
     let shares = shares.into_iter().map(|(share, what)| json!({"when": {"share": share}, "do": what}));
-    let steps: Vec<Value> = bursts.chain(shares).collect();
+    let steps: Vec<Value> = pauses.chain(shares).collect();
     Script::parse(&Value::from(steps).to_string()).unwrap()
 }
 
@@ -479,6 +481,7 @@ async fn whatever_goes_wrong_pages_are_answered_and_nothing_unapproved_is_shown(
         ("prewritten", Some("upstream"), 0.002, 0.5),
         ("prewritten", Some("deadline"), 0.02, 0.6),
         ("prewritten", Some("guardrail"), 0.002, 0.5),
+        ("prewritten", Some("breaker_open"), 0.002, 0.6),
         ("none", None, 0.05, 0.4),
     ] {
         let share = told.many(source, reason) as f64 / all as f64;
