@@ -83,19 +83,21 @@ fn script(calls: usize) -> Script {
             json!({"status": 429, "headers": {"retry-after": "2"}, "body": format!("{MARKER} pause")});
         json!({"when": {"call": call}, "do": pause})
     });
+    // The rules have nothing against it, nor against half of it: it must be kept back for how it came.
+    let half = format!("A handy {MARKER} companion. A handy {MARKER} companion.");
     let shares = [
         (0.05, json!({"status": 500, "body": format!("{MARKER} failed")})),
         (0.04, json!({"error": "rate_limit_exceeded", "status": 429, "headers": {"retry-after": "1"}})),
         (0.02, json!({"status": 429, "headers": {"retry-after-ms": "40"}})),
         (0.02, json!({"stall": true})),
-        (0.02, json!({"stall_body": true, "text": format!("Half a {MARKER} text.")})),
-        (0.03, json!({"cut": true, "text": format!("Half a {MARKER} text.")})),
+        (0.02, json!({"stall_body": true, "text": half})),
+        (0.03, json!({"cut": true, "text": half})),
         (0.02, json!({"reset": true})),
-        (0.03, json!({"body": format!("<html>{MARKER}</html>"), "content_type": "text/html"})),
-        (0.02, json!({"truncate": true, "text": format!("A {MARKER} text.")})),
-        (0.03, json!({"refusal": format!("{MARKER}, no.")})),
-        (0.03, json!({"text": format!("Cut off by {MARKER}"), "finish_reason": "length"})),
-        (0.02, json!({"text": format!("Held back, {MARKER}."), "finish_reason": "content_filter"})),
+        (0.03, json!({"body": half, "content_type": "text/html"})),
+        (0.02, json!({"truncate": true, "text": half})),
+        (0.03, json!({"refusal": half})),
+        (0.03, json!({"text": half, "finish_reason": "length"})),
+        (0.02, json!({"text": half, "finish_reason": "content_filter"})),
         (0.02, json!({"empty": true})),
         (0.02, json!({"blank": true})),
         (0.06, json!({"append": format!("Guaranteed by {MARKER} to please.")})),
