@@ -19,7 +19,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use copyrail::cache::{Kept, Key, Memory};
+use copyrail::cache::{Admission, Kept, Key, Memory};
 use copyrail::catalogue::Product;
 use copyrail::document::Files;
 use copyrail::generate::{Price, Usage};
@@ -335,8 +335,6 @@ struct Outcome {
     calls: u64,
     /// Views answered from memory.
     hits: u64,
-    /// Views that got what stands in, because the question was asked for the first time.
-    turned_away: u64,
     /// In millionths of the prices' unit.
     cost: u64,
 }
@@ -360,22 +358,20 @@ impl Outcome {
     }
 }
 
-/// Plays the views against a memory. A question is put to the LLM from its `admit`-th request on; a view that finds copy
-/// that is due to be written anew gets it, and causes one call.
-fn play<'a>(asked: impl Iterator<Item = &'a Asked>, ttl: Ttl, admit: u32) -> Outcome {
-    let memory = Memory::new(MEMORY);
-    let mut requests: HashMap<Key, u32> = HashMap::new();
+/// Plays the views against a memory. A question is put to the LLM from its `admit`-th request on, within as long as copy is
+/// kept; a view that finds copy that is due to be written anew gets it, and causes one call.
+fn play<'a>(asked: impl Iterator<Item = &'a Asked>, ttl: Ttl, admit: u8) -> Outcome {
+    let (memory, admission) = (Memory::new(MEMORY), Admission::default());
     let mut outcome = Outcome::default();
     for Asked { at, key, usage } in asked {
         outcome.views += 1;
         let kept = memory.get(key, *at);
-        let due = kept.as_ref().is_none_or(|kept| *at >= kept.stale);
+        let due = match &kept {
+            Some(kept) => *at >= kept.stale,
+            None => admission.admits(key, admit, ttl.hard, *at),
+        };
         outcome.hits += u64::from(kept.is_some());
-        let times = requests.entry(*key).or_default();
-        *times += 1;
-        if kept.is_none() && *times < admit {
-            outcome.turned_away += 1;
-        } else if due {
+        if due {
             outcome.calls += 1;
             outcome.cost += PRICE.of(*usage).0;
             memory.keep(*key, written(*at, ttl));
@@ -575,8 +571,9 @@ fn page(views: &[View], scenes: &[Scene; 3], tables: &[String]) -> String {
          {detail}\
          - *LLM calls* are those for copy that was not there, and those for copy that was due to be written anew. The latter is\n  \
            served from memory all the same, so a shorter `soft` makes more calls and, as each begins a new term, more hits.\n\
-         - *Admitted 2nd*: a question is put to the LLM when it is asked for the second time. The first time, pre-written copy is\n  \
-           served.\n\
+         - *Admitted 2nd*: a question is put to the LLM when it is asked for the second time (`admit: 2`) within as long as copy\n  \
+           is kept, in windows that follow one another. Before that, pre-written copy is served: most views get that where pages\n  \
+           are viewed seldom.\n\
          - *Cost* is an estimate, in the unit of the prices in `config/copyrail.toml`: {input} per million tokens read and {output}\n  \
            written, a token for every {BYTES_PER_TOKEN} bytes of the rendered prompt, {ANSWER} tokens an answer, nothing read from\n  \
            the provider's cache, no retries and no repairs.\n\n\
@@ -586,7 +583,7 @@ fn page(views: &[View], scenes: &[Scene; 3], tables: &[String]) -> String {
          - Values as they are have no end: they change with each purchase, so hardly a question is asked twice but those of newcomers,\n  \
            of whom nothing is known, and there is no fall. Even one text for each household makes fewer calls.\n\
          - Where pages are viewed seldom, how long copy is kept decides more than how personal it is. A `soft` of 24 hours has copy\n  \
-           written anew for nearly every view of a page that is not viewed daily: raise `ttl` there, or admit at the second request.\n\n\
+           written anew for nearly every view of a page that is not viewed daily: raise `ttl` there, or write `admit: 2`.\n\n\
          ## What it does not mean\n\n\
          - Purchases are not views. A page is viewed far more often than its product is bought, and again by the same people, so \
          every way\n  would do better on real views; the raw one too, whose values change only with a purchase here. Compare the ways with \
