@@ -51,7 +51,7 @@ async fn sent(simulator: &Simulator, path: &str, body: &Value) -> TcpStream {
 fn parsed(bytes: &[u8], reads: usize) -> Option<Read> {
     let at = bytes.windows(4).position(|window| window == b"\r\n\r\n")?;
     let head = String::from_utf8(bytes[..at].to_vec()).unwrap().to_lowercase();
-    let (status, body) = (head[9..12].parse().unwrap(), bytes[at + 4..].to_vec());
+    let (status, body) = (head.get(9..12).unwrap().parse().unwrap(), bytes[at + 4..].to_vec());
     let mut read = Read { status, head, body, reads, whole: true };
     read.whole = match read.length() {
         Some(length) => read.body.len() == length,
