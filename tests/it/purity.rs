@@ -53,6 +53,7 @@ const ORDER: &[&str] = &[
     "condition",
     "document",
     "diagnostic",
+    "telemetry",
 ];
 /// Doors that the order does not have: who knocks, at whose door, and why it is open.
 const DOORS: &[(&str, &str, &str)] =
