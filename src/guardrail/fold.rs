@@ -125,12 +125,12 @@ pub(super) fn join_split_words(folded: &[Folded], keep_hyphen: bool) -> Option<V
     let mut out: Option<Vec<Folded>> = None;
     let mut at = 0;
     while let Some(current) = folded.get(at) {
-        let after = folded.get(at + 1..).unwrap_or_default();
+        let is_hyphen =
+            current.is == '-' && is_letter(at.checked_sub(1).and_then(|before| folded.get(before)));
+        let after = folded.get(at + 1..).filter(|_| is_hyphen).unwrap_or_default();
         let space = after.iter().take_while(|f| matches!(f.is, ' ' | '\n')).count();
-        let splits = current.is == '-'
-            && is_letter(at.checked_sub(1).and_then(|before| folded.get(before)))
-            && after.iter().take(space).any(|f| f.is == '\n')
-            && is_letter(after.get(space));
+        let splits =
+            is_hyphen && after.iter().take(space).any(|f| f.is == '\n') && is_letter(after.get(space));
         if splits {
             let out = out.get_or_insert_with(|| folded.iter().take(at).copied().collect());
             out.extend(keep_hyphen.then_some(*current));

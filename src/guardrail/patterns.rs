@@ -444,7 +444,7 @@ impl Exception {
             Excepted::Fact(path) => {
                 let scope = Scope::new(None, ground.context, ground.facts, ground.at);
                 let values = match scope.look_up(path) {
-                    Some(Value::Array(items)) => items.iter().collect(),
+                    Some(Value::Array(items)) => items.iter().take(MAX_VALUES).collect(),
                     other => other.into_iter().collect::<Vec<_>>(),
                 };
                 values.iter().filter_map(|value| value_text(value)).any(|value| {
@@ -456,10 +456,15 @@ impl Exception {
     }
 }
 
+/// How many values of a list excuse what stands in them, and how long each may be, in bytes: no name is longer. What is
+/// more excuses nothing.
+const MAX_VALUES: usize = 20;
+const MAX_VALUE: usize = 1_000;
+
 /// A scalar fact as it would stand in copy, folded.
 fn value_text(value: &Value) -> Option<String> {
     let text = match value {
-        Value::String(text) => text.trim().to_owned(),
+        Value::String(text) if text.len() <= MAX_VALUE => text.trim().to_owned(),
         Value::Number(number) => number.to_string(),
         _ => return None,
     };

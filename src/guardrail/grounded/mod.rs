@@ -62,7 +62,8 @@ impl Prepared {
 }
 
 /// The most work that goes into comparing one text's figures with the facts, in steps: figures of the text times what
-/// each is held against. A product of thousand attributes and copy of a page take a twentieth.
+/// each is held against. Copy of one page and a product of some hundred
+/// attributes take less than a hundredth.
 const MAX_STEPS: usize = 20_000_000;
 
 /// What is said where that is not enough: nothing that was not compared is passed.
