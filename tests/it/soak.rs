@@ -3,7 +3,7 @@
 //! shown that the rules in force do not let pass.
 //!
 //! A few seconds by default; `COPYRAIL_SOAK_SECONDS=600 cargo test --release --test it soak -- --nocapture` for long,
-//! `COPYRAIL_SOAK_RATE` for another number of requests a second. From a minute on the service's memory is held to be flat.
+//! `COPYRAIL_SOAK_RATE` for another number of requests a second. From five minutes on the service's memory must stay flat.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::{Path, PathBuf};
@@ -36,8 +36,9 @@ const PRODUCTS: usize = 300;
 const MARKER: &str = "qqzmark";
 /// What the shipped rules let pass, and the edited ones do not.
 const BANNED: &str = "xylophone";
-/// From so many seconds on the memory is held to be flat: it takes a while to fill.
-const LONG: usize = 60;
+/// From so many seconds on the memory is held to be flat: it takes a while to fill, and so do the allocator's pools, of
+/// which each thread that compiled rules keeps one.
+const LONG: usize = 300;
 const ORIGIN: &str = "https://shop.example";
 
 const SETTINGS: &str = r#"
@@ -396,7 +397,8 @@ async fn whatever_goes_wrong_pages_are_answered_and_nothing_unapproved_is_shown(
     let mut ticks = tokio::time::interval(Duration::from_secs(1) / rate as u32);
     let (mut sent, mut memory) = (tokio::task::JoinSet::new(), Vec::new());
     let (mut edits, mut editing) = (0, tokio::spawn(async {}));
-    let pace = if seconds < LONG { rate.div_ceil(4) } else { 3 * rate };
+    // In a short run one edit follows the other at once.
+    let pace = if seconds < 30 { rate.div_ceil(4) } else { 3 * rate };
     // On a slow machine it takes as long as every edit takes.
     for number in 0.. {
         if number >= seconds * rate && edits > EDITS && editing.is_finished() {
@@ -415,6 +417,7 @@ async fn whatever_goes_wrong_pages_are_answered_and_nothing_unapproved_is_shown(
             edits += 1;
         }
     }
+    editing.await.unwrap();
     let answers = sent.join_all().await;
     let ended = serving.terminate();
     simulator.stop().await;
@@ -478,7 +481,7 @@ async fn whatever_goes_wrong_pages_are_answered_and_nothing_unapproved_is_shown(
     // The mix is what the script makes of it.
     let all = answers.len();
     for (source, reason, least, most) in [
-        ("generated", None, 0.05, 0.9),
+        ("generated", None, 0.02, 0.9),
         ("cache", None, 0.05, 0.9),
         ("prewritten", Some("upstream"), 0.002, 0.5),
         ("prewritten", Some("deadline"), 0.02, 0.6),
