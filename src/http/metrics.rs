@@ -10,10 +10,11 @@ use axum::routing::get;
 
 use super::policy::healthz;
 use crate::app::Shared;
-use crate::generate::Generator;
+use crate::generate::{self, BreakerState, Generator, Spent};
 use crate::pipeline::Parts;
 use crate::policy::Set;
 use crate::telemetry::{ProviderStanding, Standing};
+use crate::words::{Micros, Purpose, utc_day};
 
 const OPENMETRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
@@ -61,12 +62,26 @@ fn standing(shared: &Shared) -> Standing {
 }
 
 /// How each provider does.
-fn providers(_: &Parts) -> Vec<ProviderStanding> {
-    Vec::new()
+fn providers(parts: &Parts) -> Vec<ProviderStanding> {
+    let standing = parts.generator.as_ref().map(Generator::standing).unwrap_or_default();
+    let told = |provider: generate::ProviderStanding| ProviderStanding {
+        name: provider.name,
+        breaker: match provider.breaker {
+            BreakerState::Closed => 0,
+            BreakerState::HalfOpen => 1,
+            BreakerState::Open => 2,
+        },
+        in_flight: provider.in_flight,
+    };
+    standing.into_iter().map(told).collect()
 }
 
 /// What is spent of the day's budget, for whom, and its limit.
 fn budget(parts: &Parts) -> (Vec<(&'static str, f64)>, Option<f64>) {
     let Some(budget) = parts.generator.as_ref().map(Generator::budget) else { return (Vec::new(), None) };
-    (vec![("all", budget.spent().units())], budget.per_day().map(|limit| limit.units()))
+    // A day on which nothing was asked yet has cost nothing, whatever the one before did.
+    let (day, spent) = budget.ledger();
+    let spent = if day == utc_day((parts.now)()) { spent } else { Spent::default() };
+    let spent = Purpose::ALL.map(|purpose| (purpose.as_str(), spent.on(purpose).units()));
+    (spent.to_vec(), budget.per_day().map(Micros::units))
 }
