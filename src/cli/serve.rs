@@ -100,5 +100,7 @@ impl Signals {
 /// Listens for SIGTERM and Ctrl-C from now on; what it answers ends with the first of them.
 pub(super) fn stop_asked() -> Result<impl Future<Output = ()>, Failure> {
     let mut signals = Signals::listen()?;
-    Ok(async move { drop(signals.next().await) })
+    Ok(async move {
+        signals.next().await;
+    })
 }

@@ -193,20 +193,29 @@ async fn copy_that_speaks_of_an_offer_goes_with_it() {
     assert_eq!(upstream.calls(), 2);
 }
 
-#[tokio::test]
-async fn usage_beyond_all_measure_ends_the_day_and_nothing_else() {
+/// What becomes of the next question, before and after a restart, when the first answer says that it took so many tokens.
+async fn check_claimed(tokens: u64, source: &str, reason: Value) {
     let body = json!({
         "model": "scripted",
         "choices": [{"finish_reason": "stop", "message": {"content": COPY}}],
-        "usage": {"prompt_tokens": u64::MAX, "completion_tokens": u64::MAX},
+        "usage": {"prompt_tokens": tokens, "completion_tokens": tokens},
     });
-    let upstream = Upstream::with(move |_, _| Reply::Raw(200, body.to_string())).await;
+    let upstream = Upstream::with(move |call, _| match call {
+        1 => Reply::Raw(200, body.to_string()),
+        _ => Reply::Text(COPY.into()),
+    })
+    .await;
     let (mut app, _) = metered(&upstream, "per_day = 1000").await;
     check(&app.blurb(ask("First lamp")).await, "generated", json!(null));
-    check(&app.blurb(ask("Second lamp")).await, "prewritten", json!("budget"));
+    check(&app.blurb(ask("Second lamp")).await, source, reason.clone());
     app.restart().await.unwrap();
-    check(&app.blurb(ask("Second lamp")).await, "prewritten", json!("budget"));
-    assert_eq!(upstream.calls(), 1);
+    check(&app.blurb(ask("Third lamp")).await, source, reason);
+}
+
+#[tokio::test]
+async fn usage_beyond_the_worst_case_is_counted_and_usage_beyond_all_measure_is_not() {
+    check_claimed(1000, "prewritten", json!("budget")).await;
+    check_claimed(u64::MAX, "generated", json!(null)).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
