@@ -151,7 +151,7 @@ pub(super) fn record(
     let recorded = served.ai_generated() && !served.corrected;
     let text: Option<Arc<str>> = served.text.as_ref().filter(|_| !recorded).map(|text| text.to_draft().text);
     let took = request.received.elapsed();
-    measure::answer(parts, case, &served, took);
+    measure::answer(parts, case, served, took);
     parts.recorder.serve(
         ServeRecord {
             id: serve_id,
