@@ -20,7 +20,7 @@ when   contains  a text that some message holds
        call      only this call, counted from 1 over all of them
        every     only each so-many-th call
        from, to  only calls of these numbers, both included
-       share     only this part of the calls, from 0 to 1; which ones depends on `--seed` and the call's number
+       share     only this part of the calls, from 0 to 1, by their numbers and `--seed`
        model     only calls that ask for this model
        path      only "completions" or "moderations"
        All that is given must hold; without `when` every call matches.
@@ -45,8 +45,8 @@ do     What is said, one of these or none; without one, copy is written:
        {"fenced": true}               it stands in a code fence
        {"parts": true}                it is a list of parts
        {"nested": 100000}             it stands in so many brackets
-       {"content_filter": "answer"}   what Azure's filter does: it holds back the "prompt" or the "answer", or it says
-                                      "error", which means that it did not run
+       {"content_filter": "answer"}   what Azure's filter does: it holds back the "prompt" or the
+                                      "answer", or says "error", which means that it did not run
        What is changed of the JSON, whatever it says:
        {"set": {"/choices/0/message/content": null}}
                                       another value in this place
@@ -57,8 +57,8 @@ do     What is said, one of these or none; without one, copy is written:
                                       this status and these headers; a status alone says an error
        {"content_type": "text/x"}     this type, whatever the body is
        How it is sent, the first with any of those that follow:
-       {"delay_ms": 500}              after so long; with [200, 900] nine in ten calls lie between, which ones and where
-                                      depends on `--seed` (`stall_ms` means the same)
+       {"delay_ms": 500}              after so long; of [200, 900] nine in ten calls lie between,
+                                      by `--seed` (`stall_ms` means the same)
        {"drip_ms": 10}                byte by byte, with so long between two
        {"stall": true}                never
        {"stall_body": true}           half of it and no more, on a connection that stays open
