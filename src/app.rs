@@ -324,9 +324,15 @@ impl Shared {
     #[expect(clippy::disallowed_methods, reason = "this is the one place that looks")]
     pub async fn look_at_files(self: &Arc<Self>, sources: Sources) {
         let (shared, now) = (Arc::clone(self), (self.parts.now)());
-        // Compiling rules takes its time, and those who answer pages have none to give.
-        let looked = tokio::task::spawn_blocking(move || shared.desk.look(sources, now)).await;
-        match looked {
+        // Compiling rules takes its time, and those who answer pages have none to give. A thread that ends leaves what the
+        // allocator holds for it to the next one; each of those that stay would keep as much for itself.
+        let (tell, looked) = tokio::sync::oneshot::channel();
+        let look = move || drop(tell.send(shared.desk.look(sources, now)));
+        let edits = match std::thread::Builder::new().name("policy".into()).spawn(look) {
+            Ok(_) => looked.await.map_err(anyhow::Error::from),
+            Err(error) => Err(error.into()),
+        };
+        match edits {
             Ok(edits) => {
                 for edit in edits {
                     self.settle(edit).await;
