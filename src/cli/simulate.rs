@@ -8,8 +8,12 @@ use clap::Args;
 use super::{Failure, Shell, serve};
 use crate::simulate::{self, Script};
 
+const AFTER: &str = r#"A script says what is done instead of writing copy, such as
+  [{"when": {"share": 0.1}, "do": {"status": 503}}, {"do": {"delay_ms": [200, 900]}}]
+`copyrail simulate-llm --script-help` tells of everything that it can say."#;
+
 #[derive(Debug, Args)]
-#[command(before_help = "Example:\n  copyrail simulate-llm --port 9100 --script faults.json", after_help = simulate::SCRIPT)]
+#[command(before_help = "Example:\n  copyrail simulate-llm --port 9100 --script faults.json", after_help = AFTER)]
 pub(super) struct SimulateLlm {
     /// The port on loopback; 0 takes any that is free
     #[arg(long, value_name = "N", default_value_t = 9100)]
@@ -20,9 +24,15 @@ pub(super) struct SimulateLlm {
     /// What its choice of words depends on
     #[arg(long, value_name = "N", default_value_t = 1)]
     seed: u64,
+    /// Print how a script is written, and end
+    #[arg(long)]
+    script_help: bool,
 }
 
 pub(super) async fn run(args: SimulateLlm, shell: &mut Shell) -> Result<(), Failure> {
+    if args.script_help {
+        return Ok(shell.out.line(simulate::SCRIPT.trim_end())?);
+    }
     let script = match &args.script {
         None => Script::empty(),
         Some(path) => {

@@ -9,7 +9,7 @@ use thiserror::Error;
 use super::action::{Action, WrittenAction};
 use super::draw;
 
-/// How to write a script, for `--help`.
+/// How to write a script, for `--script-help`.
 pub const SCRIPT: &str = r#"A script is a JSON list of steps. For each call the first step that matches and has times left
 is done; without one the call is answered with copy.
 
@@ -64,8 +64,8 @@ do     What is said, one of these or none; without one, copy is written:
        {"stall_body": true}           half of it and no more, on a connection that stays open
        {"cut": true}                  half of it, then the connection is cut
        {"reset": true}                not at all: the connection is cut
-Copy that is to be judged by a rubric is a completion like any other: `text` is then the judge's whole answer. Of a
-moderation, what would be done to copy is not done.
+Copy that is to be judged by a rubric is a completion like any other: `text` is then the judge's
+whole answer. Of a moderation, what would be done to copy is not done.
 "#;
 
 /// An ordered list of steps; [`SCRIPT`] says how they are written.
