@@ -96,7 +96,7 @@ pub struct GenerationPayload {
     pub facts: Value,
     /// The messages sent to the model.
     pub messages: Value,
-    /// What each attempt wrote, before any rule; `None` where one wrote nothing.
+    /// What each attempt wrote, before any rule, or was told instead of an answer; `None` where it was nothing.
     pub raw_texts: Vec<Option<String>>,
     /// The text that passed, as it may be served.
     pub text: Option<String>,

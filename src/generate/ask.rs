@@ -155,8 +155,7 @@ impl Ask for Moderate<'_> {
     }
 
     fn read(&self, body: &[u8], _: &Provider, attempt: &mut Attempt) -> Result<Moderation, Fault> {
-        let none =
-            || Fault::new(FaultKind::Garbage, format!("no moderation: {}", one_line(body)), Next::GiveUp);
+        let none = || Fault::new(FaultKind::Garbage, "no moderation", Next::GiveUp).saying(one_line(body));
         let answer: ModerationAnswer = serde_json::from_slice(body).map_err(|_| none())?;
         attempt.model_answering = answer.model;
         if answer.results.is_empty() {

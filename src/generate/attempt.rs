@@ -30,8 +30,11 @@ pub struct Attempt {
     pub upstream_request_id: Option<String>,
     /// The HTTP status, once there was one.
     pub status: Option<u16>,
-    /// What went wrong, in at most 300 characters; `None` when the text can be used.
+    /// What went wrong, in our own words; `None` when the text can be used.
     pub error: Option<String>,
+    /// What an upstream said of it, or sent instead of an answer, in at most 300 characters. It may say the prompt back.
+    #[serde(default)]
+    pub said: Option<String>,
     /// The same as one of few words; absent in older records.
     #[serde(default)]
     pub fault: Option<FaultKind>,

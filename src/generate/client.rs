@@ -67,6 +67,7 @@ impl Next {
 pub(super) struct Fault {
     kind: FaultKind,
     pub(super) error: String,
+    said: Option<String>,
     next: Next,
     health: Health,
 }
@@ -92,7 +93,12 @@ impl Fault {
             | FaultKind::Empty
             | FaultKind::WrongForm => Health::Well,
         };
-        Self { kind, error: error.into(), next, health }
+        Self { kind, error: error.into(), said: None, next, health }
+    }
+
+    /// With what the upstream said.
+    pub(super) fn saying(self, said: String) -> Self {
+        Self { said: Some(said).filter(|said| !said.is_empty()), ..self }
     }
 }
 
@@ -260,6 +266,7 @@ impl Client {
             Ok(answer) => (Next::Done(answer), Health::Well),
             Err(fault) => {
                 attempt.error = Some(fault.error);
+                attempt.said = fault.said;
                 attempt.fault = Some(fault.kind);
                 (fault.next.without_answer(), fault.health)
             }
@@ -283,6 +290,7 @@ impl Client {
             upstream_request_id: None,
             status: None,
             error: None,
+            said: None,
             fault: None,
             repair: false,
             system_fingerprint: None,
@@ -322,7 +330,7 @@ impl Client {
         let said = ErrorBody::read(&body);
         let kind = header(&headers, CONTENT_TYPE.as_str()).unwrap_or("no content type");
         let message = said.message.clone().unwrap_or_else(|| format!("{kind}: {}", one_line(&body)));
-        Err(turned_away(status, &headers, &said, &message))
+        Err(turned_away(status, &headers, &said).saying(message))
     }
 
     /// What it means that no head of an answer came.
@@ -356,6 +364,7 @@ impl Client {
         attempt.text = attempt.text.take().map(|text| bound(without_key(text, &self.provider), MAX_BODY));
         for field in [
             &mut attempt.error,
+            &mut attempt.said,
             &mut attempt.refusal,
             &mut attempt.model_answering,
             &mut attempt.finish_reason,
@@ -406,8 +415,7 @@ pub(super) fn read_completion(
     provider: &Provider,
     attempt: &mut Attempt,
 ) -> Result<String, Fault> {
-    let none =
-        || Fault::new(FaultKind::Garbage, format!("no chat completion: {}", one_line(body)), Next::GiveUp);
+    let none = || Fault::new(FaultKind::Garbage, "no chat completion", Next::GiveUp).saying(one_line(body));
     let completion: Completion = serde_json::from_slice(body).map_err(|_| none())?;
     attempt.usage = completion.usage();
     if let (Some(usage), Some(price)) = (attempt.usage, &provider.price) {
@@ -421,7 +429,7 @@ pub(super) fn read_completion(
     attempt.system_fingerprint.clone_from(&completion.system_fingerprint);
     if let Some(said) = completion.error() {
         let message = said.message.clone().unwrap_or_else(|| one_line(body));
-        return Err(turned_away(said.status(), &HeaderMap::new(), &said, &message));
+        return Err(turned_away(said.status(), &HeaderMap::new(), &said).saying(message));
     }
     let Some(choice) = completion.choice() else {
         let empty = || Fault::new(FaultKind::Garbage, "the answer has no choices", Next::GiveUp);
@@ -486,9 +494,10 @@ async fn read(mut response: Response, most: usize) -> (Vec<u8>, Result<(), Fault
 }
 
 /// What an answer means that is no success.
-fn turned_away(status: StatusCode, headers: &HeaderMap, said: &ErrorBody, message: &str) -> Fault {
-    let codes = if said.codes.is_empty() { String::new() } else { format!(" ({})", said.codes.join(", ")) };
-    let error = format!("{status}{codes}: {message}");
+fn turned_away(status: StatusCode, headers: &HeaderMap, said: &ErrorBody) -> Fault {
+    let codes: Vec<&str> = said.codes.iter().map(String::as_str).filter(|code| is_code(code)).collect();
+    let error =
+        if codes.is_empty() { status.to_string() } else { format!("{status} ({})", codes.join(", ")) };
     let code = status.as_u16();
     if said.out_of_money() || code == 402 {
         return Fault::new(FaultKind::Quota, error, Next::GiveUp);
@@ -516,6 +525,11 @@ fn turned_away(status: StatusCode, headers: &HeaderMap, said: &ErrorBody, messag
         fault.health = Health::Ill { fault: kind, hold: None };
     }
     fault
+}
+
+/// Whether that is a word for programs, and not a sentence that may say anything.
+fn is_code(code: &str) -> bool {
+    (1..=60).contains(&code.len()) && code.bytes().all(|b| b.is_ascii_alphanumeric() || b"._-".contains(&b))
 }
 
 /// How long the provider asks to wait. A date is read against the answer's own `Date`: no clock is needed, and it is

@@ -517,7 +517,7 @@ fn kept(job: &Job, approved: &Approved, generation: Uuid, finished: Timestamp) -
 
 /// Attempts as they stand in a record: what the model said may hold personal data, and stands in a payload.
 pub(super) fn without_texts(attempts: &[Attempt]) -> Value {
-    attempts.iter().map(|attempt| without(json!(attempt), &["text", "refusal"])).collect()
+    attempts.iter().map(|attempt| without(json!(attempt), &["text", "refusal", "said"])).collect()
 }
 
 fn without(value: Value, fields: &[&str]) -> Value {
@@ -563,7 +563,11 @@ fn payload(job: &Job, verdicts: &Verdicts) -> GenerationPayload {
     GenerationPayload {
         inputs: Value::Object(job.inputs.clone()),
         messages: json!(verdicts.messages),
-        raw_texts: verdicts.attempts.iter().map(|attempt| attempt.text.clone()).collect(),
+        raw_texts: verdicts
+            .attempts
+            .iter()
+            .map(|attempt| attempt.text.clone().or(attempt.said.clone()))
+            .collect(),
         text: verdicts.result.as_ref().ok().map(|approved| approved.text().to_owned()),
         // What the template does not declare stays out of the log; the facts it does declare stand in the inputs.
         facts: Value::Null,

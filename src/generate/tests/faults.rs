@@ -89,7 +89,7 @@ async fn what_turns_a_call_away() {
 async fn what_says_nothing_that_can_be_read() {
     let html = || reply("502 Bad Gateway", "content-type: text/html\r\n", "<html>Bad Gateway</html>");
     let attempt = check(html, FaultKind::Server, 2, true).await;
-    assert!(attempt.error.unwrap().contains("text/html: <html>"));
+    assert!(attempt.said.unwrap().contains("text/html: <html>"));
     let large = || reply("503 Service Unavailable", SOON, &"x".repeat(4 << 20));
     check(large, FaultKind::Server, 2, true).await;
     let cut = || Reply::Bytes("HTTP/1.1 503 Busy\r\ncontent-length: 99\r\n\r\n{".to_owned());

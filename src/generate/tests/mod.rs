@@ -61,6 +61,8 @@ async fn write(providers: Vec<Provider>) -> Written {
 }
 
 #[track_caller]
-fn error(written: &Written) -> &str {
-    written.attempts.last().and_then(|attempt| attempt.error.as_deref()).expect("the last attempt failed")
+fn error(written: &Written) -> String {
+    let last = written.attempts.last().unwrap();
+    let error = last.error.clone().expect("the last attempt failed");
+    last.said.iter().fold(error, |error, said| format!("{error}: {said}"))
 }

@@ -129,7 +129,7 @@ async fn what_fails_is_tried_again_and_told_like_any_other_call() {
     let written = moderate(&upstream, Whom::default()).await;
     assert!(written.result.unwrap().flagged);
     assert_eq!(written.attempts.len(), 2);
-    let error = written.attempts[0].error.as_deref().unwrap();
+    let error = written.attempts[0].said.as_deref().unwrap();
     assert!(error.contains("busy [key]") && !error.contains(KEY), "{error}");
     let elsewhere = reply("302 Found", "location: http://127.0.0.1:1/\r\n", "");
     let upstream = Upstream::start(vec![elsewhere]).await;
