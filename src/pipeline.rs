@@ -194,8 +194,8 @@ async fn written(
         return Ok(served);
     }
     let refusal = key.refusal(case.policy.guardrails.hash(), &case.ground_hash(chosen.locale));
-    if parts.memory.refused(&refusal, case.now) {
-        return Err(Reason::Guardrail.into());
+    if let Some(reason) = parts.memory.refused(&refusal, case.now) {
+        return Err(reason.into());
     }
     let flight = match parts.flights.join(&key) {
         Some(flight) => flight,

@@ -88,6 +88,19 @@ impl Reviews {
         Ok(found)
     }
 
+    /// Learns what was decided on a generation before this process began; [`decision`](Self::decision) knows it from here on.
+    ///
+    /// # Errors
+    ///
+    /// As [`search::generation`].
+    pub async fn learn_of(&self, generation: Uuid) -> Result<(), StoreError> {
+        let found = search::generation(&self.store, generation).await?;
+        if let Some(decided) = found.and_then(|found| found.decided()) {
+            self.learn(generation, decided);
+        }
+        Ok(())
+    }
+
     /// Learns a decision, unless a later one is known, and answers which holds.
     fn learn(&self, generation: Uuid, decided: (i64, Decision)) -> Decision {
         let mut known = self.decided.lock().unwrap_or_else(PoisonError::into_inner);

@@ -9,6 +9,7 @@ use uuid::Uuid;
 
 use super::Key;
 use crate::guardrail::Draft;
+use crate::words::Reason;
 
 /// What moka and the allocator keep beside an entry, in bytes, as measured over a million entries of moka 0.12.
 const BESIDE: u32 = 400;
@@ -31,8 +32,8 @@ pub struct Kept {
 #[derive(Clone)]
 enum Entry {
     Kept(Arc<Kept>),
-    /// A question whose answer did not pass, until then: so that it is not paid for again and again.
-    Refused(Timestamp),
+    /// A question that came to nothing for that reason, until then: so that it is not paid for again and again.
+    Refused(Timestamp, Reason),
 }
 
 /// The drafts of one node.
@@ -46,7 +47,7 @@ impl Memory {
             Entry::Kept(kept) => {
                 u32::try_from(kept.draft.text.len()).unwrap_or(u32::MAX).saturating_add(2 * BESIDE)
             }
-            Entry::Refused(_) => 2 * BESIDE,
+            Entry::Refused(..) => 2 * BESIDE,
         };
         Self(Cache::builder().max_capacity(bytes).weigher(weigh).build())
     }
@@ -65,13 +66,16 @@ impl Memory {
                 self.0.invalidate(key);
                 None
             }
-            Entry::Refused(_) => None,
+            Entry::Refused(..) => None,
         }
     }
 
-    /// Whether a question did not pass a short while ago; `refusal` is [`Key::refusal`].
-    pub fn refused(&self, refusal: &Key, now: Timestamp) -> bool {
-        matches!(self.0.get(refusal), Some(Entry::Refused(until)) if now < until)
+    /// Why a question came to nothing a short while ago; `refusal` is [`Key::refusal`].
+    pub fn refused(&self, refusal: &Key, now: Timestamp) -> Option<Reason> {
+        match self.0.get(refusal)? {
+            Entry::Refused(until, reason) if now < until => Some(reason),
+            Entry::Refused(..) | Entry::Kept(_) => None,
+        }
     }
 
     /// Keeps a text.
@@ -79,9 +83,9 @@ impl Memory {
         self.0.insert(key, Entry::Kept(kept));
     }
 
-    /// Keeps that a question did not pass; `refusal` is [`Key::refusal`].
-    pub fn refuse(&self, refusal: Key, until: Timestamp) {
-        self.0.insert(refusal, Entry::Refused(until));
+    /// Keeps that a question came to nothing, and why; `refusal` is [`Key::refusal`].
+    pub fn refuse(&self, refusal: Key, reason: Reason, until: Timestamp) {
+        self.0.insert(refusal, Entry::Refused(until, reason));
     }
 
     /// Keeps a new draft of the text of a generation, if that is still what is kept.

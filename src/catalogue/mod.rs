@@ -7,7 +7,7 @@ mod lookup;
 pub use import::{ImportError, Imported, LineFault, import};
 pub use lookup::{Catalogue, look_up};
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use crate::guardrail::{Prepared, facts_hash};
 use crate::store::{Store, StoreError, products};
@@ -37,6 +37,12 @@ impl Product {
     pub fn inline(facts: Value) -> Result<Self, FactsError> {
         let (id, facts) = checked(facts)?;
         Ok(Self::new(id.unwrap_or_default(), facts))
+    }
+
+    /// The same product with other facts.
+    #[must_use]
+    pub fn with(&self, facts: Map<String, Value>) -> Self {
+        Self::new(self.id.clone(), Value::Object(facts))
     }
 
     fn new(id: String, facts: Value) -> Self {

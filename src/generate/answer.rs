@@ -9,10 +9,20 @@ use super::{FaultKind, Output};
 pub(super) fn blurb(written: &str, output: Output) -> Result<String, Fault> {
     let written = text(written)?;
     let text = match output {
+        Output::Text if written.starts_with('{') && written.ends_with('}') => {
+            return Err(wrong("the answer is an object, and a text was asked for"));
+        }
         Output::Text => unquoted(written).to_owned(),
         Output::JsonSchema | Output::JsonObject => text_of_json(written)?.trim().to_owned(),
     };
-    if text.is_empty() { Err(empty()) } else { Ok(text) }
+    if text.chars().any(|c| !is_blank(c)) { Ok(text) } else { Err(empty()) }
+}
+
+/// Whether nobody sees it: spaces, controls, and what has no width.
+fn is_blank(c: char) -> bool {
+    c.is_whitespace()
+        || c.is_control()
+        || matches!(c, '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
 }
 
 /// What a model wrote, without the thoughts that some servers leave before it. Thoughts alone are no text, and where they do
@@ -90,6 +100,7 @@ mod tests {
         check("5\"", Output::Text, Ok("5\""));
         check("\"", Output::Text, Ok("\""));
         check("\"\"", Output::Text, Err("the answer is empty"));
+        check("\u{200b} \u{feff}", Output::Text, Err("the answer is empty"));
         check(" \n", Output::Text, Err("the answer is empty"));
     }
 

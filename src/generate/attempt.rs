@@ -45,6 +45,24 @@ pub struct Attempt {
     pub system_fingerprint: Option<String>,
 }
 
+impl Attempt {
+    /// Whether it failed in a way that is the prompt's own: asked again, it would most likely fail again.
+    pub fn is_of_the_prompt(&self) -> bool {
+        match self.fault {
+            Some(
+                FaultKind::Unfinished
+                | FaultKind::Refused
+                | FaultKind::Filtered
+                | FaultKind::Empty
+                | FaultKind::WrongForm,
+            ) => true,
+            // The others that are rejected say something of the key, or of the moment.
+            Some(FaultKind::Rejected) => !matches!(self.status, Some(401 | 403 | 408 | 409)),
+            _ => false,
+        }
+    }
+}
+
 /// What went wrong with a call, as one of few words: what metrics count by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

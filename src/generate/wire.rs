@@ -106,7 +106,8 @@ pub(super) struct Choice {
     pub(super) finish_reason: Option<String>,
     #[serde(default, deserialize_with = "lenient")]
     pub(super) message: Option<Answer>,
-    #[serde(default)]
+    /// Some versions of the API say it in the singular.
+    #[serde(default, alias = "content_filter_result")]
     content_filter_results: Value,
 }
 
@@ -114,8 +115,17 @@ pub(super) struct Choice {
 pub(super) struct Answer {
     #[serde(default)]
     content: Value,
-    #[serde(default, deserialize_with = "lenient")]
-    refusal: Option<String>,
+    #[serde(default)]
+    refusal: Value,
+}
+
+/// What a refusal says; one in another form than words is a refusal all the same.
+fn said(refusal: &Value) -> Option<String> {
+    match refusal {
+        Value::Null | Value::Bool(false) => None,
+        Value::String(words) => Some(words.clone()).filter(|words| !words.is_empty()),
+        other => Some(other.to_string()),
+    }
 }
 
 impl Answer {
@@ -139,8 +149,8 @@ impl Answer {
     /// The model's words where it refused, in the field for that or as a part of what it wrote.
     pub(super) fn refusal(&self) -> Option<String> {
         let parts = self.content.as_array().into_iter().flatten();
-        let part = || parts.filter_map(|part| part.get("refusal")?.as_str()).map(str::to_owned).next();
-        self.refusal.clone().or_else(part).filter(|refusal| !refusal.is_empty())
+        let part = || parts.filter_map(|part| part.get("refusal")).find_map(said);
+        said(&self.refusal).or_else(part)
     }
 }
 

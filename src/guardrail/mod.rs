@@ -40,6 +40,7 @@ mod text;
 mod unmask;
 mod vocabulary;
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -238,6 +239,15 @@ impl Guardrails {
     /// The instant from which the product's offer holds no more; `None` when none is said.
     pub fn offer_ends(&self, facts: &Map<String, Value>) -> Option<Timestamp> {
         offer::ends(facts, &self.timezone)
+    }
+
+    /// The facts that hold at an instant: all of them, but an offer that is over, or whose end cannot be read.
+    pub fn facts_in_force<'f>(
+        &self,
+        facts: &'f Map<String, Value>,
+        at: Timestamp,
+    ) -> Cow<'f, Map<String, Value>> {
+        offer::in_force(facts, &self.timezone, Some(at))
     }
 
     /// Until when what is said of a product at an instant holds: the next change of the rules, or its offer's end.

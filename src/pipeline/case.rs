@@ -1,5 +1,6 @@
 //! One request laid out: who and what it is about, and what the policy says of it. Pure: no cache, no model, no log.
 
+use std::borrow::Cow;
 use std::sync::{Arc, LazyLock};
 
 use jiff::Timestamp;
@@ -12,8 +13,8 @@ use crate::catalogue::Product;
 use crate::condition::Scope;
 use crate::fallback::{self, Rung};
 use crate::guardrail::{
-    Approved, Asking, Ceiling, Draft, Ground, Judgement, Known, Opinions, Verdict, approve, facts_hash,
-    ground_hash, questions, still_approved,
+    Approved, Asking, Ceiling, Draft, Ground, Guardrails, Judgement, Known, Opinions, Verdict, approve,
+    facts_hash, ground_hash, questions, still_approved,
 };
 use crate::policy::Policy;
 use crate::prompt::{Chosen, ExplainedLadder, Placement, Prompt, Standing, told};
@@ -49,6 +50,7 @@ pub struct Case<'a> {
     pub trace_id: Option<&'a str>,
     /// The facts that support claims, where that is not all of them.
     pub(super) trusted: Option<Arc<Map<String, Value>>>,
+    offer_is_over: bool,
     consent: bool,
     user_id: Option<&'a str>,
     user_given: bool,
@@ -93,6 +95,24 @@ pub struct Explanation {
     pub revision: String,
 }
 
+/// A product as it is at that instant, and whether that is without an offer that is over: of such a one nothing is
+/// prompted, nothing is kept and nothing is said.
+fn as_of(
+    guardrails: &Guardrails,
+    product: Result<Arc<Product>, Reason>,
+    now: Timestamp,
+) -> (Result<Arc<Product>, Reason>, bool) {
+    let facts = product.as_ref().ok().and_then(|product| product.facts.as_object());
+    match facts.map(|facts| guardrails.facts_in_force(facts, now)) {
+        Some(Cow::Owned(facts)) => (product.map(|product| Arc::new(product.with(facts))), true),
+        Some(Cow::Borrowed(_)) | None => (product, false),
+    }
+}
+
+fn reads_offer(chosen: Chosen<'_>) -> bool {
+    chosen.template.inputs.iter().any(|input| input.path.starts_with("product.offer"))
+}
+
 impl<'a> Case<'a> {
     /// Lays a request out.
     pub fn of(
@@ -102,6 +122,7 @@ impl<'a> Case<'a> {
         product: Result<Arc<Product>, Reason>,
         now: Timestamp,
     ) -> Self {
+        let (product, offer_is_over) = as_of(&policy.guardrails, product, now);
         let segments = &policy.copy.segments;
         // Without consent nothing of the user is read, so nothing of it is even shaped.
         let user = if request.personalisation { &request.user } else { &*NOTHING };
@@ -120,6 +141,7 @@ impl<'a> Case<'a> {
             priority: request.priority,
             trace_id: request.trace_id.as_deref(),
             trusted: None,
+            offer_is_over,
             consent: request.personalisation,
             user_id: request.user_id.as_deref(),
             user_given: !request.user.is_empty(),
@@ -278,8 +300,12 @@ impl<'a> Case<'a> {
 
     /// When the product's offer ends, for a template that reads it.
     pub(super) fn offer_ends(&self, chosen: Chosen<'_>) -> Option<Timestamp> {
-        let reads_offer = chosen.template.inputs.iter().any(|input| input.path.starts_with("product.offer"));
-        self.policy.guardrails.offer_ends(self.facts()).filter(|_| reads_offer)
+        self.policy.guardrails.offer_ends(self.facts()).filter(|_| reads_offer(chosen))
+    }
+
+    /// Whether what was written by that template may speak of an offer that is over.
+    pub(super) fn offer_is_over(&self, chosen: Chosen<'_>) -> bool {
+        self.offer_is_over && reads_offer(chosen)
     }
 
     /// The key of what these models would be asked for a template, made anew.

@@ -282,6 +282,7 @@ async fn run(parts: &Arc<Parts>, job: Job, places: Vec<Place>) -> Landed {
     let now = (parts.now)();
     let record = record(&job, &verdicts, now);
     let payload = payload(&job, &verdicts);
+    let of_the_prompt = verdicts.attempts.last().is_some_and(Attempt::is_of_the_prompt);
     let landed = verdicts.result.map(|approved| Arc::new(kept(&job, &approved, job.id, now)));
     let asked = verdicts.asked;
     let recorded = parts.recorder.generation(record, payload);
@@ -303,10 +304,10 @@ async fn run(parts: &Arc<Parts>, job: Job, places: Vec<Place>) -> Landed {
         }
         Err(reason) => {
             parts.memory.postpone(job.key, until);
-            if *reason == Reason::Guardrail {
+            if *reason == Reason::Guardrail || of_the_prompt {
                 let guardrails = &job.policy.guardrails;
                 let ground = ground_hash(guardrails, &job.ground(&Map::new(), &parts.second, now));
-                parts.memory.refuse(job.key.refusal(guardrails.hash(), &ground), until);
+                parts.memory.refuse(job.key.refusal(guardrails.hash(), &ground), *reason, until);
             }
         }
     }

@@ -16,7 +16,7 @@ use uuid::Uuid;
 
 use super::response::{self, Served};
 use super::{Answer, Case, GRACE, Limit, Parts, ProductRef, Request, answer};
-use crate::audit::{Clock, Decision};
+use crate::audit::{Clock, Decision, Reviews};
 use crate::cache::Flights;
 use crate::guardrail::{Approved, Draft, facts_hash};
 use crate::policy::Policy;
@@ -165,33 +165,36 @@ impl Repeats {
         self.memory.get(slot).filter(|given| (self.now)() < given.until)
     }
 
-    /// What is kept in a slot, as far as that can be told by then.
-    async fn find(&self, slot: &[u8; 32], by: Instant) -> Option<Arc<Given>> {
+    /// What is kept in a slot, as far as that can be told by then, with what people decided on its text.
+    async fn find(&self, reviews: &Reviews, slot: &[u8; 32], by: Instant) -> Option<Arc<Given>> {
         if let Some(given) = self.in_memory(slot) {
             return Some(given);
         }
         let name = hex(slot);
-        let row = match timeout_at(by, idempotency::find(&self.store, &name, (self.now)())).await {
-            Ok(Ok(row)) => row?,
+        let found = async {
+            let Some(row) = idempotency::find(&self.store, &name, (self.now)()).await? else {
+                return Ok(None);
+            };
+            let given = Given::of_row(&row)?;
+            if let Some(generation) = given.fields.generation_id {
+                reviews.learn_of(generation).await?;
+            }
+            Ok::<_, StoreError>(Some(Arc::new(given)))
+        };
+        match timeout_at(by, found).await {
+            Ok(Ok(given)) => {
+                let given = given?;
+                self.memory.insert(*slot, Arc::clone(&given));
+                Some(given)
+            }
             Ok(Err(error)) => {
                 tracing::warn!(%error, "the store cannot be asked for an answer that may have been given before");
-                return None;
+                None
             }
             Err(_elapsed) => {
                 tracing::warn!(
                     "the store was too slow to be asked for an answer that may have been given before"
                 );
-                return None;
-            }
-        };
-        match Given::of_row(&row) {
-            Ok(given) => {
-                let given = Arc::new(given);
-                self.memory.insert(*slot, Arc::clone(&given));
-                Some(given)
-            }
-            Err(error) => {
-                tracing::warn!(%error, "an answer that was given before cannot be read; it is not repeated");
                 None
             }
         }
@@ -238,7 +241,7 @@ pub async fn answer_once(
     let mut failed = None;
     for _ in 0..ROUNDS {
         // A store that hangs may take half of the time: the rest is for an answer.
-        if let Some(given) = parts.repeats.find(&slot, by(patience / 2)).await {
+        if let Some(given) = parts.repeats.find(&parts.reviews, &slot, by(patience / 2)).await {
             if given.body != body {
                 return Some(Said::AskedOtherwise);
             }
@@ -354,7 +357,7 @@ fn written(parts: &Parts, case: &Case<'_>, fields: &Fields) -> Result<Approved, 
     let prompts = &case.policy.copy.prompts;
     let template = fields.template.as_ref().ok_or(Again::No)?;
     let chosen = prompts.named(&case.placement.id, template, &fields.locale).ok_or(Again::No)?;
-    if case.offer_ends(chosen).is_some_and(|end| end <= case.now) {
+    if case.offer_is_over(chosen) {
         return Err(Again::No);
     }
     let draft = Draft::new(fields.text.as_str());

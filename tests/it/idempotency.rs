@@ -248,6 +248,21 @@ async fn text_that_a_person_rejected_is_not_repeated() {
 }
 
 #[tokio::test]
+async fn text_that_a_person_took_down_is_not_repeated_after_a_restart_either() {
+    for action in ["takedown", "reject"] {
+        let upstream = counting().await;
+        let mut app = TestApp::start(&upstream).await;
+        let first = send(&app, "page-1", &ask("Lumo lamp")).await;
+        let path = format!("/v1/generations/{}/reviews", first.body()["generation_id"].as_str().unwrap());
+        let review = app.client().post(app.url(&path)).bearer_auth(app.key("review"));
+        assert_eq!(app.send(review.json(&json!({"action": action}))).await.status, 201);
+        app.restart().await.unwrap();
+        let anew = send(&app, "page-1", &ask("Lumo lamp")).await;
+        assert!(!anew.replayed && anew.body()["text"] != first.body()["text"], "{action}: {anew:?}");
+    }
+}
+
+#[tokio::test]
 async fn copy_of_an_offer_ends_with_the_offer() {
     let upstream = counting().await;
     let (hands, clock) = Hands::new();

@@ -189,8 +189,15 @@ async fn copy_that_speaks_of_an_offer_goes_with_it() {
     check(&last, "cache", json!(null));
     assert_eq!(last["expires_at"], "2026-11-23T01:00:00Z", "no caller keeps it longer");
     hands.fetch_add(1, Ordering::SeqCst);
-    check(&app.blurb(request).await, "generated", json!(null));
+    let after = app.blurb(request.clone()).await;
+    check(&after, "generated", json!(null));
+    assert_eq!(after["expires_at"], "2026-11-23T01:05:00Z");
+    check(&app.blurb(request).await, "cache", json!(null));
     assert_eq!(upstream.calls(), 2);
+    let prompts: Vec<String> =
+        upstream.requests().iter().map(|request| request["messages"].to_string()).collect();
+    let told: Vec<bool> = prompts.iter().map(|prompt| prompt.contains("9 GBP")).collect();
+    assert_eq!(told, [true, false], "of an offer that is over nothing is prompted");
 }
 
 /// What becomes of the next question, before and after a restart, when the first answer says that it took so many tokens.
