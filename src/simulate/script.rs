@@ -25,7 +25,8 @@ when   contains  a text that some message holds
        path      only "completions" or "moderations"
        All that is given must hold; without `when` every call matches.
 times  how often the step is done at most; without it, always.
-do     What is said, one of these or none; without one, copy is written:
+do     Something must be told to do.
+       What is said, at most one of these; without one, copy is written:
        {"text": "…"}                  exactly this
        {"append": "…"}                copy, then this
        {"invent_number": true}        copy with a figure that no fact supports
@@ -39,14 +40,15 @@ do     What is said, one of these or none; without one, copy is written:
        {"quota": true}                429 insufficient_quota
        {"big_body_mib": 40}           a completion with a text so long, sent as it is made
        {"flag": ["hate"]}             a moderation that flags these categories
-       What is changed of copy and texts, any of these together:
+       What is changed of copy and texts, any of these together, except `parts` with `nested`:
        {"finish_reason": "length"}    it ends for this reason (`length` cuts it in half)
        {"think": "…"}                 before it, in tags, what a model thought
        {"fenced": true}               it stands in a code fence
        {"parts": true}                it is a list of parts
        {"nested": 100000}             it stands in so many brackets
-       {"content_filter": "answer"}   what Azure's filter does: it holds back the "prompt" or the
-                                      "answer", or says "error", which means that it did not run
+       {"content_filter": "answer"}   what Azure's filter does: it holds back the "answer", or says
+                                      "error", which means that it did not run; where it holds back
+                                      the "prompt" nothing is written, nor anything changed of it
        What is changed of the JSON, whatever it says:
        {"set": {"/choices/0/message/content": null}}
                                       another value in this place

@@ -203,6 +203,26 @@ fn the_help_names_every_action() {
 }
 
 #[test]
+fn what_the_help_says_goes_together_does() {
+    let (_, changes) = SCRIPT.split_once("What is changed of copy and texts").unwrap();
+    let (told, changes) = changes.split_once(":\n").unwrap();
+    assert_eq!(told, ", any of these together, except `parts` with `nested`");
+    let (changes, _) = changes.split_once("What is changed of the JSON").unwrap();
+    let change = |line: &str| Some(line.trim().strip_prefix('{')?.split_once('}')?.0.to_owned());
+    let changes: Vec<String> = changes.lines().filter_map(change).collect();
+    assert_eq!(changes.len(), 6);
+    for (at, one) in changes.iter().enumerate() {
+        for other in &changes[at + 1..] {
+            let apart = one.contains("parts") && other.contains("nested");
+            let read = Script::parse(&format!(r#"[{{"do": {{{one}, {other}}}}}]"#));
+            assert_eq!(read.is_err(), apart, "{one}, {other}");
+        }
+    }
+    assert!(SCRIPT.contains("Something must be told to do."));
+    assert!(Script::parse(r#"[{"do": {}}]"#).is_err());
+}
+
+#[test]
 fn the_script_in_the_docs_can_be_done() {
     let docs = include_str!("../../../config/README.md");
     let script = docs.split_once("## Trying faults").and_then(|(_, section)| section.split("```").nth(1));
