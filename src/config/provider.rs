@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use reqwest::Url;
 use secrecy::SecretString;
 
-use super::read::section;
-use crate::document::{self, Faults, Fields, Node, one_of};
+use super::read::{section, some_time, table};
+use crate::document::{self, Faults, Node, one_of};
 
 /// A server that speaks OpenAI's Chat Completions.
 #[derive(Clone, Debug)]
@@ -48,8 +49,14 @@ pub struct Provider {
 pub struct BreakerSettings {
     /// After how many failures in a row, at least 1.
     pub failures: u32,
-    /// For how long at first; twice as long each time that a trial call fails.
+    /// For how long at first, more than 0 and up to 5 minutes; twice as long each time that a trial call fails.
     pub open_for: Duration,
+}
+
+impl BreakerSettings {
+    /// The longest that a provider is left alone, whatever it asks for and however often it failed. A tenth of the time
+    /// may come on top, so that many services do not come back at once.
+    pub const LONGEST_OPEN: Duration = Duration::from_secs(5 * 60);
 }
 
 impl Default for BreakerSettings {
@@ -100,7 +107,8 @@ pub struct Price {
 
 /// Reads one `[[llm.providers]]`.
 pub(super) fn read(node: &Node, environment: &BTreeMap<String, String>, faults: &Faults) -> Option<Provider> {
-    let mut fields = Fields::of(node, "a provider", faults)?;
+    let help = "write its settings under a heading `[[llm.providers]]`";
+    let mut fields = table(node, "a provider", help, faults)?;
     let name = fields.require_text("name", "write `name = \"primary\"`", faults);
     const KINDS: &[(&str, ProviderKind)] =
         &[("openai", ProviderKind::OpenAi), ("azure", ProviderKind::Azure)];
@@ -108,13 +116,9 @@ pub(super) fn read(node: &Node, environment: &BTreeMap<String, String>, faults: 
     let url_node = fields.require("base_url", "write `base_url = \"https://api.openai.com/v1\"`", faults);
     let base_url = url_node.and_then(|node| document::text(node, faults));
     if let (Some(node), Some(url)) = (url_node, &base_url)
-        && !(url.starts_with("https://") || url.starts_with("http://"))
+        && let Some((message, help)) = wrong_address(url, kind.unwrap_or(ProviderKind::OpenAi))
     {
-        faults.error_with_help(
-            node.span,
-            "a provider's address begins with https:// or http://",
-            "write the whole address",
-        );
+        faults.error_with_help(node.span, message, help);
     }
     let key_node = fields.take("api_key_env");
     let key_name = key_node.and_then(|node| document::text(node, faults));
@@ -128,8 +132,9 @@ pub(super) fn read(node: &Node, environment: &BTreeMap<String, String>, faults: 
         );
     }
     let model = fields.require_text("model", "write `model = \"gpt-4.1-mini\"`", faults);
-    let mut duration = |key| fields.take(key).and_then(|node| document::duration(node, faults));
+    let mut duration = |key| fields.take(key).and_then(|node| some_time(node, faults));
     let (connect_timeout, timeout) = (duration("connect_timeout"), duration("timeout"));
+    let first_byte_timeout = duration("first_byte_timeout");
     let retries = fields.take("retries").and_then(|node| document::count(node, faults)).unwrap_or(2);
     const FIELDS: &[(&str, TokenLimitField)] = &[
         ("max_completion_tokens", TokenLimitField::MaxCompletionTokens),
@@ -140,30 +145,45 @@ pub(super) fn read(node: &Node, environment: &BTreeMap<String, String>, faults: 
         &[("text", Output::Text), ("json_schema", Output::JsonSchema), ("json_object", Output::JsonObject)];
     let output = fields.take("output").and_then(|node| one_of(node, OUTPUTS, faults));
     let price = section(&mut fields, "price_per_million", faults, |fields| {
-        let mut price =
-            |key| fields.take(key).and_then(|node| document::number(node, faults)).filter(|n| *n >= 0.0);
-        let (input, cached, output) = (price("input"), price("cached_input"), price("output"));
+        let input = fields.require("input", "write what a million tokens read cost: `input = 0.40`", faults);
+        let cached = fields.take("cached_input");
+        let output =
+            fields.require("output", "write what a million tokens written cost: `output = 1.60`", faults);
+        let amount = |node: &Node| {
+            let amount = document::number(node, faults)?;
+            if amount < 0.0 {
+                faults.error_with_help(node.span, "a price cannot be below nothing", "write 0 or more");
+            }
+            Some(amount)
+        };
+        let (input, cached) = (input.and_then(amount), cached.and_then(amount));
+        let output = output.and_then(amount);
         Some(Price { input: input?, cached_input: cached.or(input)?, output: output? })
     });
-    if let Some(None) = price {
-        faults.error_with_help(
-            fields.span(),
-            "the prices are not whole",
-            "give `input` and `output`, per million tokens",
-        );
-    }
-    let first_byte_timeout =
-        fields.take("first_byte_timeout").and_then(|node| document::duration(node, faults));
     let concurrency = fields.take("concurrency").and_then(|node| at_least_one(node, faults));
     let breaker = section(&mut fields, "breaker", faults, |fields| {
         let failures = fields.take("failures").and_then(|node| at_least_one(node, faults));
-        let open_for = fields.take("open_for").and_then(|node| document::duration(node, faults));
+        let open_for = fields.take("open_for").and_then(|node| {
+            let time = some_time(node, faults)?;
+            if time > BreakerSettings::LONGEST_OPEN {
+                let message = "no provider is left alone for longer than five minutes";
+                faults.error_with_help(node.span, message, "write `5m` or less, such as `10s`");
+            }
+            Some(time)
+        });
         let usual = BreakerSettings::default();
         let failures =
             failures.map_or(usual.failures, |failures| u32::try_from(failures).unwrap_or(u32::MAX));
         BreakerSettings { failures, open_for: open_for.unwrap_or(usual.open_for) }
     });
-    let api_version = fields.text("api_version", faults);
+    let api_version = fields.take("api_version").and_then(|node| {
+        let version = document::text(node, faults)?;
+        if version.is_empty() {
+            let help = "write it as `2024-10-21`, or leave it out";
+            faults.error_with_help(node.span, "this names no version", help);
+        }
+        Some(version)
+    });
     fields.finish(faults);
     Some(Provider {
         name: name?,
@@ -182,6 +202,27 @@ pub(super) fn read(node: &Node, environment: &BTreeMap<String, String>, faults: 
         breaker: breaker.unwrap_or_default(),
         api_version,
     })
+}
+
+/// What is wrong with a provider's address, and what to write instead. The address is not repeated: it may hold a
+/// password.
+fn wrong_address(text: &str, kind: ProviderKind) -> Option<(&'static str, &'static str)> {
+    let Some(url) = Url::parse(text).ok().filter(|url| ["http", "https"].contains(&url.scheme())) else {
+        return Some(("a provider's address begins with https:// or http://", "write the whole address"));
+    };
+    if !url.username().is_empty() || url.password().is_some() {
+        let help = "leave out what stands before the `@`; name the key's variable as `api_key_env`";
+        return Some(("a provider's address holds no user and no password", help));
+    }
+    if url.query().is_some() || url.fragment().is_some() {
+        let help = "leave out what stands from the `?` or `#` on; Azure's version is `api_version`";
+        return Some(("a provider's address ends with its path", help));
+    }
+    let is_too_long = kind == ProviderKind::Azure && url.path() != "/";
+    is_too_long.then_some((
+        "the address of an Azure resource has no path",
+        "write it as `https://name.openai.azure.com`; `model` names the deployment",
+    ))
 }
 
 fn at_least_one(node: &Node, faults: &Faults) -> Option<usize> {

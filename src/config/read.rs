@@ -6,9 +6,11 @@ use std::time::Duration;
 
 use jiff::tz::TimeZone;
 
-use super::{BudgetSettings, Limits, PolicySettings, REFERENCE, Settings, Shares, provider, toml_node};
+use super::{
+    BudgetSettings, Limits, PolicySettings, Provider, REFERENCE, Settings, Shares, provider, toml_node,
+};
 use crate::diagnostic::{Diagnostic, Position, Span};
-use crate::document::{self, Faults, Fields, Key, Kind, Node, list};
+use crate::document::{self, Faults, Fields, Key, Kind, Node};
 
 const PREFIX: &str = "COPYRAIL__";
 
@@ -98,13 +100,16 @@ fn read(root: &Node, environment: &BTreeMap<String, String>, faults: &Faults) ->
     let store_url = section(&mut fields, "store", faults, |fields| {
         let node = fields.take("url")?;
         let url = document::text(node, faults)?;
-        if !url.starts_with("sqlite:") {
-            let help = "write `sqlite:data/copyrail.db`; this version keeps its log in SQLite alone";
-            faults.error_with_help(
-                node.span,
-                format!("`{}` is no store of this version", scheme(&url)),
-                help,
-            );
+        let help = "write `sqlite:data/copyrail.db`; this version keeps its log in SQLite alone";
+        match url.strip_prefix("sqlite://").or_else(|| url.strip_prefix("sqlite:")) {
+            None => {
+                let message = format!("`{}` is no store of this version", scheme(&url));
+                faults.error_with_help(node.span, message, help);
+            }
+            Some(path) if path.is_empty() || path.starts_with(':') => {
+                faults.error_with_help(node.span, "the store is a file, and none is named", help);
+            }
+            Some(_) => {}
         }
         Some(url)
     });
@@ -113,9 +118,8 @@ fn read(root: &Node, environment: &BTreeMap<String, String>, faults: &Faults) ->
     });
     let limits = section(&mut fields, "limits", faults, |fields| limits(fields, faults)).flatten();
     let llm = section(&mut fields, "llm", faults, |fields| {
-        let providers = fields.take("providers").map(|node| list(node, faults)).unwrap_or_default();
-        let providers: Vec<_> =
-            providers.iter().filter_map(|node| provider::read(node, environment, faults)).collect();
+        let providers = fields.take("providers").map(|node| providers(node, environment, faults));
+        let providers = providers.unwrap_or_default();
         let budget = section(fields, "budget", faults, |fields| budget(fields, faults));
         let hedge_after = fields.take("hedge_after").and_then(|node| document::duration(node, faults));
         (providers, budget.flatten(), hedge_after.filter(|after| !after.is_zero()))
@@ -164,6 +168,68 @@ fn scheme(url: &str) -> &str {
     url.split(':').next().unwrap_or_default()
 }
 
+/// Reads the providers, and holds each to a name of its own.
+fn providers(node: &Node, environment: &BTreeMap<String, String>, faults: &Faults) -> Vec<Provider> {
+    let Kind::List(items) = &node.kind else {
+        let help = "write each provider under a heading `[[llm.providers]]`, in two brackets";
+        faults.error_with_help(
+            node.span,
+            format!("`providers` must be a list of tables, and this is {}", noun(node)),
+            help,
+        );
+        return Vec::new();
+    };
+    let mut named: BTreeMap<&str, u32> = BTreeMap::new();
+    for item in items {
+        if let Some(Node { span, kind: Kind::Scalar { text, .. } }) = item.get("name")
+            && let Some(line) = named.insert(text, span.start.line)
+        {
+            let message =
+                format!("`{text}` is the name of two providers: of this one, and of that in line {line}");
+            faults.error_with_help(
+                *span,
+                message,
+                "give each a name of its own; records and metrics go by it",
+            );
+        }
+    }
+    items.iter().filter_map(|item| provider::read(item, environment, faults)).collect()
+}
+
+/// What a reader of TOML would call a value.
+fn noun(node: &Node) -> &'static str {
+    match node.kind {
+        Kind::Scalar { .. } => "a single value",
+        Kind::List(_) => "a list",
+        Kind::Map(_) => "a table",
+    }
+}
+
+/// Starts reading a table; `what` names it, and `help` says how it is written in TOML. `None`, with a fault, when it is
+/// none.
+pub(super) fn table<'n>(
+    node: &'n Node,
+    what: &'static str,
+    help: &str,
+    faults: &Faults,
+) -> Option<Fields<'n>> {
+    if matches!(node.kind, Kind::Map(_)) {
+        return Fields::of(node, what, faults);
+    }
+    faults.error_with_help(node.span, format!("{what} must be a table, and this is {}", noun(node)), help);
+    None
+}
+
+/// A duration above zero.
+pub(super) fn some_time(node: &Node, faults: &Faults) -> Option<Duration> {
+    let time = document::duration(node, faults)?;
+    if time.is_zero() {
+        let help = "write `1ms` or more, such as `8s`";
+        faults.error_with_help(node.span, "nothing can be done in no time", help);
+    }
+    Some(time)
+}
+
 /// Reads a section of a map, and holds it to the keys that were taken.
 pub(super) fn section<'n, T>(
     fields: &mut Fields<'n>,
@@ -171,7 +237,9 @@ pub(super) fn section<'n, T>(
     faults: &Faults,
     read: impl FnOnce(&mut Fields<'n>) -> T,
 ) -> Option<T> {
-    let mut inner = Fields::of(fields.take(key)?, "this section", faults)?;
+    let help =
+        format!("write `name = value` lines under a heading for `{key}`, or `{key} = {{name = value}}`");
+    let mut inner = table(fields.take(key)?, "this section", &help, faults)?;
     let value = read(&mut inner);
     inner.finish(faults);
     Some(value)
@@ -234,8 +302,7 @@ fn limits(fields: &mut Fields<'_>, faults: &Faults) -> Option<Limits> {
     let (concurrency, queue) = (count("concurrency"), count("queue"));
     let user_generations = count("user_generations_per_day").map(|(_, most)| most).filter(|most| *most > 0);
     let drain = fields.take("drain").and_then(|node| document::duration(node, faults));
-    let generation_timeout =
-        fields.take("generation_timeout").and_then(|node| document::duration(node, faults));
+    let generation_timeout = fields.take("generation_timeout").and_then(|node| some_time(node, faults));
     let ((_, deadline), (_, max_deadline)) = (deadline?, max_deadline?);
     let (concurrency_at, concurrency) = concurrency?;
     if concurrency == 0 {
@@ -268,14 +335,16 @@ fn budget(fields: &mut Fields<'_>, faults: &Faults) -> Option<BudgetSettings> {
     let shares = section(fields, "shares", faults, |fields| {
         let mut share = |key| {
             let node = fields.take(key)?;
-            let share = document::number(node, faults)?;
-            if !(0.0..=1.0).contains(&share) {
+            let given = document::text(node, faults)?;
+            let share = given.parse().ok().filter(|share| (0.0..=1.0).contains(share));
+            if share.is_none() {
                 let help = "write a part of the day's budget, from 0 to 1";
-                faults.error_with_help(node.span, format!("`{share}` is no share"), help);
+                faults.error_with_help(node.span, format!("`{given}` is no share"), help);
             }
-            Some(share)
+            share
         };
-        Some(Shares { pages: share("pages")?, bulk: share("bulk")?, refresh: share("refresh")? })
+        let (pages, bulk, refresh) = (share("pages"), share("bulk"), share("refresh"));
+        Some(Shares { pages: pages?, bulk: bulk?, refresh: refresh? })
     });
     // Nothing for one generation would be no limit that anybody can want: it stands for none.
     let per_request = per_request.filter(|amount| *amount > 0.0);
@@ -404,5 +473,99 @@ mod tests {
             &[],
             &[("c.toml:1:10", "this is no TOML: string values must be quoted, expected literal string")],
         );
+    }
+
+    #[test]
+    fn what_a_section_cannot_mean_is_told_where_it_stands() {
+        #[track_caller]
+        fn check(text: &str, place: &str, message: &str) {
+            check_faults(text, &[], &[(&format!("c.toml:{place}"), message)]);
+        }
+        let no_time = "nothing can be done in no time";
+        check("[limits]\ngeneration_timeout = \"0s\"", "2:22", no_time);
+        check("[llm]\nbudget = {shares = {pages = nan}}", "2:29", "`nan` is no share");
+        check("[llm]\nbudget = {shares = {bulk = 1.5}}", "2:28", "`1.5` is no share");
+        let no_file = "the store is a file, and none is named";
+        for url in ["sqlite:", "sqlite://", "sqlite::memory:"] {
+            check(&format!("[store]\nurl = \"{url}\""), "2:7", no_file);
+        }
+        check("limits = 5", "1:10", "this section must be a table, and this is a single value");
+        let providers = "`providers` must be a list of tables, and this is a table";
+        check("[llm.providers]\nname = \"a\"", "1:1", providers);
+        check("[llm]\nproviders = [1]", "2:14", "a provider must be a table, and this is a single value");
+    }
+
+    #[test]
+    fn what_a_provider_cannot_mean_is_told_where_it_stands() {
+        const PROVIDER: &str = "[[llm.providers]]\nname = \"a\"\nmodel = \"m\"\n";
+        #[track_caller]
+        fn check(line: &str, column: u32, message: &str) {
+            let address = if line.contains("base_url") { "" } else { "\nbase_url = \"http://a\"" };
+            let place = format!("c.toml:4:{column}");
+            check_faults(&format!("{PROVIDER}{line}{address}"), &[], &[(&place, message)]);
+        }
+        let no_time = "nothing can be done in no time";
+        check("timeout = \"0s\"", 11, no_time);
+        check("connect_timeout = \"0ms\"", 19, no_time);
+        check("first_byte_timeout = \"0h\"", 22, no_time);
+        check("breaker = {open_for = \"0s\"}", 23, no_time);
+        let too_long = "no provider is left alone for longer than five minutes";
+        check("breaker = {open_for = \"301s\"}", 23, too_long);
+        check("breaker = 5", 11, "this section must be a table, and this is a single value");
+        check("api_version = \"\"", 15, "this names no version");
+        check("price_per_million = {input = -1, output = 1}", 30, "a price cannot be below nothing");
+        check("price_per_million = {input = 1}", 21, "this section needs `output`");
+        let (no_http, no_user, no_query, no_path) = (
+            "a provider's address begins with https:// or http://",
+            "a provider's address holds no user and no password",
+            "a provider's address ends with its path",
+            "the address of an Azure resource has no path",
+        );
+        for (url, message) in [
+            ("a.example/v1", no_http),
+            ("ftp://a.example", no_http),
+            ("https://", no_http),
+            ("https://me@a.example/v1", no_user),
+            ("https://me:pw@a.example/v1", no_user),
+            ("https://a.example/v1?key=k", no_query),
+            ("https://a.example/v1?", no_query),
+            ("https://a.example/v1#top", no_query),
+        ] {
+            check(&format!("base_url = \"{url}\""), 12, message);
+        }
+        let azure = |path| format!("base_url = \"https://a.example{path}\"\nkind = \"azure\"");
+        check(&azure("/openai"), 12, no_path);
+        for path in ["", "/"] {
+            let (settings, faults) =
+                load(Some(("c.toml", &format!("{PROVIDER}{}", azure(path)))), &BTreeMap::new());
+            assert_eq!((settings.is_some(), faults), (true, Vec::new()));
+        }
+        check_faults(
+            &format!("{PROVIDER}base_url = \"http://a\"\n{PROVIDER}base_url = \"http://b\"\n"),
+            &[],
+            &[("c.toml:6:8", "`a` is the name of two providers: of this one, and of that in line 2")],
+        );
+    }
+
+    #[test]
+    fn nobody_is_told_to_write_yaml() {
+        let provider = "[[llm.providers]]\nbreaker = 5\n";
+        for text in ["limits = 5", "[llm]\nproviders = 5", "[llm]\nproviders = [5]", provider] {
+            let (_, faults) = load(Some(("c.toml", text)), &BTreeMap::new());
+            let advice: Vec<_> = faults.iter().filter_map(|fault| fault.help.as_deref()).collect();
+            assert!(
+                !advice.iter().any(|help| help.contains("indented") || help.contains("- ")),
+                "{advice:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn shares_that_are_not_given_are_those_of_the_reference() {
+        let text = "[llm]\nbudget = {shares = {pages = 0.75}}";
+        let (settings, faults) = load(Some(("c.toml", text)), &BTreeMap::new());
+        assert_eq!(faults, []);
+        let shares = Shares { pages: 0.75, bulk: 0.5, refresh: 0.25 };
+        assert_eq!(settings.unwrap().budget.shares, shares);
     }
 }

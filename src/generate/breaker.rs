@@ -7,10 +7,6 @@ use tokio::time::Instant;
 
 use super::{BreakerSettings, FaultKind};
 
-/// The longest that a provider is left alone, whatever it asks for and however often it failed. A tenth of the time may
-/// come on top, so that many services do not come back at once.
-pub(super) const LONGEST_OPEN: Duration = Duration::from_secs(5 * 60);
-
 /// Whether a provider is asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum BreakerState {
@@ -145,7 +141,7 @@ impl Circuit {
     /// A call that was begun before the breaker last opened or closed: all it can do is have the provider left alone longer.
     fn late(&mut self, health: Health, now: Instant) {
         if let (State::Open { until, .. }, Health::Ill { hold: Some(hold), .. }) = (&mut self.state, health) {
-            *until = (*until).max(now + hold.min(LONGEST_OPEN));
+            *until = (*until).max(now + hold.min(BreakerSettings::LONGEST_OPEN));
         }
     }
 
@@ -155,7 +151,7 @@ impl Circuit {
     }
 
     fn open(&mut self, time: Duration, now: Instant, jitter: u32) -> Duration {
-        let time = time.min(LONGEST_OPEN);
+        let time = time.min(BreakerSettings::LONGEST_OPEN);
         let time = time + time * jitter.min(1000) / 10_000;
         self.openings = self.openings.saturating_add(1);
         self.turn = self.turn.wrapping_add(1);
@@ -331,7 +327,7 @@ mod tests {
                     Step::End(..) => {}
                 }
                 prop_assert!(under_way.iter().filter(|t| t.trial).count() <= 1, "one trial at a time");
-                let bound = LONGEST_OPEN + LONGEST_OPEN / 10;
+                let bound = BreakerSettings::LONGEST_OPEN + BreakerSettings::LONGEST_OPEN / 10;
                 prop_assert!(circuit.state(now).1.is_none_or(|left| left <= bound));
                 if let State::Open { until: new, .. } = circuit.state {
                     if let Some((turn, old)) = until && turn == circuit.turn {
