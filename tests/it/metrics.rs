@@ -259,6 +259,13 @@ fn the_docs_tell_of_every_metric_and_of_no_other() {
     let is_part = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
     let asked = docs.split(|c: char| !is_part(c)).filter(|word| word.starts_with("copyrail_"));
     assert_eq!(asked.filter(|name| !known(name)).collect::<Vec<_>>(), Vec::<&str>::new());
+    let queries = docs.split("```promql\n").skip(1).filter_map(|rest| rest.split("```").next());
+    let stray: Vec<&str> = queries.flat_map(str::lines).filter(|line| line.starts_with("- ")).collect();
+    assert_eq!(stray, [""; 0], "prose among the queries");
+    // Their sections stand in the order of the table of contents, each once.
+    let listed = docs.lines().filter_map(|line| Some(line.strip_prefix("| [")?.split_once(']')?.0));
+    let sections = docs.lines().filter_map(|line| line.strip_prefix("## "));
+    assert_eq!(sections.collect::<Vec<_>>(), listed.collect::<Vec<_>>());
 }
 
 #[tokio::test]
