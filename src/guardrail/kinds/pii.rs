@@ -3,6 +3,7 @@
 //! Each detector's pattern is worth a score from 0 to 1; what its check refuses is worth nothing, and a word nearby that
 //! speaks of such data raises it. What reaches the rule's threshold is found.
 
+use std::collections::BTreeMap;
 use std::ops::Range;
 
 use regex::Regex;
@@ -452,16 +453,18 @@ impl Pii {
         found.sort_by(|a, b| {
             b.1.total_cmp(&a.1).then(b.0.len().cmp(&a.0.len())).then(a.0.start.cmp(&b.0.start))
         });
-        let mut kept: Vec<(Range<usize>, Entity)> = Vec::new();
+        // By where each begins: none of them overlap, so the last one that begins before another's end is the only one that
+        // can reach into it.
+        let mut kept: BTreeMap<usize, (usize, Entity)> = BTreeMap::new();
         for (range, _, entity) in found {
-            if kept.iter().all(|(other, _)| range.end <= other.start || other.end <= range.start) {
-                kept.push((range, entity));
+            let before = kept.range(..range.end).next_back();
+            if before.is_none_or(|(_, (end, _))| *end <= range.start) {
+                kept.insert(range.start, (range.end, entity));
             }
         }
-        kept.sort_by_key(|(range, _)| range.start);
-        let hit = |(range, entity): (Range<usize>, Entity)| Hit {
+        let hit = |(start, (end, entity)): (usize, (usize, Entity))| Hit {
             says: vec![entity.noun().to_owned()],
-            ..Hit::at(reading.origin(range))
+            ..Hit::at(reading.origin(start..end))
         };
         kept.into_iter().map(hit).collect()
     }
