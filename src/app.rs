@@ -40,6 +40,13 @@ const LAST_WORDS: Duration = Duration::from_secs(5);
 const BETWEEN_ENTRIES: Duration = Duration::from_millis(100);
 /// How long after a failure it is tried again.
 const RETRY_ENTRY: Duration = Duration::from_secs(1);
+/// How many texts wait at most to be judged for `POST /v1/check`.
+const MOST_TO_JUDGE: usize = 64;
+
+/// How many processors there are beside one for the requests themselves; at least 1.
+fn spare_processors() -> usize {
+    std::thread::available_parallelism().map_or(1, |all| all.get().saturating_sub(1).max(1))
+}
 
 /// The wall clock: the one place where it is read.
 #[expect(clippy::disallowed_methods, reason = "this is the one clock")]
@@ -102,6 +109,8 @@ pub struct Shared {
     pub keys: ArcSwap<BTreeMap<String, KeyRow>>,
     /// How often each publishable key was sent lately.
     pub rates: http::Rates,
+    /// Who may have a text judged now: no more at once than leave a processor to those who answer pages.
+    pub judging: Gate,
     /// Whether new requests should go elsewhere, on connections of their own.
     pub stopping: AtomicBool,
     /// When the store was last asked for a key that nobody here knew.
@@ -182,6 +191,7 @@ impl App {
             store,
             keys: ArcSwap::default(),
             rates: http::Rates::default(),
+            judging: Gate::new(spare_processors(), MOST_TO_JUDGE),
             stopping: AtomicBool::new(false),
             asked_for_keys: Mutex::default(),
         });

@@ -48,26 +48,35 @@ pub(super) async fn check(
         (None, Some(given)) => facts_of(&shared, given).await?,
         (None, None) => Map::new(),
     };
-    // What the public wrote supports no claim here either.
-    let facts = policy.copy.segments.attributes.trusted(&facts).unwrap_or(facts);
-    let context = body.context.unwrap_or_default();
-    let locale = body.locale.as_deref().or_else(|| context.get("locale").and_then(Value::as_str));
-    let locale = locale.and_then(Locale::parse);
-    let inputs = body.attributes.unwrap_or_default();
-    let judgement = guardrail::judge(
-        &policy.guardrails,
-        &Subject {
-            text: &body.text,
+    let place = shared.judging.enter().ok_or_else(Problem::overloaded)?.wait().await;
+    let (context, inputs) = (body.context.unwrap_or_default(), body.attributes.unwrap_or_default());
+    let (text, placement, asked) = (body.text, body.placement, body.locale);
+    let (at, judged_by) = ((shared.parts.now)(), Arc::clone(&policy));
+    // A long text takes its time, and those who answer pages have none to give.
+    let judging = tokio::task::spawn_blocking(move || {
+        // Whoever asked may be gone before the end: the place is taken as long as the work goes on.
+        let _place = place;
+        // What the public wrote supports no claim here either.
+        let facts = judged_by.copy.segments.attributes.trusted(&facts).unwrap_or(facts);
+        let locale = asked.as_deref().or_else(|| context.get("locale").and_then(Value::as_str));
+        let locale = locale.and_then(Locale::parse);
+        let subject = Subject {
+            text: &text,
             facts: &facts,
             context: &context,
-            placement: body.placement.as_deref(),
+            placement: placement.as_deref(),
             locale: locale.as_ref(),
             inputs: &inputs,
             instructions: None,
-            at: (shared.parts.now)(),
+            at,
             opinions: Opinions::Unknown,
-        },
-    );
+        };
+        guardrail::judge(&judged_by.guardrails, &subject)
+    });
+    let judgement = judging.await.map_err(|error| {
+        tracing::error!(%error, "a text could not be judged");
+        Problem::internal()
+    })?;
     let mut answer = serde_json::json!({"verdict": judgement.verdict, "findings": judgement.findings, "revision": policy.revision});
     if let Value::Object(answer) = &mut answer {
         let more =

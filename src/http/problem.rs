@@ -130,6 +130,15 @@ impl Problem {
         Self { retry_after: Some(1), ..problem }
     }
 
+    /// 503: as many texts wait to be judged as may.
+    pub fn overloaded() -> Self {
+        let detail =
+            "Too many texts wait to be checked; send this one again after `retry-after`, in seconds.";
+        let kind = "urn:copyrail:overloaded";
+        let problem = Self::new(StatusCode::SERVICE_UNAVAILABLE, kind, "Too much to check at once", detail);
+        Self { retry_after: Some(1), ..problem }
+    }
+
     /// 503: the log cannot be read.
     pub fn store_unavailable() -> Self {
         let detail = "The store cannot be read at the moment; pages are still served.";

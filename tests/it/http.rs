@@ -268,3 +268,17 @@ async fn the_trace_of_a_request_stands_in_its_generation() {
     let generations: Vec<Value> = app.generations().await;
     assert_eq!(generations[0]["trace_id"], "4bf92f3577b34da6a3ce929d0e0e4736");
 }
+
+#[tokio::test]
+async fn texts_beyond_those_that_may_wait_to_be_checked_are_told_to_come_again() {
+    let upstream = Upstream::saying(COPY).await;
+    let app = TestApp::start(&upstream).await;
+    let check = json!({"text": "Sturdy."}).to_string();
+    let places: Vec<_> = std::iter::from_fn(|| app.app().shared.judging.enter()).collect();
+    let answered = send(&app, "/v1/check", check.clone()).await;
+    problem(&answered, 503, "urn:copyrail:overloaded");
+    assert_eq!(answered.headers["retry-after"], "1");
+    assert_eq!(send(&app, "/v1/blurbs", ask("Lumo lamp").to_string()).await.status, 200);
+    drop(places);
+    assert_eq!(send(&app, "/v1/check", check).await.status, 200);
+}
