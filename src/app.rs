@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::future::Future;
 use std::net::SocketAddr;
 use std::pin::{Pin, pin};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
@@ -13,8 +13,8 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use serde_json::json;
-use tokio::net::TcpListener;
-use tokio::sync::watch;
+use tokio::net::{TcpListener, TcpSocket};
+use tokio::sync::{Mutex, watch};
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
@@ -113,8 +113,8 @@ pub struct Shared {
     pub judging: Gate,
     /// Whether new requests should go elsewhere, on connections of their own.
     pub stopping: AtomicBool,
-    /// When the store was last asked for a key that nobody here knew.
-    asked_for_keys: Mutex<Option<Instant>>,
+    /// When the last look into the store for a key that nobody here knew began; held by whoever looks.
+    looked_for_keys: Mutex<Option<Instant>>,
 }
 
 /// Why the service did not start.
@@ -193,7 +193,7 @@ impl App {
             rates: http::Rates::default(),
             judging: Gate::new(spare_processors(), MOST_TO_JUDGE),
             stopping: AtomicBool::new(false),
-            asked_for_keys: Mutex::default(),
+            looked_for_keys: Mutex::default(),
         });
         shared.refresh_keys().await;
         for edit in edits {
@@ -309,18 +309,21 @@ impl Shared {
         }
     }
 
-    /// Reads the keys anew for a key that is not known, at most five times a second: guessing keeps no store busy.
+    /// Reads the keys anew for a key that is not known, at most five times a second: guessing keeps no store busy. Those who
+    /// come while somebody looks wait for what is found.
     pub async fn look_for_new_keys(&self) {
         const BETWEEN: Duration = Duration::from_millis(200);
-        {
-            let mut asked = self.asked_for_keys.lock().unwrap_or_else(PoisonError::into_inner);
-            if asked.is_some_and(|at| at.elapsed() < BETWEEN) {
-                return;
+        let look = async {
+            let mut looked = self.looked_for_keys.lock().await;
+            if looked.is_none_or(|at| at.elapsed() >= BETWEEN) {
+                let began = Instant::now();
+                self.refresh_keys().await;
+                // Said only now: should the one who looks be gone before the end, the next of those who wait looks.
+                *looked = Some(began);
             }
-            *asked = Some(Instant::now());
-        }
+        };
         // A store that hangs must not hold up the answer either.
-        let _ = tokio::time::timeout(BETWEEN, self.refresh_keys()).await;
+        let _ = tokio::time::timeout(BETWEEN, look).await;
     }
 
     /// Learns what people decided since the last look; on a failing store that waits for the next one.

@@ -60,8 +60,8 @@ async fn each_role_opens_its_own_routes_and_no_others() {
     }
 }
 
-/// Puts a key beside those of the harness and returns its token.
-async fn add(app: &TestApp, expires: Option<&str>, revoked: Option<&str>) -> String {
+/// Puts a key into the store beside the service and returns its token.
+async fn insert(app: &TestApp, expires: Option<&str>, revoked: Option<&str>) -> String {
     let instant = |text: Option<&str>| text.map(|text| text.parse::<Timestamp>().unwrap());
     let minted = keys::mint(Role::Serve, &std::array::from_fn(|_| rand::random()));
     let row = KeyRow {
@@ -75,8 +75,14 @@ async fn add(app: &TestApp, expires: Option<&str>, revoked: Option<&str>) -> Str
         revoked: instant(revoked),
     };
     keys::insert(&app.app().shared.store, &row).await.unwrap();
-    app.app().shared.refresh_keys().await;
     minted.token
+}
+
+/// Puts a key beside those of the harness, lets the service know it, and returns its token.
+async fn add(app: &TestApp, expires: Option<&str>, revoked: Option<&str>) -> String {
+    let token = insert(app, expires, revoked).await;
+    app.app().shared.refresh_keys().await;
+    token
 }
 
 #[tokio::test]
@@ -113,6 +119,21 @@ async fn keys_that_do_not_hold_are_all_answered_alike() {
         assert_eq!(answered.headers["www-authenticate"], "Bearer");
     }
     assert_eq!(upstream.calls(), 0);
+}
+
+#[tokio::test]
+async fn a_new_key_holds_for_all_who_bring_it_at_once() {
+    let upstream = Upstream::saying(COPY).await;
+    let app = TestApp::start(&upstream).await;
+    let url = app.url("/v1/check");
+    let bearer = insert(&app, None, None).await;
+    let asking: Vec<_> = (0..50)
+        .map(|_| app.client().post(&url).bearer_auth(&bearer).json(&json!({"text": "Sturdy."})))
+        .map(|request| tokio::spawn(async move { request.send().await.unwrap().status().as_u16() }))
+        .collect();
+    for asked in asking {
+        assert_eq!(asked.await.unwrap(), 200);
+    }
 }
 
 /// Runs a `keys` command on a running service's store.
