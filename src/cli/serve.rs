@@ -13,7 +13,7 @@ use crate::telemetry;
 #[derive(Debug, Args)]
 #[command(
     before_help = "Example:\n  OPENAI_BASE_URL=http://127.0.0.1:9100/v1 copyrail serve",
-    after_help = "Stops in order on SIGTERM, after `limits.drain`, or on Ctrl-C: requests are finished, generations given ten seconds, the log flushed. A second signal ends all waiting."
+    after_help = "Stops in order on SIGTERM, after `limits.drain`, or at once on Ctrl-C or when its terminal closes: requests are finished, generations given ten seconds, the log flushed. A second signal ends all waiting."
 )]
 pub(super) struct Serve {
     #[command(flatten)]
@@ -51,7 +51,7 @@ pub(super) async fn run(args: Serve, shell: &mut Shell) -> Result<(), Failure> {
             refusal.set.as_str()
         );
     }
-    // Whoever presses Ctrl-C sits in front of it: no load balancer has to be told first.
+    // Whoever presses Ctrl-C or closes its terminal sits in front of it: no load balancer has to be told first.
     let drain = match signals.next().await {
         Asked::Terminate => drain,
         Asked::Interrupt => Duration::ZERO,
@@ -71,7 +71,7 @@ pub(super) async fn run(args: Serve, shell: &mut Shell) -> Result<(), Failure> {
 enum Asked {
     /// By whatever runs it, with SIGTERM.
     Terminate,
-    /// From its terminal, with Ctrl-C.
+    /// From its terminal, with Ctrl-C or by closing it.
     Interrupt,
 }
 
@@ -79,28 +79,65 @@ enum Asked {
 struct Signals {
     terminate: Signal,
     interrupt: Signal,
+    /// A terminal that closes; none where the process was started so as to outlive it, as with `nohup`.
+    hangup: Option<Signal>,
 }
 
 impl Signals {
     /// Listens from now on.
     fn listen() -> Result<Self, Failure> {
+        // Whoever listens for a signal does not ignore it any more, so this is read first.
+        let ignores =
+            std::fs::read_to_string("/proc/self/status").is_ok_and(|status| ignores_hangup(&status));
+        let hangup = if ignores { None } else { Some(signal(SignalKind::hangup())?) };
         let (terminate, interrupt) = (SignalKind::terminate(), SignalKind::interrupt());
-        Ok(Self { terminate: signal(terminate)?, interrupt: signal(interrupt)? })
+        Ok(Self { terminate: signal(terminate)?, interrupt: signal(interrupt)?, hangup })
     }
 
     /// Waits for the next of them.
     async fn next(&mut self) -> Asked {
+        let hangup = async {
+            match &mut self.hangup {
+                Some(hangup) => hangup.recv().await,
+                None => std::future::pending().await,
+            }
+        };
         tokio::select! {
             _ = self.terminate.recv() => Asked::Terminate,
             _ = self.interrupt.recv() => Asked::Interrupt,
+            _ = hangup => Asked::Interrupt,
         }
     }
 }
 
-/// Listens for SIGTERM and Ctrl-C from now on; what it answers ends with the first of them.
+/// Whether a process was told to ignore SIGHUP, by what the system says of its status: `SigIgn` is a mask in hexadecimal,
+/// and that signal is the lowest bit.
+fn ignores_hangup(status: &str) -> bool {
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).is_some_and(|mask| mask & 1 == 1)
+}
+
+/// Listens for SIGTERM, Ctrl-C and a closed terminal from now on; what it answers ends with the first of them.
 pub(super) fn stop_asked() -> Result<impl Future<Output = ()>, Failure> {
     let mut signals = Signals::listen()?;
     Ok(async move {
         signals.next().await;
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_process_that_is_to_outlive_its_terminal_says_so() {
+        for (status, ignores) in [
+            ("Name:\tcopyrail\nSigBlk:\t0000000000000001\nSigIgn:\t0000000000001001\n", true),
+            ("Name:\tcopyrail\nSigIgn:\t0000000000001000\nSigCgt:\t0000000000000001\n", false),
+            ("SigIgn:\tx", false),
+            ("", false),
+        ] {
+            assert_eq!(ignores_hangup(status), ignores, "{status}");
+        }
+    }
 }
