@@ -119,7 +119,7 @@ impl Budget {
         if !purse.take(worst) {
             return None;
         }
-        let mut day = self.day(terms.today);
+        let mut day = self.day(terms.today());
         if !self.0.has(&day, worst, purpose) {
             purse.settle(worst, Micros(0));
             self.refused(day, purpose);
@@ -321,7 +321,7 @@ mod tests {
     const TUESDAY: Date = date(2026, 11, 24);
 
     fn on(day: Date) -> Terms {
-        Terms::until(Instant::now(), day)
+        Terms::until(Instant::now(), day.to_zoned(jiff::tz::TimeZone::UTC).unwrap().timestamp())
     }
 
     fn to(purpose: Purpose) -> Terms {

@@ -3,6 +3,7 @@
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use jiff::Timestamp;
 use jiff::fmt::rfc2822;
 use reqwest::header::{CONTENT_TYPE, DATE, HeaderMap, HeaderValue, RETRY_AFTER};
 use reqwest::{Response, StatusCode};
@@ -14,7 +15,7 @@ use super::ask::{Ask, base_url};
 use super::breaker::{Change, Circuit, Health, Ticket};
 use super::redact::{without_key, without_secrets};
 use super::wire::{Completion, ErrorBody};
-use super::{Attempt, FaultKind, GenerateError, Provider, ProviderKind};
+use super::{Attempt, FaultKind, GenerateError, Provider, ProviderKind, Wall};
 use crate::words::Micros;
 
 /// How many times its worst case a call may cost and be believed: some servers do not keep to the limit of tokens.
@@ -121,6 +122,8 @@ pub(super) struct Time {
     /// Whether that is all the time that there ever was: a provider that lets it pass is slow. One that was left a rest
     /// need not be.
     pub(super) whole: bool,
+    /// Wall time.
+    pub(super) wall: Wall,
 }
 
 /// A call that ended.
@@ -252,7 +255,7 @@ impl Client {
         let exchanged = tokio::select! {
             biased;
             why = given_up_for(given_up) => Err(abandoned(why)),
-            exchanged = tokio::time::timeout(limit, self.exchange(ask, &mut attempt)) => {
+            exchanged = tokio::time::timeout(limit, self.exchange(ask, time.wall, &mut attempt)) => {
                 exchanged.unwrap_or_else(|_| {
                     let mut fault = late(format!("no whole answer within {} ms", limit.as_millis()));
                     if !time.whole && left < self.provider.timeout {
@@ -297,7 +300,7 @@ impl Client {
         }
     }
 
-    async fn exchange<A: Ask>(&self, ask: &A, attempt: &mut Attempt) -> Result<A::Answer, Fault> {
+    async fn exchange<A: Ask>(&self, ask: &A, wall: Wall, attempt: &mut Attempt) -> Result<A::Answer, Fault> {
         let unsent = |attempt: &mut Attempt| attempt.cost = Micros(0);
         let url = ask.url(&self.provider).inspect_err(|_| unsent(attempt))?;
         let body = ask.body(&self.provider).map_err(|error| {
@@ -317,6 +320,7 @@ impl Client {
         };
         let status = response.status();
         let headers = response.headers().clone();
+        let asked_to_wait = retry_after(&headers, wall.now());
         attempt.status = Some(status.as_u16());
         attempt.upstream_request_id = header(&headers, "x-request-id").map(str::to_owned);
         if status.is_success() {
@@ -330,7 +334,7 @@ impl Client {
         let said = ErrorBody::read(&body);
         let kind = header(&headers, CONTENT_TYPE.as_str()).unwrap_or("no content type");
         let message = said.message.clone().unwrap_or_else(|| format!("{kind}: {}", one_line(&body)));
-        Err(turned_away(status, &headers, &said).saying(message))
+        Err(turned_away(status, &headers, asked_to_wait, &said).saying(message))
     }
 
     /// What it means that no head of an answer came.
@@ -429,7 +433,7 @@ pub(super) fn read_completion(
     attempt.system_fingerprint.clone_from(&completion.system_fingerprint);
     if let Some(said) = completion.error() {
         let message = said.message.clone().unwrap_or_else(|| one_line(body));
-        return Err(turned_away(said.status(), &HeaderMap::new(), &said).saying(message));
+        return Err(turned_away(said.status(), &HeaderMap::new(), None, &said).saying(message));
     }
     let Some(choice) = completion.choice() else {
         let empty = || Fault::new(FaultKind::Garbage, "the answer has no choices", Next::GiveUp);
@@ -494,7 +498,12 @@ async fn read(mut response: Response, most: usize) -> (Vec<u8>, Result<(), Fault
 }
 
 /// What an answer means that is no success.
-fn turned_away(status: StatusCode, headers: &HeaderMap, said: &ErrorBody) -> Fault {
+fn turned_away(
+    status: StatusCode,
+    headers: &HeaderMap,
+    asked_to_wait: Option<Duration>,
+    said: &ErrorBody,
+) -> Fault {
     let codes: Vec<&str> = said.codes.iter().map(String::as_str).filter(|code| is_code(code)).collect();
     let error =
         if codes.is_empty() { status.to_string() } else { format!("{status} ({})", codes.join(", ")) };
@@ -518,7 +527,7 @@ fn turned_away(status: StatusCode, headers: &HeaderMap, said: &ErrorBody) -> Fau
         Some("false") => false,
         _ => may_pass,
     };
-    let next = if may_pass { Next::Retry(retry_after(headers)) } else { Next::GiveUp };
+    let next = if may_pass { Next::Retry(asked_to_wait) } else { Next::GiveUp };
     let mut fault = Fault::new(kind, error, next);
     // Other prompts may fare better with the rest of what turns prompts away.
     if matches!(code, 401 | 403 | 408 | 409) {
@@ -532,15 +541,15 @@ fn is_code(code: &str) -> bool {
     (1..=60).contains(&code.len()) && code.bytes().all(|b| b.is_ascii_alphanumeric() || b"._-".contains(&b))
 }
 
-/// How long the provider asks to wait. A date is read against the answer's own `Date`: no clock is needed, and it is
-/// the provider's clock that the date was made with.
-fn retry_after(headers: &HeaderMap) -> Option<Duration> {
+/// How long the provider asks to wait. A date is read against the answer's own `Date`, as it was made with the provider's
+/// clock; where the answer has none, against wall time.
+fn retry_after(headers: &HeaderMap, now: Timestamp) -> Option<Duration> {
     let number = |name: &str| header(headers, name)?.trim().parse::<f64>().ok();
     let seconds = number("retry-after-ms").map(|ms| ms / 1000.0).or_else(|| number(RETRY_AFTER.as_str()));
     let seconds = seconds.or_else(|| {
-        let date = |name: &str| rfc2822::parse(header(headers, name)?).ok();
-        let (now, then) = (date(DATE.as_str())?, date(RETRY_AFTER.as_str())?);
-        Some(then.timestamp().duration_since(now.timestamp()).as_secs_f64())
+        let date = |name: &str| Some(rfc2822::parse(header(headers, name)?).ok()?.timestamp());
+        let then = date(RETRY_AFTER.as_str())?;
+        Some(then.duration_since(date(DATE.as_str()).unwrap_or(now)).as_secs_f64())
     })?;
     Duration::try_from_secs_f64(seconds.max(0.0)).ok()
 }

@@ -1,11 +1,12 @@
 //! On what terms something is asked: for whom, until when, and what it may cost.
 
+use jiff::Timestamp;
 use jiff::civil::Date;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
 use super::Purse;
-use crate::words::Purpose;
+use crate::words::{Purpose, utc_day};
 
 /// Whether the service is going down and gives up what it is doing.
 #[derive(Clone, Debug, Default)]
@@ -36,6 +37,25 @@ impl Closing {
     }
 }
 
+/// Wall time, read once and carried on by how long ago that was.
+#[derive(Clone, Copy, Debug)]
+pub struct Wall {
+    at: Timestamp,
+    read: Instant,
+}
+
+impl Wall {
+    /// Wall time as it was read just now.
+    pub fn read(at: Timestamp) -> Self {
+        Self { at, read: Instant::now() }
+    }
+
+    /// Wall time now.
+    pub fn now(&self) -> Timestamp {
+        self.at.checked_add(self.read.elapsed()).unwrap_or(Timestamp::MAX)
+    }
+}
+
 /// The terms of one prompt with its retries.
 #[derive(Clone, Debug)]
 pub struct Terms {
@@ -43,8 +63,8 @@ pub struct Terms {
     pub ends: Instant,
     /// Given up before that when the service closes.
     pub closing: Closing,
-    /// The UTC day that pays.
-    pub today: Date,
+    /// Wall time when they were made.
+    pub wall: Wall,
     /// For whom.
     pub purpose: Purpose,
     /// What the calls made on these terms are paid from, beside the day's budget.
@@ -52,9 +72,14 @@ pub struct Terms {
 }
 
 impl Terms {
-    /// For a page, by a service that stays, whatever the day allows.
-    pub fn until(ends: Instant, today: Date) -> Self {
+    /// For a page, by a service that stays, whatever the day allows; `at` is wall time now.
+    pub fn until(ends: Instant, at: Timestamp) -> Self {
         let (closing, purse) = (Closing::default(), Purse::default());
-        Self { ends, closing, today, purpose: Purpose::Page, purse }
+        Self { ends, closing, wall: Wall::read(at), purpose: Purpose::Page, purse }
+    }
+
+    /// The UTC day that pays: the one on which they were made.
+    pub fn today(&self) -> Date {
+        utc_day(self.wall.at)
     }
 }

@@ -247,7 +247,7 @@ impl Generator {
         let mut retry = 0;
         let result = loop {
             let Leave { client, pass, payment } = leave;
-            let time = Time { ends: terms.ends, whole: manner.whole && retry == 0 };
+            let time = Time { ends: terms.ends, whole: manner.whole && retry == 0, wall: terms.wall };
             let call = client.call(ask, time, payment.amount(), &mut given_up);
             let model = ask.model(&client.provider);
             let Called { attempt, next, mut health } =

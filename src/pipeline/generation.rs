@@ -18,7 +18,7 @@ use super::{Case, Landed, Parts, Priority, SecondModels};
 use crate::audit::{GenerationPayload, GenerationRecord, Outcome};
 use crate::cache::{Flight, Kept, Key};
 use crate::catalogue::Product;
-use crate::generate::{Attempt, Failure, FaultKind, Place, Provider, Purpose, Terms, Written};
+use crate::generate::{Attempt, Failure, FaultKind, Place, Provider, Purpose, Terms, Wall, Written};
 use crate::guardrail::{
     Action, Approved, Draft, Enforcement, Finding, Ground, Judgement, Kind, Level, Opinions, QuestionKey,
     Verdict, approve, facts_hash, ground_hash, questions,
@@ -217,7 +217,7 @@ pub(super) fn terms(parts: &Parts, purpose: Purpose) -> Terms {
     Terms {
         ends: Instant::now() + parts.limits.generation_timeout,
         closing: parts.closing.clone(),
-        today: utc_day((parts.now)()),
+        wall: Wall::read((parts.now)()),
         purpose,
         purse: parts.generator.as_ref().map(|generator| generator.budget().purse()).unwrap_or_default(),
     }

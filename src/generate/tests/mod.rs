@@ -9,12 +9,15 @@ mod upstream;
 
 use std::time::Duration;
 
+use jiff::Timestamp;
 use jiff::civil::{Date, date};
 
 use super::*;
 use crate::words::Micros;
 
 const TODAY: Date = date(2026, 11, 23);
+/// Ten o'clock of that day.
+const NOW: Timestamp = Timestamp::constant(1_795_428_000, 0);
 const KEY: &str = "sk-secret-0123456789";
 
 pub(super) fn provider(base_url: String) -> Provider {
@@ -39,7 +42,7 @@ pub(super) fn provider(base_url: String) -> Provider {
 
 /// That long from now.
 fn within(limit: Duration) -> Terms {
-    Terms::until(tokio::time::Instant::now() + limit, TODAY)
+    Terms::until(tokio::time::Instant::now() + limit, NOW)
 }
 
 fn prompt() -> Prompt {

@@ -126,6 +126,8 @@ async fn one_answer_is_enough_where_it_says_for_how_long() {
         ("retry-after: 90\r\n", "", 90),
         ("retry-after: 9999999\r\n", "", 300),
         (dated, "", 120),
+        // Without a `date` it is our own clock that says how long that is.
+        ("retry-after: Mon, 23 Nov 2026 10:02:00 GMT\r\n", "", 120),
     ] {
         let upstream = Upstream::start(vec![reply("429 Too Many Requests", headers, body)]).await;
         let generator = generator(vec![provider(upstream.url.clone())]);

@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
-use jiff::civil::{Date, date};
+use jiff::Timestamp;
 
 use super::*;
 use crate::generate::*;
-use crate::words::Micros;
+use crate::words::{Micros, utc_day};
 
-const TODAY: Date = date(2026, 11, 23);
+const NOW: Timestamp = Timestamp::constant(1_795_428_000, 0);
 
 async fn write(script: &str, kind: ProviderKind, output: Output) -> Written {
     let simulator = simulator(script).await;
@@ -35,8 +35,8 @@ async fn write(script: &str, kind: ProviderKind, output: Output) -> Written {
     };
     let message = Message { role: Role::User, content: HOODIE.to_owned() };
     let prompt = Prompt { messages: vec![message], parameters: Parameters::default() };
-    let generator = Generator::new(vec![provider], Budget::new(None, Micros(0), TODAY)).unwrap();
-    let terms = Terms::until(tokio::time::Instant::now() + Duration::from_secs(60), TODAY);
+    let generator = Generator::new(vec![provider], Budget::new(None, Micros(0), utc_day(NOW))).unwrap();
+    let terms = Terms::until(tokio::time::Instant::now() + Duration::from_secs(60), NOW);
     generator.write(&prompt, &terms).await
 }
 
