@@ -12,6 +12,7 @@ use arc_swap::ArcSwap;
 use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use serde_json::json;
 use tokio::net::{TcpListener, TcpSocket};
 use tokio::sync::{Mutex, watch};
@@ -34,6 +35,8 @@ use crate::store::{Access, Store, StoreError, keys, ledger, policies};
 use crate::telemetry::Metrics;
 use crate::words::{Micros, Purpose, Revision, utc_day};
 
+/// How many connections those who read metrics may have at once.
+const MOST_READERS: usize = 100;
 /// How long the generations that are given up in a shutdown have to be recorded.
 const LAST_WORDS: Duration = Duration::from_secs(5);
 /// The ledger is written at once when something is set aside, and then not again for so long.
@@ -134,6 +137,15 @@ impl App {
     /// # Errors
     /// When the policy is faulty and none was kept, or the store, the data folder or the address cannot be had.
     pub async fn start(settings: Settings, now: Clock) -> Result<Self, StartError> {
+        let files = raise_open_files();
+        let connections = http::most_connections(files);
+        if http::is_short(connections) {
+            tracing::warn!(
+                files,
+                connections,
+                "the process may open few files, so it takes few connections at once; raise its limit (`ulimit -n`, `LimitNOFILE`)"
+            );
+        }
         let stopped = || anyhow::anyhow!("the runtime stopped while the policy was read");
         let sources = read_sources(&settings.policy).await.ok_or_else(stopped)?;
         let store = Store::open(&settings.store_url, Access::Serve).await.map_err(anyhow::Error::from)?;
@@ -199,7 +211,7 @@ impl App {
         for edit in edits {
             shared.settle(edit).await;
         }
-        let (listener, address) = listen(settings.listen, "listen").await?;
+        let (listener, address) = listen(settings.listen, "listen")?;
         let metrics = match settings.metrics_listen {
             Some(at) => Some(MetricsServed::start(at, Arc::clone(&shared)).await?),
             None => None,
@@ -209,7 +221,8 @@ impl App {
         tokio::spawn(refresh(Arc::clone(&shared), stopped.clone()));
         tokio::spawn(forget(Arc::clone(&shared), stopped.clone()));
         let ledger = tokio::spawn(keep_ledger(Arc::clone(&shared)));
-        let served = tokio::spawn(http::serve(listener, http::router(Arc::clone(&shared)), until(stopped)));
+        let router = http::router(Arc::clone(&shared));
+        let served = tokio::spawn(http::serve(listener, router, connections, until(stopped)));
         Ok(Self { address, metrics_address, shared, stop, close, served, ledger, metrics })
     }
 
@@ -259,10 +272,10 @@ impl App {
 
 impl MetricsServed {
     async fn start(at: SocketAddr, shared: Arc<Shared>) -> anyhow::Result<Self> {
-        let (listener, address) = listen(at, "metrics.listen").await?;
+        let (listener, address) = listen(at, "metrics.listen")?;
         tracing::info!(metrics = %address, "metrics are read on http://{address}/metrics");
         let (stop, stopped) = watch::channel(false);
-        let served = tokio::spawn(http::serve(listener, http::metrics(shared), until(stopped)));
+        let served = tokio::spawn(http::serve(listener, http::metrics(shared), MOST_READERS, until(stopped)));
         Ok(Self { address, stop, served })
     }
 
@@ -413,10 +426,28 @@ impl Shared {
     }
 }
 
-async fn listen(at: SocketAddr, setting: &str) -> anyhow::Result<(TcpListener, SocketAddr)> {
-    let listener = TcpListener::bind(at)
-        .await
-        .map_err(|e| anyhow::anyhow!("cannot listen on {at}: {e}; set `{setting}` to another address"))?;
+/// Raises the number of files that the process may have open to the most that it may ask for, and answers what it is now;
+/// `None` when there is no limit.
+fn raise_open_files() -> Option<u64> {
+    let limit = getrlimit(Resource::Nofile);
+    let raised = Rlimit { current: limit.maximum, ..limit };
+    match limit.current == limit.maximum {
+        false if setrlimit(Resource::Nofile, raised).is_ok() => limit.maximum,
+        _ => limit.current,
+    }
+}
+
+fn listen(at: SocketAddr, setting: &str) -> anyhow::Result<(TcpListener, SocketAddr)> {
+    let listener = || {
+        let socket = if at.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+        // A service that starts again need not wait for the connections of the one before.
+        socket.set_reuseaddr(true)?;
+        socket.bind(at)?;
+        socket.listen(http::BACKLOG)
+    };
+    let listener = listener().map_err(|e: std::io::Error| {
+        anyhow::anyhow!("cannot listen on {at}: {e}; set `{setting}` to another address")
+    })?;
     let address = listener.local_addr()?;
     Ok((listener, address))
 }

@@ -30,8 +30,10 @@ use axum::routing::{get, post};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
 use hyper_util::service::TowerToHyperService;
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
+use tokio::time::Instant;
 use tower_http::catch_panic::CatchPanicLayer;
 
 pub use metrics::router as metrics;
@@ -47,22 +49,35 @@ pub const MAX_BODY: usize = 256 * 1024;
 
 /// How long a connection may take to send the head of its next request; idle ones are closed after it too.
 const HEADERS: Duration = Duration::from_secs(30);
-/// The most connections at once; those that come beyond wait to be taken.
+/// The most connections at once, however many files the process may have open.
 const MOST_CONNECTIONS: usize = 10_000;
+/// Open files that are no connections: the store, the policy's files, what the runtime needs.
+const OTHER_FILES: u64 = 256;
+/// How many connections the system keeps until they are taken.
+pub(crate) const BACKLOG: u32 = 1_024;
 /// How long to wait when no connection can be taken, for want of file handles for instance.
 const BREATH: Duration = Duration::from_millis(50);
+/// How often that is said at most.
+const BETWEEN_WARNINGS: Duration = Duration::from_secs(1);
+/// How long those that were not taken before the listener closes have to send their request.
+const FIRST_WORDS: Duration = Duration::from_secs(1);
 
-/// Serves until `stopped`, then finishes the requests under way.
-pub async fn serve(
-    listener: TcpListener,
-    router: Router,
-    stopped: impl Future<Output = ()> + Send + 'static,
-) {
-    take(listener, router, MOST_CONNECTIONS, stopped).await;
+/// How many connections there may be at once in a process that may have so many files open (`None`: any number): three
+/// quarters of what is left beside others, as requests open files and connections of their own.
+pub fn most_connections(open_files: Option<u64>) -> usize {
+    let left = open_files.map(|files| files.saturating_sub(OTHER_FILES));
+    let most = left.and_then(|left| usize::try_from(left.saturating_mul(3) / 4).ok());
+    most.unwrap_or(MOST_CONNECTIONS).clamp(1, MOST_CONNECTIONS)
 }
 
-/// Serves `most` connections at once until `stopped`, then finishes the requests under way.
-async fn take(listener: TcpListener, router: Router, most: usize, stopped: impl Future<Output = ()>) {
+/// Whether fewer connections than the service would take fit in that many.
+pub fn is_short(connections: usize) -> bool {
+    connections < MOST_CONNECTIONS
+}
+
+/// Serves `most` connections at once until `stopped`, those that come beyond wait to be taken; then finishes the requests
+/// under way, and those of whoever waits to be taken.
+pub async fn serve(listener: TcpListener, router: Router, most: usize, stopped: impl Future<Output = ()>) {
     let mut protocol = hyper::server::conn::http1::Builder::new();
     protocol.timer(TokioTimer::new()).header_read_timeout(HEADERS);
     let connections = GracefulShutdown::new();
@@ -73,21 +88,23 @@ async fn take(listener: TcpListener, router: Router, most: usize, stopped: impl 
         (listener.accept().await, place)
     };
     let mut stopped = std::pin::pin!(stopped);
+    let mut missed = Missed::default();
     loop {
         let (stream, place) = tokio::select! {
+            biased;
+            () = &mut stopped => break,
             (accepted, place) = next() => match accepted {
                 Ok((stream, _)) => (stream, place),
                 Err(error) => {
-                    tracing::warn!(%error, "a connection could not be taken");
+                    if let Some(times) = missed.once_more(Instant::now()) {
+                        tracing::warn!(%error, times, "a connection could not be taken");
+                    }
                     tokio::time::sleep(BREATH).await;
                     continue;
                 }
             },
-            () = &mut stopped => break,
         };
-        if let Err(error) = stream.set_nodelay(true) {
-            tracing::debug!(%error, "a connection waits to fill its packets");
-        }
+        hurry(&stream);
         let service = TowerToHyperService::new(router.clone());
         let connection = connections.watch(protocol.serve_connection(TokioIo::new(stream), service));
         tokio::spawn(async move {
@@ -97,8 +114,61 @@ async fn take(listener: TcpListener, router: Router, most: usize, stopped: impl 
             drop(place);
         });
     }
-    drop(listener);
+    protocol.keep_alive(false);
+    let mut last = JoinSet::new();
+    for stream in waiting(listener) {
+        hurry(&stream);
+        let (protocol, service) = (protocol.clone(), TowerToHyperService::new(router.clone()));
+        last.spawn(async move {
+            // A connection on which nothing was said yet is not one that a shutdown would wait for.
+            if tokio::time::timeout(FIRST_WORDS, stream.readable()).await.is_ok()
+                && let Err(error) = protocol.serve_connection(TokioIo::new(stream), service).await
+            {
+                tracing::debug!(%error, "a connection broke off");
+            }
+        });
+    }
     connections.shutdown().await;
+    while last.join_next().await.is_some() {}
+}
+
+/// Sends what is written without waiting for more to fill a packet.
+fn hurry(stream: &TcpStream) {
+    if let Err(error) = stream.set_nodelay(true) {
+        tracing::debug!(%error, "a connection waits to fill its packets");
+    }
+}
+
+/// Closes the listener and answers the connections that wait to be taken: the system would reset them, though whoever
+/// opened them may have sent a request already.
+fn waiting(listener: TcpListener) -> Vec<TcpStream> {
+    let take = |listener: &std::net::TcpListener| {
+        let (stream, _) = listener.accept()?;
+        stream.set_nonblocking(true)?;
+        TcpStream::from_std(stream)
+    };
+    // It answers at once, with a fault when nobody waits.
+    let listener = listener.into_std();
+    listener.iter().flat_map(|listener| (0..BACKLOG).map_while(|_| take(listener).ok())).collect()
+}
+
+/// How often no connection could be taken since that was last said.
+#[derive(Debug, Default)]
+struct Missed {
+    said: Option<Instant>,
+    times: u64,
+}
+
+impl Missed {
+    /// How often by now, when it is to be said again.
+    fn once_more(&mut self, now: Instant) -> Option<u64> {
+        self.times = self.times.saturating_add(1);
+        if self.said.is_some_and(|said| now.saturating_duration_since(said) < BETWEEN_WARNINGS) {
+            return None;
+        }
+        self.said = Some(now);
+        Some(std::mem::take(&mut self.times))
+    }
 }
 
 /// Every route, each with the role it needs.
@@ -160,7 +230,6 @@ mod tests {
     use std::sync::atomic::AtomicUsize;
 
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
-    use tokio::net::TcpStream;
     use tokio::sync::oneshot;
 
     use super::*;
@@ -180,7 +249,7 @@ mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let (stop, stopped) = oneshot::channel::<()>();
-        let served = tokio::spawn(take(listener, router, 2, async move { drop(stopped.await) }));
+        let served = tokio::spawn(serve(listener, router, 2, async move { drop(stopped.await) }));
         let asking: Vec<_> = (0..20)
             .map(|_| {
                 tokio::spawn(async move {
@@ -199,5 +268,44 @@ mod tests {
         assert_eq!(most.load(Ordering::SeqCst), 2);
         stop.send(()).unwrap();
         served.await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn who_waits_to_be_taken_when_it_stops_is_still_answered() {
+        let router = Router::new().route("/", get(|| async {}));
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let mut waiting = Vec::new();
+        for _ in 0..20 {
+            let mut stream = TcpStream::connect(address).await.unwrap();
+            stream.write_all(b"GET / HTTP/1.1\r\nhost: x\r\n\r\n").await.unwrap();
+            waiting.push(stream);
+        }
+        serve(listener, router, 2, std::future::ready(())).await;
+        for mut stream in waiting {
+            let mut answer = String::new();
+            stream.read_to_string(&mut answer).await.unwrap();
+            assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+        }
+        assert!(TcpStream::connect(address).await.is_err(), "nobody listens any more");
+    }
+
+    #[test]
+    fn connections_leave_files_to_the_rest() {
+        let of = |files: u64| most_connections(Some(files));
+        assert_eq!([0, 256, 257, 1_024, 4_096].map(of), [1, 1, 1, 576, 2_880]);
+        assert_eq!([13_589, 13_590, 1 << 20, u64::MAX].map(of), [9_999, 10_000, 10_000, 10_000]);
+        assert_eq!(most_connections(None), 10_000);
+        assert!(is_short(of(13_589)) && !is_short(of(13_590)));
+    }
+
+    #[test]
+    fn that_no_connection_can_be_taken_is_said_once_a_second() {
+        let (mut missed, start) = (Missed::default(), Instant::now());
+        let said = |millis: u64| missed.once_more(start + Duration::from_millis(millis));
+        assert_eq!(
+            [0, 50, 999, 1_000, 1_050, 2_500].map(said),
+            [Some(1), None, None, Some(3), None, Some(2)]
+        );
     }
 }
