@@ -3,7 +3,7 @@
 use super::lexicon::{Roles, roles};
 use super::numbers::{Figures, What};
 
-/// The roles of the figures of every triple of dimensions, by the figures' places: as labels beside them or in the
+/// The roles of the figures of every triple of dimensions, by the figures' places and in their order: as labels beside them or in the
 /// attribute's name say. Without those, of a flat thing only the smallest is how thick it is.
 pub(super) fn axes(read: &Figures<'_>, name: &str) -> Vec<(usize, Roles)> {
     let mut found = Vec::new();

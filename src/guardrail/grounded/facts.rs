@@ -2,6 +2,7 @@
 
 use serde_json::{Map, Value};
 
+use super::MAX_FACTS;
 use super::axes::axes;
 use super::counts::{KnownCount, Noun, Things, is_open};
 use super::dates::Date;
@@ -10,12 +11,13 @@ use super::keys::{is_price, path_roles, said, spoken, unit_of_name, within};
 use super::lexicon::{self, Roles, facets};
 use super::numbers::{Figure, Figures, What, figures, multiple};
 use super::roles::Style;
+use super::steps::{Steps, through};
 use super::units::{Dimension, Unit, number_word};
 use crate::guardrail::fold::{Space, fold};
 use crate::guardrail::text::slice;
 
 /// The figures that facts hold.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Known {
     pub(super) attributes: Vec<Attribute>,
     pub(super) figures: Vec<KnownFigure>,
@@ -24,6 +26,10 @@ pub(super) struct Known {
     squashed: String,
     /// For each byte of it, whether something stood before it that was left out.
     apart: Vec<bool>,
+    /// The bytes that may still be read.
+    room: Steps,
+    /// How long all names are together, in bytes.
+    names: usize,
 }
 
 /// One attribute that holds a value.
@@ -42,6 +48,8 @@ pub(super) struct Attribute {
     pub(super) nouns: Vec<Noun>,
     /// Whether it is an amount of money by its name.
     pub(super) is_price: bool,
+    /// Whether its value may be a range and nothing else: the ends of `2-4` add up to nothing.
+    pub(super) is_range: bool,
 }
 
 /// A figure of the facts.
@@ -83,7 +91,15 @@ struct Place<'p> {
 impl Known {
     /// Reads facts.
     pub(super) fn of(facts: &Map<String, Value>) -> Self {
-        let mut known = Self::default();
+        let mut known = Self {
+            attributes: Vec::new(),
+            figures: Vec::new(),
+            counts: Vec::new(),
+            squashed: String::new(),
+            apart: Vec::new(),
+            room: Steps::new(MAX_FACTS),
+            names: 0,
+        };
         known.map(facts, Place { path: "", words: "", key: "" }, MAX_DEPTH);
         known
     }
@@ -92,7 +108,10 @@ impl Known {
     pub(super) fn steps(&self) -> usize {
         // Counts are compared noun by noun, several times over.
         let (figures, counts) = (4 * self.figures.len(), 64 * self.counts.len());
-        1 + figures + counts + 2 * self.attributes.len() + self.squashed.len() / 8
+        if self.room.ran_out() {
+            return usize::MAX;
+        }
+        figures + counts + 2 * self.attributes.len() + through(self.squashed.len() + self.names)
     }
 
     /// The figures of one attribute: they are read attribute by attribute.
@@ -142,6 +161,11 @@ impl Known {
     fn scalar(&mut self, value: &Value, place: Place<'_>) {
         let attribute = self.attributes.len();
         let Place { path, words, key } = place;
+        let length = value.as_str().map_or(0, str::len);
+        if !self.room.take(path.len() + length) {
+            return;
+        }
+        self.names += words.len();
         let roles = path_roles(words);
         let is_price = is_price(words);
         let name = words.rsplit('.').next().unwrap_or_default();
@@ -162,6 +186,7 @@ impl Known {
             dimensions,
             nouns,
             is_price,
+            is_range: value.as_str().is_some_and(is_range),
         });
         if key.bytes().any(|b| b.is_ascii_digit()) {
             let key = said(key);
@@ -227,7 +252,8 @@ impl Known {
                 let local = if in_words { terse | read.roles(at, dimension, Style::Prose) } else { terse };
                 closer(local, roles, dimension)
             });
-            let side = axes.iter().find(|(figure, _)| *figure == place).map_or(0, |(_, roles)| *roles);
+            let side = axes.binary_search_by_key(&place, |(figure, _)| *figure).ok();
+            let side = side.and_then(|side| axes.get(side)).map_or(0, |(_, roles)| *roles);
             let roles = roles | side;
             let plain = KnownFigure {
                 attribute,
@@ -321,7 +347,7 @@ impl Known {
                 let digits = code.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(code.len());
                 let version = slice(code, 0..digits);
                 let ends = version.match_indices('.').map(|(at, _)| at).chain([version.len()]);
-                for end in ends {
+                for end in ends.take_while(|end| *end <= MAX_NUMBER) {
                     let value = read_number(slice(version, 0..end));
                     self.figures.extend(value.map(|value| KnownFigure {
                         value,
@@ -459,6 +485,10 @@ fn closer(local: Roles, path: Roles, dimension: Dimension) -> Roles {
 /// Whether an attribute's name is that of several things.
 fn counts_things(place: Place<'_>) -> bool {
     ["s", "color", "colour"].iter().any(|end| place.words.ends_with(end))
+}
+
+fn is_range(text: &str) -> bool {
+    text.contains(['-', '–']) && !text.contains(char::is_alphabetic)
 }
 
 /// Whether a value says that there is no such thing.

@@ -18,6 +18,7 @@ use std::ops::Range;
 use self::lexicon::{FEATURES, Family, Feature, LEXICON, Lexicon, Role, Unsaid, Use};
 use super::sheet::{Answer, Entry, Sheet};
 use super::statements::{self, Plain, Polarity, polarity};
+use super::steps::{SENTENCE, Steps, through};
 use crate::guardrail::rule::{Evidence, Hit};
 use crate::guardrail::text::slice;
 
@@ -76,18 +77,21 @@ fn interests(mentions: &[Mention]) -> Vec<Interest> {
 
 /// What the facts deny or do not support among the features that copy affirms, and what they affirm among those that it
 /// denies. Ranges are of the copy as read.
-pub(super) fn find(copy: Plain<'_>, sheet: &Sheet) -> Vec<Hit> {
+pub(super) fn find(copy: Plain<'_>, sheet: &Sheet, steps: &mut Steps) -> Vec<Hit> {
     let lexicon = &*LEXICON;
     let mentions = mentions(lexicon, copy);
     let mut hits = Vec::new();
     if !mentions.is_empty() {
-        let facts = Facts::of(sheet, &mentions);
+        let facts = Facts::of(sheet, &mentions, steps);
         let all = 0..copy.small.len();
         // Most sentences only affirm, and name several things.
         let mut affirming = 0..0;
         for mention in &mentions {
             let known = affirming.start <= mention.range.start && mention.range.end <= affirming.end;
             let mut said = Polarity::Affirmed;
+            if !steps.take(if known { JUDGING } else { SENTENCE }) {
+                break;
+            }
             if !known {
                 let sentence = statements::sentence(copy.written, &all, &mention.range);
                 if statements::turns(copy, &sentence) {
@@ -96,15 +100,18 @@ pub(super) fn find(copy: Plain<'_>, sheet: &Sheet) -> Vec<Hit> {
                     affirming = sentence;
                 }
             }
-            if let Some(evidence) = facts.judge(mention.feature, said) {
+            if let Some(evidence) = facts.judge(mention.feature, said, steps) {
                 hits.push(Hit { evidence: Some(evidence), ..Hit::at(mention.range.clone()) });
             }
         }
     }
-    hits.extend(by_name(copy, sheet, &mentions));
-    hits.extend(by_content(copy, sheet, &mentions));
+    hits.extend(by_name(copy, sheet, &mentions, steps));
+    hits.extend(by_content(copy, sheet, &mentions, steps));
     hits
 }
+
+/// What it takes to hold a feature that is named against what is known of it.
+const JUDGING: usize = 50;
 
 /// Every phrase of the lexicon in a text, with its uses.
 #[derive(Debug)]
@@ -201,7 +208,7 @@ struct Facts<'s> {
 }
 
 impl<'s> Facts<'s> {
-    fn of(sheet: &'s Sheet, mentions: &[Mention]) -> Self {
+    fn of(sheet: &'s Sheet, mentions: &[Mention], steps: &mut Steps) -> Self {
         let interests = interests(mentions);
         let mut facts = Self { sheet, known: vec![Known::default(); FEATURES.len()], kinds: Vec::new() };
         for (at, uses) in &sheet.phrases().0 {
@@ -209,6 +216,9 @@ impl<'s> Facts<'s> {
                 let interest = interests.get(it.feature).copied().unwrap_or_default();
                 if interest == Interest::None {
                     continue;
+                }
+                if !steps.take(if interest == Interest::Full { SENTENCE } else { JUDGING }) {
+                    return facts;
                 }
                 let Some(range) = whole(sheet.small(), at.clone(), it.inflects) else { continue };
                 if interest == Interest::Full {
@@ -299,8 +309,12 @@ impl<'s> Facts<'s> {
                 if it.role == Role::Said || it.beside.is_some() {
                     let name = slice(small, entry.name.clone());
                     let says = |family: Family| family.attributes().iter().any(|word| has_word(name, word));
-                    let kinds = feature.kinds.iter().filter(|(family, _)| says(*family));
-                    self.kinds.extend(kinds.map(|(family, kind)| (*family, *kind, index)));
+                    for (family, kind) in feature.kinds.iter().filter(|(family, _)| says(*family)) {
+                        // The first attribute that says so is enough.
+                        if !self.kinds.iter().any(|(other, named, _)| (other, named) == (family, kind)) {
+                            self.kinds.push((*family, *kind, index));
+                        }
+                    }
                 }
             }
         }
@@ -327,17 +341,17 @@ impl<'s> Facts<'s> {
     }
 
     /// The evidence against a statement; nothing where it passes.
-    fn judge(&self, index: usize, said: Polarity) -> Option<Evidence> {
+    fn judge(&self, index: usize, said: Polarity, steps: &mut Steps) -> Option<Evidence> {
         let (feature, known) = (FEATURES.get(index)?, self.known.get(index)?);
         match said {
             Polarity::Unclear => None,
             // A kind is named for many reasons: "not upgradable to a later Android".
             Polarity::Denied if known.denied.is_some() || !feature.is_yes_or_no() => None,
-            Polarity::Denied => Some(self.evidence(known.affirmed?)),
+            Polarity::Denied => Some(self.sheet.evidence(known.affirmed?, steps)),
             Polarity::Affirmed if known.supported || known.affirmed.is_some() => None,
             Polarity::Affirmed => {
                 if let Some(entry) = known.denied.or_else(|| self.other_kind(feature)) {
-                    return Some(self.evidence(entry));
+                    return Some(self.sheet.evidence(entry, steps));
                 }
                 let nothing = Evidence { attribute: None, value: None };
                 match feature.unsaid {
@@ -371,10 +385,6 @@ impl<'s> Facts<'s> {
         FEATURES.iter().enumerate().filter(said).take(feature.group.enough()).count()
             == feature.group.enough()
     }
-
-    fn evidence(&self, entry: usize) -> Evidence {
-        self.sheet.evidence(entry)
-    }
 }
 
 /// After so many findings of one kind a text needs no more.
@@ -382,7 +392,7 @@ const ENOUGH: usize = 64;
 
 /// Names that attributes deny and copy affirms all the same, or the other way round:
 /// `redundant_fans: false`. Shops name more than any lexicon knows.
-fn by_name(copy: Plain<'_>, sheet: &Sheet, mentions: &[Mention]) -> Vec<Hit> {
+fn by_name(copy: Plain<'_>, sheet: &Sheet, mentions: &[Mention], steps: &mut Steps) -> Vec<Hit> {
     let mut hits = Vec::new();
     let mut spoken = None;
     let negates = ["no ", "non ", "not ", "n't ", "lack", "without", "kein", "ohne", "nicht"]
@@ -400,23 +410,38 @@ fn by_name(copy: Plain<'_>, sheet: &Sheet, mentions: &[Mention]) -> Vec<Hit> {
         let name = entry.core(sheet.small());
         if !name.contains(' ') {
             if entry.is_plain(sheet.small()) && asks(name) {
-                hits.extend(by_word(copy, sheet, mentions, (index, name, wrong)));
+                hits.extend(by_word(copy, sheet, mentions, (index, name, wrong), steps));
             }
             continue;
         }
         if name.len() < 6 || !spoken.get_or_insert_with(|| Spoken::of(copy.small)).may_hold(name) {
             continue;
         }
+        if !steps.take(through(copy.small.len())) {
+            break;
+        }
         for (at, found) in copy.small.match_indices(name) {
             let Some(range) = whole(copy.small, at..at + found.len(), false) else { continue };
-            let known = mentions.iter().any(|m| m.range.start < range.end && range.start < m.range.end);
-            let said = || polarity(copy, &(0..copy.small.len()), &range);
-            if !known && said() == wrong && !sheet.says(name, wrong, index) {
-                hits.push(Hit { evidence: Some(sheet.evidence(index)), ..Hit::at(range) });
+            if is_known(mentions, &range) {
+                continue;
+            }
+            if !steps.take(SENTENCE) {
+                break;
+            }
+            let said = polarity(copy, &(0..copy.small.len()), &range);
+            if said == wrong && !sheet.says(name, wrong, index, steps) {
+                hits.push(Hit { evidence: Some(sheet.evidence(index, steps)), ..Hit::at(range) });
             }
         }
     }
     hits
+}
+
+/// Whether a feature of the lexicon is named there. Mentions stand in the order of their beginnings, and none within
+/// another, so that they stand in that of their ends too.
+fn is_known(mentions: &[Mention], range: &Range<usize>) -> bool {
+    let next = mentions.partition_point(|mention| mention.range.end <= range.start);
+    mentions.get(next).is_some_and(|mention| mention.range.start < range.end)
 }
 
 /// Whether an attribute's name of one word asks about a thing that copy names by the same word.
@@ -574,7 +599,11 @@ fn by_word(
     sheet: &Sheet,
     mentions: &[Mention],
     (index, name, wrong): (usize, &str, Polarity),
+    steps: &mut Steps,
 ) -> Vec<Hit> {
+    if !steps.take(through(copy.small.len())) {
+        return Vec::new();
+    }
     let inflects = ADJECTIVES.iter().any(|ending| name.ends_with(ending));
     let mut hits = Vec::new();
     for (at, found) in copy.small.match_indices(name).take(ENOUGH) {
@@ -586,13 +615,15 @@ fn by_word(
         let before = words(slice(copy.small, 0..at)).next_back().unwrap_or_default();
         let negated =
             ["no", "not", "non", "nicht", "ohne", "without"].contains(&before) || before.starts_with("kein");
-        if (wrong == Polarity::Denied && !negated)
-            || mentions.iter().any(|m| m.range.start < range.end && range.start < m.range.end)
-        {
+        if (wrong == Polarity::Denied && !negated) || is_known(mentions, &range) {
             continue;
         }
-        if polarity(copy, &(0..copy.small.len()), &range) == wrong && !sheet.says(name, wrong, index) {
-            hits.push(Hit { evidence: Some(sheet.evidence(index)), ..Hit::at(range) });
+        if !steps.take(SENTENCE) {
+            break;
+        }
+        let said = polarity(copy, &(0..copy.small.len()), &range);
+        if said == wrong && !sheet.says(name, wrong, index, steps) {
+            hits.push(Hit { evidence: Some(sheet.evidence(index, steps)), ..Hit::at(range) });
         }
     }
     hits
@@ -600,7 +631,7 @@ fn by_word(
 
 /// What copy says that a product contains, of what it is free of by the facts; and what copy denies of what the facts list
 /// as allergens.
-fn by_content(copy: Plain<'_>, sheet: &Sheet, mentions: &[Mention]) -> Vec<Hit> {
+fn by_content(copy: Plain<'_>, sheet: &Sheet, mentions: &[Mention], steps: &mut Steps) -> Vec<Hit> {
     let mut hits = Vec::new();
     for (index, entry) in sheet.entries().iter().enumerate() {
         let name = entry.core(sheet.small());
@@ -618,14 +649,21 @@ fn by_content(copy: Plain<'_>, sheet: &Sheet, mentions: &[Mention]) -> Vec<Hit> 
             .filter(|item| (3..=40).contains(&item.len()))
             .take(ENOUGH)
         {
+            if !steps.take(through(copy.small.len())) {
+                return hits;
+            }
             for (at, found) in copy.small.match_indices(item).take(ENOUGH) {
                 let Some(range) = whole(copy.small, at..at + found.len(), false) else { continue };
                 let before = words(slice(copy.small, 0..at)).next_back().unwrap_or_default();
                 let contains = ["contains", "contain", "containing", "enthält"].contains(&before);
-                let known = mentions.iter().any(|m| m.range.start < range.end && range.start < m.range.end);
-                let says = || polarity(copy, &(0..copy.small.len()), &range) == wrong;
-                if !known && (contains || wrong == Polarity::Denied) && says() && hits.len() < ENOUGH {
-                    hits.push(Hit { evidence: Some(sheet.evidence(index)), ..Hit::at(range) });
+                if is_known(mentions, &range) || !(contains || wrong == Polarity::Denied) {
+                    continue;
+                }
+                if hits.len() >= ENOUGH || !steps.take(SENTENCE) {
+                    return hits;
+                }
+                if polarity(copy, &(0..copy.small.len()), &range) == wrong {
+                    hits.push(Hit { evidence: Some(sheet.evidence(index, steps)), ..Hit::at(range) });
                 }
             }
         }

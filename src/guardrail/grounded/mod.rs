@@ -27,6 +27,7 @@ mod quick;
 mod roles;
 mod sheet;
 mod statements;
+mod steps;
 mod units;
 
 use std::sync::OnceLock;
@@ -38,6 +39,7 @@ use self::facts::Known;
 use self::numbers::figures;
 use self::pairing::Pairing;
 use self::sheet::Sheet;
+use self::steps::Steps;
 use super::Ground;
 use super::rule::Hit;
 use super::text::{Text, slice};
@@ -62,9 +64,13 @@ impl Prepared {
 }
 
 /// The most work that goes into comparing one text's figures with the facts, in steps: figures of the text times what
-/// each is held against. Copy of one page and a product of some hundred
-/// attributes take less than a hundredth.
+/// each is held against; and the most that goes into its features and names. Copy of one page and a product of some
+/// hundred attributes take less than a hundredth.
 const MAX_STEPS: usize = 20_000_000;
+
+/// The most facts that are read, in bytes of values and of the names before them: each item of a list has the whole path
+/// before it.
+const MAX_FACTS: usize = 4 << 20;
 
 /// What is said where that is not enough: nothing that was not compared is passed.
 const TOO_LONG: &str =
@@ -74,29 +80,33 @@ const TOO_LONG: &str =
 pub(super) fn find(text: &Text<'_>, ground: &Ground<'_>) -> Vec<Hit> {
     let here = Prepared::default();
     let prepared = ground.prepared.unwrap_or(&here);
-    let mut hits = unsupported_figures(text, ground.locale, || prepared.known(ground.facts));
-    let figures = hits.len();
-    for hit in stated_otherwise(text, prepared.sheet(ground.facts)) {
-        // A figure within a name tells more than the name.
-        let known = hits
-            .iter()
-            .take(figures)
-            .any(|it| it.range.start < hit.range.end && hit.range.start < it.range.end);
-        if !known {
-            hits.push(hit);
-        }
+    let (mut comparing, mut reading) = (Steps::new(MAX_STEPS), Steps::new(MAX_STEPS));
+    let figures = unsupported_figures(text, ground.locale, || prepared.known(ground.facts), &mut comparing);
+    let mut hits = stated_otherwise(text, prepared.sheet(ground.facts), &mut reading);
+    // A figure within a name tells more than the name. Figures stand one behind the other.
+    hits.retain(|hit| {
+        let next = figures.partition_point(|it| it.range.end <= hit.range.start);
+        figures.get(next).is_none_or(|it| it.range.start >= hit.range.end)
+    });
+    hits.extend(figures);
+    if comparing.ran_out() || reading.ran_out() {
+        hits.push(Hit { instead: Some(TOO_LONG.to_owned()), ..Hit::at(text.beginning()) });
     }
     hits.sort_by_key(|hit| (hit.range.start, hit.range.end));
     hits
 }
 
 /// The features and names that the facts deny, or do not support.
-fn stated_otherwise(text: &Text<'_>, sheet: &Sheet) -> Vec<Hit> {
+fn stated_otherwise(text: &Text<'_>, sheet: &Sheet, steps: &mut Steps) -> Vec<Hit> {
+    if !sheet.is_whole() {
+        steps.take(usize::MAX);
+        return Vec::new();
+    }
     let lined = text.lined();
     let small = statements::small(lined.text());
     let copy = statements::Plain { written: lined.text(), small: &small };
-    let mut hits = features::find(copy, sheet);
-    hits.extend(names::find(copy, sheet));
+    let mut hits = features::find(copy, sheet, steps);
+    hits.extend(names::find(copy, sheet, steps));
     hits.into_iter().map(|hit| Hit { range: lined.origin(hit.range.clone()), ..hit }).collect()
 }
 
@@ -105,6 +115,7 @@ fn unsupported_figures<'k>(
     text: &Text<'_>,
     locale: Option<&Locale>,
     known: impl FnOnce() -> &'k Known,
+    steps: &mut Steps,
 ) -> Vec<Hit> {
     // Lines count: `1. ` at the beginning of one only numbers it.
     let lined = text.lined();
@@ -116,11 +127,9 @@ fn unsupported_figures<'k>(
     let pairing = Pairing { copy: &copy, known: known() };
     let mut hits = Vec::new();
     let mut of_rating = false;
-    let (mut steps, each) = (0, pairing.known.steps());
+    let each = pairing.known.steps();
     for stated in (0..copy.tokens.len()).filter_map(|at| pairing.stated(at)) {
-        steps += each;
-        if steps > MAX_STEPS {
-            hits.push(Hit { instead: Some(TOO_LONG.to_owned()), ..Hit::at(text.beginning()) });
+        if !steps.take(each.saturating_mul(stated.figure.what.readings())) {
             break;
         }
         // The scale of a rating, `4.5/5` or `4.5 out of 5`, states nothing by itself.
@@ -129,7 +138,7 @@ fn unsupported_figures<'k>(
         let range = &stated.figure.range;
         of_rating = fine && is_rated(slice(copy.text, range.end..copy.text.len()));
         if !fine && !is_scale {
-            let evidence = Some(pairing.evidence(&stated));
+            let evidence = Some(pairing.evidence(&stated, steps));
             hits.push(Hit { evidence, ..Hit::at(lined.origin(range.clone())) });
         }
     }

@@ -3,6 +3,7 @@
 //!
 //! Any word may be a name, so this looks only where a sentence announces one, and is silent when in doubt.
 
+use std::cell::OnceCell;
 use std::ops::Range;
 use std::sync::LazyLock;
 
@@ -11,6 +12,7 @@ use aho_corasick::AhoCorasick;
 use super::features::{has_word, whole};
 use super::sheet::{Answer, Sheet};
 use super::statements::{self, Plain};
+use super::steps::{SENTENCE, Steps, through};
 use crate::guardrail::rule::{Evidence, Hit};
 use crate::guardrail::text::slice;
 
@@ -265,20 +267,24 @@ const MAKERS: &[&str] = &[
 ];
 
 /// Names that the facts do not know. Ranges are of the copy as read.
-pub(super) fn find(copy: Plain<'_>, sheet: &Sheet) -> Vec<Hit> {
+pub(super) fn find(copy: Plain<'_>, sheet: &Sheet, steps: &mut Steps) -> Vec<Hit> {
     let Some((phrases, cues)) = CUES.as_ref() else { return Vec::new() };
     let mut hits = Vec::new();
+    let colours = Colours::of(sheet);
     for matched in phrases.find_overlapping_iter(copy.small) {
         let Some(cue) = cues.get(matched.pattern().as_usize()) else { continue };
         let at = matched.range();
         if whole(copy.small, at.clone(), false).is_none_or(|whole| whole != at && !matches!(cue, Cue::Chip)) {
             continue;
         }
+        if !steps.take(CUE) {
+            break;
+        }
         match cue {
-            Cue::Colours => colours(copy, sheet, at.end, &mut hits),
-            Cue::Several => several(copy, sheet, at, &mut hits),
-            Cue::Chip => chip(copy, sheet, at.start, &mut hits),
-            Cue::System | Cue::Land => after(copy, sheet, at.end, &mut hits),
+            Cue::Colours => hits.extend(colours.offered(copy, at.end, steps)),
+            Cue::Several => hits.extend(colours.several(copy, at, steps)),
+            Cue::Chip => hits.extend(unknown_name(copy, sheet, before(copy, at.start), steps)),
+            Cue::System | Cue::Land => hits.extend(unknown_name(copy, sheet, after(copy, at.end), steps)),
         }
     }
     hits.sort_by_key(|hit| (hit.range.start, hit.range.end));
@@ -292,31 +298,83 @@ fn is_colour(name: &str) -> bool {
         && COLOUR_NAMES.iter().any(|word| has_word(name, word))
 }
 
-/// The attribute that says the colour in words that are known, if any does.
-fn colour_attribute(sheet: &Sheet) -> Option<usize> {
-    let small = sheet.small();
-    let names_one = |range: Range<usize>| {
-        words(small, range)
-            .any(|word| COLOURS.iter().any(|names| names.contains(&slice(small, word.clone()))))
-    };
-    sheet.entries().iter().position(|entry| {
-        entry.answer == Answer::Words
-            && is_colour(slice(small, entry.name.clone()))
-            && names_one(entry.value.clone())
-    })
+/// What the facts say of colours: asked once, however many the copy names.
+struct Colours<'s> {
+    sheet: &'s Sheet,
+    /// The attribute that says the colour in words that are known, if any does.
+    attribute: OnceCell<Option<usize>>,
+    /// The one attribute of a colour, if it names one alone.
+    single: OnceCell<Option<usize>>,
+    /// Whether a colour of each family is known.
+    families: [OnceCell<bool>; COLOURS.len()],
 }
 
-/// Colours on offer: "available in black and gold".
-fn colours(copy: Plain<'_>, sheet: &Sheet, start: usize, hits: &mut Vec<Hit>) {
-    let Some(attribute) = colour_attribute(sheet) else { return };
-    let end = end_of_list(copy, start);
-    for word in words(copy.small, start..end) {
-        let text = slice(copy.small, word.clone());
-        let mut families = COLOURS.iter().filter(|names| names.contains(&text)).peekable();
-        let known = |names: &&[&str]| names.iter().any(|name| has_word(sheet.small(), name));
-        if families.peek().is_some() && !families.any(known) && is_listed(copy, word.end..end) {
-            hits.push(Hit { evidence: Some(sheet.evidence(attribute)), ..Hit::at(word) });
+impl<'s> Colours<'s> {
+    fn of(sheet: &'s Sheet) -> Self {
+        let families = [const { OnceCell::new() }; COLOURS.len()];
+        Self { sheet, attribute: OnceCell::new(), single: OnceCell::new(), families }
+    }
+
+    fn attribute(&self) -> Option<usize> {
+        let small = self.sheet.small();
+        let names_one = |range: Range<usize>| {
+            words(small, range)
+                .any(|word| COLOURS.iter().any(|names| names.contains(&slice(small, word.clone()))))
+        };
+        let find = || {
+            self.sheet.entries().iter().position(|entry| {
+                entry.answer == Answer::Words
+                    && is_colour(slice(small, entry.name.clone()))
+                    && names_one(entry.value.clone())
+            })
+        };
+        *self.attribute.get_or_init(find)
+    }
+
+    fn single(&self) -> Option<usize> {
+        let small = self.sheet.small();
+        let find = || {
+            let entries = self.sheet.entries().iter().enumerate();
+            let mut named = entries.filter(|(_, entry)| is_colour(slice(small, entry.name.clone())));
+            let (index, entry) = named.next()?;
+            let value = slice(small, entry.value.clone());
+            let many = value.contains([',', '/', ';', '&'])
+                || value.contains(" and ")
+                || value.contains("multi")
+                || named.next().is_some();
+            (!many).then_some(index)
+        };
+        *self.single.get_or_init(find)
+    }
+
+    /// Colours on offer: "available in black and gold".
+    fn offered(&self, copy: Plain<'_>, start: usize, steps: &mut Steps) -> Vec<Hit> {
+        let Some(attribute) = self.attribute() else { return Vec::new() };
+        if !steps.take(SENTENCE) {
+            return Vec::new();
         }
+        let end = end_of_list(copy, start);
+        let mut hits = Vec::new();
+        for word in words(copy.small, start..end) {
+            let text = slice(copy.small, word.clone());
+            let mut families =
+                COLOURS.iter().zip(&self.families).filter(|(names, _)| names.contains(&text)).peekable();
+            let known = |(names, known): (&&[&str], &OnceCell<bool>)| {
+                *known.get_or_init(|| names.iter().any(|name| has_word(self.sheet.small(), name)))
+            };
+            if families.peek().is_some() && !families.any(known) && is_listed(copy, word.end..end) {
+                hits.push(Hit { evidence: Some(self.sheet.evidence(attribute, steps)), ..Hit::at(word) });
+            }
+        }
+        hits
+    }
+
+    /// Several colours where the facts know one, or none.
+    fn several(&self, copy: Plain<'_>, at: Range<usize>, steps: &mut Steps) -> Option<Hit> {
+        let single = self.single()?;
+        let small = self.sheet.small();
+        let said = !steps.take(through(small.len())) || has_word(small, slice(copy.small, at.clone()));
+        (!said).then(|| Hit { evidence: Some(self.sheet.evidence(single, steps)), ..Hit::at(at) })
     }
 }
 
@@ -340,31 +398,15 @@ fn end_of_list(copy: Plain<'_>, start: usize) -> usize {
     ends.next().map_or(sentence, |word| word.start)
 }
 
-/// Several colours where the facts know one, or none.
-fn several(copy: Plain<'_>, sheet: &Sheet, at: Range<usize>, hits: &mut Vec<Hit>) {
-    let small = sheet.small();
-    let named =
-        sheet.entries().iter().enumerate().filter(|(_, entry)| is_colour(slice(small, entry.name.clone())));
-    let mut one = None;
-    let mut many = false;
-    for (index, entry) in named {
-        let value = slice(small, entry.value.clone());
-        many |= one.is_some()
-            || value.contains([',', '/', ';', '&'])
-            || value.contains(" and ")
-            || value.contains("multi");
-        one = one.or(Some(index));
-    }
-    if let (Some(index), false, false) = (one, many, has_word(small, slice(copy.small, at.clone()))) {
-        hits.push(Hit { evidence: Some(sheet.evidence(index)), ..Hit::at(at) });
-    }
-}
+/// What it takes to see what a phrase announces.
+const CUE: usize = 100;
 
-/// The words that a name has at most.
+/// The words that a name has at most, and the bytes that each of them has.
 const LONGEST: usize = 8;
+const LONGEST_WORD: usize = 200;
 
 /// A name right before "chipset", "processor" and the like.
-fn chip(copy: Plain<'_>, sheet: &Sheet, noun: usize, hits: &mut Vec<Hit>) {
+fn before(copy: Plain<'_>, noun: usize) -> Range<usize> {
     // The words before it, the nearest first, as long as they are names.
     let mut start = noun;
     for _ in 0..LONGEST {
@@ -374,8 +416,12 @@ fn chip(copy: Plain<'_>, sheet: &Sheet, noun: usize, hits: &mut Vec<Hit>) {
             break;
         }
         let is_between = |c: char| !c.is_alphanumeric() && !matches!(c, '+' | '-' | '/' | '_');
-        let last = trimmed.char_indices().rev().find(|(_, c)| is_between(*c));
-        let word_start = last.map_or(0, |(at, c)| at + c.len_utf8());
+        let far = trimmed.len().saturating_sub(LONGEST_WORD);
+        let last =
+            trimmed.char_indices().rev().take_while(|(at, _)| *at >= far).find(|(_, c)| is_between(*c));
+        let Some(word_start) = last.map(|(at, c)| at + c.len_utf8()).or((far == 0).then_some(0)) else {
+            break;
+        };
         let word = slice(trimmed, word_start..trimmed.len());
         let is_name = word.starts_with(|c: char| c.is_uppercase() || c.is_ascii_digit());
         if !is_name || begins_sentence(copy.written, word_start) {
@@ -383,11 +429,11 @@ fn chip(copy: Plain<'_>, sheet: &Sheet, noun: usize, hits: &mut Vec<Hit>) {
         }
         start = word_start;
     }
-    unknown_name(copy, sheet, start..noun, hits);
+    start..noun
 }
 
 /// A name right after a phrase that announces one.
-fn after(copy: Plain<'_>, sheet: &Sheet, end: usize, hits: &mut Vec<Hit>) {
+fn after(copy: Plain<'_>, end: usize) -> Range<usize> {
     let start = end + 1;
     let mut range = start..start;
     for word in words(copy.small, start..copy.small.len()).take(LONGEST) {
@@ -400,11 +446,11 @@ fn after(copy: Plain<'_>, sheet: &Sheet, end: usize, hits: &mut Vec<Hit>) {
         }
         range.end = word.end;
     }
-    unknown_name(copy, sheet, range, hits);
+    range
 }
 
 /// A name of which no word stands among the facts.
-fn unknown_name(copy: Plain<'_>, sheet: &Sheet, range: Range<usize>, hits: &mut Vec<Hit>) {
+fn unknown_name(copy: Plain<'_>, sheet: &Sheet, range: Range<usize>, steps: &mut Steps) -> Option<Hit> {
     let mut unknown: Option<Range<usize>> = None;
     for word in words(copy.small, range) {
         let text = slice(copy.small, word.clone());
@@ -413,16 +459,15 @@ fn unknown_name(copy: Plain<'_>, sheet: &Sheet, range: Range<usize>, hits: &mut 
         if !names {
             continue;
         }
-        if sheet.small().contains(text) {
-            return;
+        if !steps.take(through(sheet.small().len())) || sheet.small().contains(text) {
+            return None;
         }
         if !MAKERS.contains(&text) {
             unknown = Some(unknown.map_or(word.start, |first| first.start)..word.end);
         }
     }
-    let Some(unknown) = unknown else { return };
     let nothing = Evidence { attribute: None, value: None };
-    hits.push(Hit { evidence: Some(nothing), ..Hit::at(unknown) });
+    unknown.map(|unknown| Hit { evidence: Some(nothing), ..Hit::at(unknown) })
 }
 
 fn begins_sentence(text: &str, at: usize) -> bool {

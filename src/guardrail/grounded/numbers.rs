@@ -40,6 +40,16 @@ pub(super) enum What {
     Code,
 }
 
+impl What {
+    /// How many times it is held against the facts.
+    pub(super) fn readings(&self) -> usize {
+        match self {
+            Self::Number { readings, items, .. } => (readings.len() + items.len()).max(1),
+            Self::Date(_) | Self::Count(_) | Self::Code => 1,
+        }
+    }
+}
+
 impl Figure {
     /// What it measures, when it says so.
     pub(super) fn dimension(&self) -> Option<Dimension> {
@@ -181,11 +191,11 @@ impl<'t> Reader<'t> {
         if let Some(length) = escape(text, start) {
             return start + length;
         }
-        let end = run(text, start, char::is_alphanumeric);
-        let token = slice(text, start..end);
-        if token.starts_with(is_digit) {
+        // Of `2x3x4x5` each number is read by itself: what follows is not looked through for each.
+        if self.rest(start).starts_with(is_digit) {
             return self.number(start);
         }
+        let end = run(text, start, char::is_alphanumeric);
         let letters = run(text, start, |c| c.is_alphanumeric() && !c.is_ascii_digit());
         if letters == end {
             return self.plain_word(start..end);
@@ -298,13 +308,15 @@ impl<'t> Reader<'t> {
         let body = slice(self.text(), start..end);
         let (mut readings, mut items) = read(body, self.decimal_comma);
         end = self.millions(&mut readings, end);
-        let letters_end = run(self.text(), end, char::is_alphanumeric);
+        // Dimensions such as `320x480`.
+        let times =
+            self.rest(end).strip_prefix(['x', 'X', '×']).is_some_and(|rest| rest.starts_with(is_digit));
+        let is_number = !(readings.is_empty() && items.is_empty());
+        let letters_end = if times && is_number { end } else { run(self.text(), end, char::is_alphanumeric) };
         let suffix = slice(self.text(), end..letters_end);
-        if readings.is_empty() && items.is_empty() {
+        if !is_number {
             return self.code(start, letters_end);
         }
-        // Dimensions such as `320x480`.
-        let times = suffix.strip_prefix(['x', 'X', '×']).is_some_and(|rest| rest.starts_with(is_digit));
         let (unit, unit_end) = match suffix {
             _ if times => (None, end),
             "" => self.unit_after(end),
@@ -526,8 +538,7 @@ impl<'t> Reader<'t> {
         let (before, after) = (slice(self.text(), 0..start), self.rest(end));
         let begins_line = before.trim_end_matches([' ', '\t']);
         (after.starts_with(". ") || after.starts_with(") "))
-            && (begins_line.is_empty() || begins_line.ends_with('\n'))
-            && self.text().contains('\n')
+            && (begins_line.ends_with('\n') || (begins_line.is_empty() && self.text().contains('\n')))
     }
 
     /// The unit that follows, whether it is soft, and where it ends.

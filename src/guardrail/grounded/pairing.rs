@@ -6,6 +6,7 @@ use super::facts::{Attribute, Known, KnownFigure, denies};
 use super::lexicon::{self, Facet, Roles, facets};
 use super::numbers::{Figure, Figures, Slack, What, multiple};
 use super::roles::Style;
+use super::steps::Steps;
 use super::units::{Dimension, Unit};
 use crate::guardrail::rule::Evidence;
 use crate::guardrail::text::slice;
@@ -260,11 +261,8 @@ impl<'p> Pairing<'p> {
         things.roles |= self.copy.roles(stated.at, Dimension::Lines, Style::Prose);
         let mut total = 0.0;
         let mut any = false;
-        // The ends of a range, `2-4`, add up to nothing.
-        let in_range = |count: &KnownCount| {
-            let text = self.attribute(count.attribute).and_then(|attribute| attribute.value.as_str());
-            text.is_some_and(|text| text.contains(['-', '–']) && !text.contains(char::is_alphabetic))
-        };
+        let in_range =
+            |count: &KnownCount| self.attribute(count.attribute).is_some_and(|attribute| attribute.is_range);
         for count in self.counts(&things) {
             (any, total) = (true, if in_range(count) { total } else { total + count.value });
         }
@@ -304,9 +302,12 @@ impl<'p> Pairing<'p> {
     /// Whether the facts count so many of such things among others, four cores of eight in `4x1.6 GHz & 4x1.2 GHz`. A
     /// `quad-core` has no others.
     fn is_part(&self, stated: &Stated<'_>, things: &Things, value: f64) -> bool {
+        // An attribute's counts stand together, and its figures are looked at once for all of them.
+        let mut last = None;
         let part = |count: &KnownCount| {
+            let is_new = last.replace(count.attribute) != Some(count.attribute);
             let mut same = self.known.figures_of(count.attribute).iter();
-            same.any(|fact| fact.times && fact.value == value)
+            is_new && same.any(|fact| fact.times && fact.value == value)
         };
         multiple(slice(&self.copy.small, stated.figure.range.clone())).is_none()
             && self.counts(things).any(part)
@@ -325,9 +326,11 @@ impl<'p> Pairing<'p> {
 
     /// The attribute that an unsupported figure contradicts: of those it is about the closest value, else the closest of
     /// the same dimension, else a price for an amount, else one whose name holds the noun that the figure counts.
-    pub(super) fn evidence(&self, stated: &Stated<'_>) -> Evidence {
+    pub(super) fn evidence(&self, stated: &Stated<'_>, steps: &mut Steps) -> Evidence {
         let found = self.of_its_roles(stated).or_else(|| self.of_its_noun(stated));
-        match found.and_then(|index| self.attribute(index)) {
+        // A long value is not said of any number of figures.
+        let length = |found: &Attribute| found.path.len() + found.value.as_str().map_or(0, str::len);
+        match found.and_then(|index| self.attribute(index)).filter(|found| steps.take(length(found))) {
             Some(found) => Evidence { attribute: Some(found.path.clone()), value: Some(found.value.clone()) },
             None => Evidence { attribute: None, value: None },
         }

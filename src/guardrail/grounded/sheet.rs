@@ -5,9 +5,11 @@ use std::sync::OnceLock;
 
 use serde_json::{Map, Value};
 
+use super::MAX_FACTS;
 use super::features::Phrases;
 use super::keys::within;
 use super::statements::{Plain, Polarity, polarity, small};
+use super::steps::{SENTENCE, Steps, through};
 use crate::guardrail::fold::{Space, fold_text, is_invisible};
 use crate::guardrail::rule::Evidence;
 use crate::guardrail::text::slice;
@@ -40,7 +42,7 @@ pub(super) struct Entry {
 }
 
 /// All facts.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Sheet {
     entries: Vec<Entry>,
     paths: String,
@@ -48,6 +50,8 @@ pub(super) struct Sheet {
     small: String,
     /// Every phrase about features in it.
     phrases: OnceLock<Phrases>,
+    /// The bytes that may still be read.
+    room: Steps,
 }
 
 /// The deepest facts that are read.
@@ -108,7 +112,14 @@ const FILLERS: &[&str] = &[
 
 impl Sheet {
     pub(super) fn of(facts: &Map<String, Value>) -> Self {
-        let mut sheet = Self::default();
+        let mut sheet = Self {
+            entries: Vec::new(),
+            paths: String::new(),
+            written: String::new(),
+            small: String::new(),
+            phrases: OnceLock::new(),
+            room: Steps::new(MAX_FACTS),
+        };
         sheet.map(facts, &mut String::new(), MAX_DEPTH);
         sheet.small = small(&sheet.written);
         for entry in &mut sheet.entries {
@@ -153,6 +164,9 @@ impl Sheet {
     }
 
     fn scalar(&mut self, given: &Value, path: &str, key: &str) {
+        if !self.room.take(path.len() + given.as_str().map_or(0, str::len)) {
+            return;
+        }
         let start = self.written.len();
         let (front, last) = key.split_at_checked(last_part(key)).unwrap_or(("", key));
         self.name(path.strip_suffix(key).unwrap_or_default());
@@ -240,6 +254,11 @@ impl Sheet {
         }
     }
 
+    /// Whether all facts are in it.
+    pub(super) fn is_whole(&self) -> bool {
+        !self.room.ran_out()
+    }
+
     pub(super) fn entries(&self) -> &[Entry] {
         &self.entries
     }
@@ -263,11 +282,18 @@ impl Sheet {
         self.entries.get(index).map(|entry| (index, entry))
     }
 
-    /// Whether any attribute but one says the same of something, by its name or in its words.
-    pub(super) fn says(&self, name: &str, said: Polarity, but: usize) -> bool {
+    /// Whether any attribute but one says the same of something, by its name or in its words. Where there are not enough
+    /// steps to look, it may.
+    pub(super) fn says(&self, name: &str, said: Polarity, but: usize, steps: &mut Steps) -> bool {
+        if !steps.take(through(self.small.len())) {
+            return true;
+        }
         self.small.match_indices(name).any(|(at, found)| {
             let Some((_, entry)) = self.at(at).filter(|(index, _)| *index != but) else { return false };
             if at >= entry.value.start {
+                if !steps.take(SENTENCE) {
+                    return true;
+                }
                 let here = polarity(self.plain(), &entry.value, &(at..at + found.len()));
                 return here == said || here == Polarity::Unclear;
             }
@@ -278,8 +304,9 @@ impl Sheet {
         })
     }
 
-    pub(super) fn evidence(&self, entry: usize) -> Evidence {
-        let entry = self.entries.get(entry);
+    /// What an attribute says, as evidence. A long value is not said of any number of things.
+    pub(super) fn evidence(&self, entry: usize, steps: &mut Steps) -> Evidence {
+        let entry = self.entries.get(entry).filter(|entry| steps.take(entry.path.len() + entry.value.len()));
         Evidence {
             attribute: entry.map(|entry| slice(&self.paths, entry.path.clone()).to_owned()),
             value: entry.map(|entry| entry.given.clone()),
