@@ -107,7 +107,7 @@ impl Known {
     /// How much work it is to hold one figure against all of them, in steps of some nanoseconds.
     pub(super) fn steps(&self) -> usize {
         // Counts are compared noun by noun, several times over.
-        let (figures, counts) = (4 * self.figures.len(), 64 * self.counts.len());
+        let (figures, counts) = (8 * self.figures.len(), 64 * self.counts.len());
         if self.room.ran_out() {
             return usize::MAX;
         }

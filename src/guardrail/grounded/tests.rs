@@ -760,3 +760,66 @@ fn evidence_is_of_the_same_role() {
     assert_eq!(evidence("300 hours of talk time"), "Talk time");
     assert_eq!(evidence("6 hours of stand-by time"), "Stand-by");
 }
+
+/// What is left of the steps for a text's figures, and of those for its features and names.
+fn left(copy: &str, facts: &Value) -> (usize, usize) {
+    let facts = facts.as_object().unwrap();
+    let (mut comparing, mut reading) = (Steps::new(MAX_STEPS), Steps::new(MAX_STEPS));
+    unsupported_figures(&Text::new(copy), None, || Box::leak(Box::new(Known::of(facts))), &mut comparing);
+    stated_otherwise(&Text::new(copy), &Sheet::of(facts), &mut reading);
+    (comparing.left(), reading.left())
+}
+
+#[test]
+fn a_page_of_copy_takes_a_hundredth_of_the_steps() {
+    let copy =
+        "No NFC, but fast charging and a 5,000 mAh battery for 12 hours. Available in black, from $5. "
+            .repeat(8);
+    let facts =
+        (0..100).map(|n| (format!("feature number {n}"), json!("12 hours, two cameras, black and no NFC")));
+    let (comparing, reading) = left(&copy, &Value::Object(facts.collect()));
+    for left in [comparing, reading] {
+        assert!(left > MAX_STEPS / 10 * 9, "{comparing} {reading}");
+    }
+}
+
+#[test]
+fn no_shape_of_text_or_facts_takes_more_than_its_steps() {
+    let long = |part: &str| part.repeat(40_000 / part.len());
+    let list = |from: usize| (from..from + 6_000).map(|n| n.to_string()).collect::<Vec<_>>().join(",");
+    let chips = (0..4_000).map(|n| format!("Zq{n}x processor ")).collect::<String>();
+    let fans = |answer: bool| json!({"redundant fans": vec![answer; 4_000]});
+    let deep = (0..30).fold(json!(vec![5; 20_000]), |below, _| json!({"k".repeat(18): below}));
+    for (shape, copy, facts) in [
+        (
+            "numbers in words",
+            long("twenty-one forty two cameras seven "),
+            json!({"name": long("two cameras ")}),
+        ),
+        ("one list of numbers", list(100_000), json!({"name": list(200_000)})),
+        ("codes", long("AB12 "), json!({"name": long("AC13 ")})),
+        ("names", chips, json!({"name": long("a word ").repeat(8)})),
+        ("names of attributes", long("redundant fans "), fans(false)),
+        ("names that are denied", long("no redundant fans "), fans(true)),
+        ("features", long("no NFC or ").repeat(6), json!({"name": "x"})),
+        ("features of the facts", "No NFC.".to_owned(), json!({"name": long("no NFC or ").repeat(8)})),
+        ("long evidence", long("NFC "), json!({"NFC": format!("no, {}", long("a word "))})),
+        ("long paths", "A lamp.".to_owned(), deep),
+    ] {
+        let (comparing, reading) = left(&copy, &facts);
+        assert!(comparing == 0 || reading == 0, "{shape}: {comparing} {reading}");
+    }
+}
+
+#[test]
+fn facts_without_an_end_are_not_read_to_it() {
+    let known = |facts: Value| Known::of(facts.as_object().unwrap());
+    // Each of them was held against all that stands before it.
+    let version = known(json!({"version": "1.".repeat(20_000) + "1"}));
+    assert!(version.figures.len() < 50, "{}", version.figures.len());
+    let sizes = "5x".repeat(20_000) + "5";
+    let sizes = figures(&sizes, None).figures.len();
+    assert_eq!(sizes, 20_001);
+    let paths = known(json!({"k".repeat(200): vec![5; 50_000]}));
+    assert_eq!((paths.attributes.len(), paths.steps()), (MAX_FACTS / 200, usize::MAX));
+}

@@ -9,7 +9,7 @@ use crate::guardrail::text::Text;
 
 fn hits(copy: &str, facts: &Map<String, Value>) -> Vec<Hit> {
     let lower = small(copy);
-    find(Plain { written: copy, small: &lower }, &Sheet::of(facts))
+    find(Plain { written: copy, small: &lower }, &Sheet::of(facts), &mut Steps::new(1_000_000))
 }
 
 /// What is found, each with the attribute that speaks against it.
@@ -247,7 +247,7 @@ fn words_that_only_look_like_features() {
 
 /// What is found in a text as given, features and names.
 fn found(text: &str, facts: &Map<String, Value>) -> Vec<Hit> {
-    stated_otherwise(&Text::new(text), &Sheet::of(facts))
+    stated_otherwise(&Text::new(text), &Sheet::of(facts), &mut Steps::new(1_000_000))
 }
 
 #[test]

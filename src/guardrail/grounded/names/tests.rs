@@ -5,7 +5,7 @@ use crate::guardrail::grounded::statements::small;
 
 fn unknown(copy: &str, facts: &Map<String, Value>) -> Vec<String> {
     let lower = small(copy);
-    let hits = find(Plain { written: copy, small: &lower }, &Sheet::of(facts));
+    let hits = find(Plain { written: copy, small: &lower }, &Sheet::of(facts), &mut Steps::new(1_000_000));
     hits.into_iter().map(|hit| slice(copy, hit.range).to_owned()).collect()
 }
 
