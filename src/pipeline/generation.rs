@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Map, Value, json};
+use tokio::task::JoinError;
 use tokio::time::Instant;
 use tracing::Instrument;
 use tracing::field::Empty;
@@ -235,7 +236,7 @@ struct Verdicts {
 }
 
 async fn run(parts: &Arc<Parts>, job: Job, places: Vec<Place>) -> Landed {
-    let began = Instant::now();
+    let (job, began) = (Arc::new(job), Instant::now());
     let terms = terms(parts, job.purpose);
     let ends = terms.ends;
     if job.approval {
@@ -316,7 +317,7 @@ async fn run(parts: &Arc<Parts>, job: Job, places: Vec<Place>) -> Landed {
 
 /// The newest copy in the log that answers the question and was not rejected, when it is still good: not too old, and
 /// within the rules and the placement's limit as they are now.
-async fn from_log(parts: &Arc<Parts>, job: &Job, terms: &Terms) -> Result<Option<Arc<Kept>>, Reason> {
+async fn from_log(parts: &Arc<Parts>, job: &Arc<Job>, terms: &Terms) -> Result<Option<Arc<Kept>>, Reason> {
     let found = match parts.reviews.latest_passed_for_key(&job.key.to_string()).await {
         Ok(found) => found,
         Err(error @ StoreError::Corrupt(_)) => {
@@ -344,32 +345,46 @@ async fn from_log(parts: &Arc<Parts>, job: &Job, terms: &Terms) -> Result<Option
 /// that is too long is not asked about.
 async fn judged(
     parts: &Arc<Parts>,
-    job: &Job,
+    job: &Arc<Job>,
     generation: Uuid,
     text: &str,
     terms: &Terms,
 ) -> (Result<Approved, Judgement>, Vec<QuestionKey>) {
-    let (nothing, draft, guardrails) = (Map::new(), Draft::new(text), &job.policy.guardrails);
-    let ground = || job.ground(&nothing, &parts.second, (parts.now)());
-    let judge = || {
-        let judged = approve(guardrails, &draft, &ground());
-        judged.and_then(|approved| match too_long(&job.placement, approved.text()) {
-            Some(judgement) => Err(judgement),
-            None => Ok(approved),
-        })
-    };
-    match judge() {
+    let judge = || judged_aside(Arc::clone(parts), Arc::clone(job), Draft::new(text));
+    match judge().await {
         Err(judgement) if judgement.wants_answers() => {
             let text = judgement.fixed.as_deref().unwrap_or(text);
             if let Some(judgement) = too_long(&job.placement, text) {
                 return (Err(judgement), Vec::new());
             }
-            let mut asking = questions(guardrails, text, &ground());
+            let nothing = Map::new();
+            let ground = job.ground(&nothing, &parts.second, (parts.now)());
+            let mut asking = questions(&job.policy.guardrails, text, &ground);
             asking.retain(|asking| asking.mode == Enforcement::Enforce);
             let asked = second::ask_now(parts, &job.about(generation), asking, terms).await;
-            (judge(), asked)
+            (judge().await, asked)
         }
         judged => (judged, Vec::new()),
+    }
+}
+
+/// Judges a text beside the requests for pages: to read large facts takes its time, and those who answer pages have none to
+/// give.
+async fn judged_aside(parts: Arc<Parts>, job: Arc<Job>, draft: Draft) -> Result<Approved, Judgement> {
+    let judge = move || {
+        let nothing = Map::new();
+        let ground = job.ground(&nothing, &parts.second, (parts.now)());
+        let approved = approve(&job.policy.guardrails, &draft, &ground)?;
+        match too_long(&job.placement, approved.text()) {
+            Some(judgement) => Err(judgement),
+            None => Ok(approved),
+        }
+    };
+    match tokio::task::spawn_blocking(judge).await.map_err(JoinError::try_into_panic) {
+        Ok(judged) => judged,
+        Err(Ok(panic)) => std::panic::resume_unwind(panic),
+        // The runtime ends, and with it whoever waits for this.
+        Err(Err(_)) => std::future::pending().await,
     }
 }
 
@@ -391,7 +406,7 @@ fn tell(parts: &Parts, job: &Job, verdicts: &Verdicts) {
 }
 
 /// One prompt, and one more with what was wrong where the rules ask for that.
-async fn write_and_judge(parts: &Arc<Parts>, job: &Job, terms: &Terms) -> Verdicts {
+async fn write_and_judge(parts: &Arc<Parts>, job: &Arc<Job>, terms: &Terms) -> Verdicts {
     let mut verdicts = Verdicts {
         attempts: Vec::new(),
         messages: job.prompt.messages.clone(),
