@@ -272,12 +272,15 @@ fn keeps_its_form(c: char) -> bool {
     matches!(c, '™' | '℠' | '¹' | '²' | '³' | '¼'..='¾' | '\u{2070}' | '\u{2074}'..='\u{208e}' | '\u{2150}'..='\u{215f}' | '\u{2189}')
 }
 
-/// Characters that take no room: soft hyphens, zero-width characters, bidi controls, variation selectors, tags.
+/// Characters that take no room, or show nothing in it: soft hyphens, zero-width characters, bidi controls, variation
+/// selectors, tags, the blank of braille, and what is no character at all.
 pub(crate) fn is_invisible(c: char) -> bool {
-    matches!(c,
+    u32::from(c) & 0xfffe == 0xfffe
+        || matches!(c,
         '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}'
         | '\u{180b}'..='\u{180f}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}'
-        | '\u{3164}' | '\u{fe00}'..='\u{fe0f}' | '\u{feff}' | '\u{ffa0}' | '\u{fff9}'..='\u{fffb}'
+        | '\u{2800}' | '\u{3164}' | '\u{fdd0}'..='\u{fdef}' | '\u{fe00}'..='\u{fe0f}' | '\u{feff}' | '\u{ffa0}'
+        | '\u{fff0}'..='\u{fffb}' | '\u{13430}'..='\u{1343f}' | '\u{1bca0}'..='\u{1bca3}'
         | '\u{1d173}'..='\u{1d17a}' | '\u{e0000}'..='\u{e0fff}')
 }
 

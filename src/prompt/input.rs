@@ -222,6 +222,7 @@ mod tests {
     #[test]
     fn texts_are_cut_and_cleaned() {
         assert_eq!(cleaned("a\u{202e}b\u{0}c\u{200b}\nd  ", 100), "abc\nd");
+        assert_eq!(cleaned("a\u{2800}b\u{1bca0}c\u{fdd0}d\u{1fffe}e\u{13430}f\u{fff8}", 100), "abcdef");
         assert_eq!(cleaned("a\u{2028}b\r\nc\u{e0141}\u{fe0f}\u{61c}\u{3164}d", 100), "a\nb\ncd");
         let keys = json!({"a\u{202e}b": {"c\u{0}": [{"\u{e0041}d": "e"}]}});
         assert_eq!(bounded(&keys, None, 0), json!({"ab": {"c": [{"d": "e"}]}}));
