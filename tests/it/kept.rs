@@ -98,3 +98,32 @@ async fn a_refresh_that_brings_nothing_is_not_paid_for_with_each_request() {
     check_failed_refresh(Reply::Text("An amazing lamp.".into()), 2).await;
     check_failed_refresh(Reply::Raw(400, String::new()), 1).await;
 }
+
+/// A question that this answer fails for its own sake is paid for once a minute; another question is asked all the same.
+async fn check_left_alone(status: u16, body: serde_json::Value) {
+    let upstream = Upstream::with(move |_, _| Reply::Raw(status, body.to_string())).await;
+    let (app, hands) = start(&upstream).await;
+    for _ in 0..3 {
+        let answer = app.blurb(ask("Lumo lamp")).await;
+        assert_eq!(
+            (&answer["source"], &answer["reason"]),
+            (&json!("prewritten"), &json!("upstream")),
+            "{answer}"
+        );
+        assert_eq!(upstream.calls(), 1, "{answer}");
+    }
+    app.blurb(ask("Fernley pot")).await;
+    assert_eq!(upstream.calls(), 2);
+    hands.forward(60);
+    app.blurb(ask("Lumo lamp")).await;
+    assert_eq!(upstream.calls(), 3);
+}
+
+#[tokio::test]
+async fn what_fails_for_the_prompts_own_sake_is_not_paid_for_again_at_once() {
+    let choice = |message: serde_json::Value, end: &str| json!({"choices": [{"message": message, "finish_reason": end}]});
+    check_left_alone(200, choice(json!({"content": null, "refusal": "No."}), "stop")).await;
+    check_left_alone(200, choice(json!({"content": "A lamp that"}), "length")).await;
+    check_left_alone(200, choice(json!({"content": ""}), "stop")).await;
+    check_left_alone(400, json!({"error": {"code": "context_length_exceeded"}})).await;
+}
