@@ -4,6 +4,7 @@ use serde::Deserialize;
 
 use super::client::{Fault, Next};
 use super::{FaultKind, Output};
+use crate::prompt::cleaned;
 
 /// The blurb in what a model wrote.
 pub(super) fn blurb(written: &str, output: Output) -> Result<String, Fault> {
@@ -15,14 +16,8 @@ pub(super) fn blurb(written: &str, output: Output) -> Result<String, Fault> {
         Output::Text => unquoted(written).to_owned(),
         Output::JsonSchema | Output::JsonObject => text_of_json(written)?.trim().to_owned(),
     };
-    if text.chars().any(|c| !is_blank(c)) { Ok(text) } else { Err(empty()) }
-}
-
-/// Whether nobody sees it: spaces, controls, and what has no width.
-fn is_blank(c: char) -> bool {
-    c.is_whitespace()
-        || c.is_control()
-        || matches!(c, '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
+    // What shows nothing is no text.
+    if cleaned(&text, usize::MAX).trim().is_empty() { Err(empty()) } else { Ok(text) }
 }
 
 /// What a model wrote, without the thoughts that some servers leave before it. Thoughts alone are no text, and where they do

@@ -89,6 +89,10 @@ pub(super) fn start(
         let admitted = if admitted { Ok(()) } else { Err(Reason::NotAdmitted) };
         admitted.and_then(|()| can_write(parts)).map_err(Declined::Because)?;
     }
+    // Under overload nothing more is done for a question than to decline it: no prompt is rendered.
+    if parts.gate.free() == 0 {
+        return Err(Declined::Because(Reason::Overload));
+    }
     let job = Job::of(case, chosen, key).map_err(Declined::Because)?;
     let job = Job { approval, admitted, purpose, ..job };
     if !approval {

@@ -81,7 +81,7 @@ fn bounded(value: &Value, max: Option<usize>, depth: usize) -> Value {
 
 /// A text without control, bidi, zero-width and other invisible characters, of at most `max` characters. Tabs stay, and so
 /// do line ends, each as `\n`.
-pub(super) fn cleaned(text: &str, max: usize) -> String {
+pub(crate) fn cleaned(text: &str, max: usize) -> String {
     // Most texts are plain and short, and need no second look at each character.
     let plain = |b: u8| matches!(b, b'\n' | b'\t' | b' '..=b'~');
     if text.len() <= max && text.bytes().all(plain) {

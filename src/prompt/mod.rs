@@ -18,6 +18,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 pub use demand::{Asked, Counter, Demand, FanOut, Tiers, Tokens};
+pub(crate) use input::cleaned;
 pub use input::{Bands, Input};
 pub use ladder::{ExplainedLadder, Ladder, Lot, Share, Standing, told};
 pub use load::{SampleCopy, load};

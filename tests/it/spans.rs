@@ -15,7 +15,7 @@ use tracing_subscriber::layer::{Context, SubscriberExt};
 use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::{Layer, Registry};
 
-use crate::support::{Reply, TestApp, Upstream, ask};
+use crate::support::{Reply, TestApp, Upstream, ask, listen_among_others};
 
 /// A span, with those it stands in, outermost first, and its fields.
 #[derive(Clone, Debug, Default)]
@@ -35,6 +35,7 @@ impl Collect {
     /// Collects what happens on this thread from now on, as if the log's level were that.
     fn at(level: LevelFilter) -> (Self, DefaultGuard) {
         let collect = Self::default();
+        listen_among_others();
         let subscriber = Registry::default().with(collect.clone().with_filter(level));
         (collect, tracing::subscriber::set_default(subscriber))
     }

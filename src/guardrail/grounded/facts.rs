@@ -69,6 +69,13 @@ pub(super) struct KnownFigure {
     pub(super) noun: Option<Noun>,
 }
 
+impl KnownFigure {
+    /// A number that is the whole of its attribute's value.
+    fn alone(attribute: usize, value: f64, unit: Option<Unit>, roles: Roles) -> Self {
+        Self { attribute, value, unit, date: None, roles, bare: true, times: false, noun: None }
+    }
+}
+
 /// The deepest facts that are read.
 const MAX_DEPTH: usize = 32;
 /// The longest list of things that is counted.
@@ -197,16 +204,7 @@ impl Known {
         match value {
             Value::Number(number) => {
                 let value = number.as_f64().unwrap_or(f64::NAN).abs();
-                self.figures.push(KnownFigure {
-                    attribute,
-                    value,
-                    unit,
-                    date: None,
-                    roles,
-                    bare: true,
-                    times: false,
-                    noun: None,
-                });
+                self.figures.push(KnownFigure::alone(attribute, value, unit, roles));
                 if unit.is_none() {
                     self.counts.push(KnownCount { attribute, value, things: Things::of_name(name, roles) });
                 }
@@ -383,16 +381,7 @@ impl Known {
         for value in values.into_iter().flatten() {
             match unit {
                 // A number of four digits was taken for a year.
-                Some(_) => self.figures.push(KnownFigure {
-                    attribute,
-                    value,
-                    unit,
-                    date: None,
-                    roles,
-                    bare: true,
-                    times: false,
-                    noun: None,
-                }),
+                Some(_) => self.figures.push(KnownFigure::alone(attribute, value, unit, roles)),
                 None => {
                     let things = Things::of_name(name, roles);
                     self.counts.push(KnownCount { attribute, value, things });

@@ -9,12 +9,23 @@ pub use command::{Ran, Serving, copyrail};
 pub use upstream::{Reply, Upstream};
 
 use std::path::{Path, PathBuf};
+use std::sync::LazyLock;
+
+use tracing::Dispatch;
+use tracing::subscriber::NoSubscriber;
 
 /// A client of HTTP that goes where it is told, and not by the environment's proxies.
 pub fn client() -> reqwest::Client {
     // Whoever is first in the process installs it.
     let _ = rustls::crypto::ring::default_provider().install_default();
     reqwest::Client::builder().no_proxy().build().unwrap()
+}
+
+/// Lets a test listen to log lines and spans of its own thread while other tests run. Where there is but one subscriber, a
+/// line's first use on a thread without one turns it off for good; a second subscriber, of nothing, has all be asked.
+pub fn listen_among_others() {
+    static SECOND: LazyLock<Dispatch> = LazyLock::new(|| Dispatch::new(NoSubscriber::new()));
+    LazyLock::force(&SECOND);
 }
 
 /// The repository's folder.

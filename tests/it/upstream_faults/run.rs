@@ -11,7 +11,7 @@ use jiff::SignedDuration;
 use serde_json::{Value, json};
 
 use super::raw;
-use crate::support::{TestApp, ask, eventually};
+use crate::support::{TestApp, ask, eventually, listen_among_others};
 
 /// Stands in all that an upstream says wrong: nobody may see it.
 pub const MARK: &str = "zibeline";
@@ -278,6 +278,7 @@ pub struct Lines(Arc<Mutex<Vec<u8>>>);
 
 impl Lines {
     pub fn subscriber(&self) -> impl tracing::Subscriber + Send + Sync + use<> {
+        listen_among_others();
         let lines = self.clone();
         tracing_subscriber::fmt()
             .with_env_filter("copyrail=trace")
