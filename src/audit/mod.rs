@@ -16,12 +16,13 @@ pub mod verify;
 mod writer;
 
 pub use records::{
-    Decision, Event, FORMAT, GapRecord, GenerationPayload, GenerationRecord, KeyChange, KeyRecord, Outcome,
-    PolicyRecord, Record, ReviewAction, ReviewPayload, ReviewRecord, RuleVerdict, ServeRecord,
+    Decision, ErasureRecord, Event, ExportRecord, FORMAT, GapCause, GapRecord, GenerationPayload,
+    GenerationRecord, HoldRecord, HoldScope, KeyChange, KeyRecord, Outcome, PolicyRecord, Record, Retained,
+    RetentionRecord, ReviewAction, ReviewPayload, ReviewRecord, RuleVerdict, Run, ServeRecord,
     StoredGeneration, StoredReview, StoredVerdict, VerdictMode, VerdictPayload, VerdictRecord,
 };
 pub use reviews::{Rejected, Reviews};
-pub use user::UserKey;
+pub use user::{UserKey, reference, references};
 pub use writer::{Clock, LogUnavailable, Recorder, Settings, append_beside};
 
 #[cfg(test)]

@@ -84,6 +84,16 @@ pub struct GenerationRecord {
     /// What it was for; absent in older records.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub purpose: Option<Purpose>,
+    /// From when on its text is served only while another one is written; absent where there is no text to serve, and in older
+    /// records.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stale: Option<Timestamp>,
+    /// From when on its text is not served any more; likewise.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expires: Option<Timestamp>,
+    /// The user whose page had it written, where it is copy for one user alone: see [`ServeRecord::user`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub user: Option<String>,
 }
 
 /// What stands beside a generation's record, and can be erased: it may hold personal data.
@@ -274,7 +284,9 @@ pub struct ServeRecord {
     pub conditions: Box<RawValue>,
     /// The product's id.
     pub product: Option<String>,
-    /// The user reference, hashed with [`UserKey`](super::UserKey).
+    /// The user. Whoever hands the record to the recorder names them by [`UserKey::hash`](super::UserKey::hash); the recorder
+    /// puts in its place the hash of that under a key of the user's own, which can be erased. Older records keep the
+    /// former.
     pub user: Option<String>,
     /// The kind of copy that was served.
     pub tier: Tier,
@@ -299,6 +311,9 @@ pub struct ServeRecord {
     /// The serve whose answer this one repeated, for the same `idempotency-key`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub repeats: Option<Uuid>,
+    /// The serve that was recorded and then not shown, as its record was not durable in time: this one was shown instead.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub instead_of: Option<Uuid>,
 }
 
 /// A set of files was accepted or refused.
@@ -352,8 +367,138 @@ pub struct GapRecord {
     pub from: Timestamp,
     /// When it could again.
     pub to: Timestamp,
-    /// How many serves were not recorded. 0 when the log failed but all could be written later.
+    /// How many serves were not recorded. 0 when the log failed but all could be written later, and when nobody can know.
     pub count: u64,
+    /// Why; absent in older records, where it was the store.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cause: Option<GapCause>,
+}
+
+/// Why records may be missing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum GapCause {
+    /// The store could not be written; `count` is exact.
+    Store,
+    /// The service before this one did not end in order: what it answered in its last moments may be missing, and nobody
+    /// counted it.
+    Killed,
+}
+
+/// Entries of the chain by their numbers: the first and the last of a run.
+pub type Run = (i64, i64);
+
+/// A person's data was erased: the receipt. Nothing in it tells who they are.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ErasureRecord {
+    /// Its id, a UUID v7.
+    pub id: Uuid,
+    /// When.
+    pub at: Timestamp,
+    /// The name of the key, or of the person, that asked for it.
+    pub by: String,
+    /// What they call the request, such as a ticket's number.
+    pub reference: Option<String>,
+    /// The hashes by which records named the user; nobody can tell any more of whom.
+    pub users: Vec<String>,
+    /// The entries whose payload was blanked.
+    pub payloads: Vec<Run>,
+    /// The hashes of the texts beside serves that were blanked.
+    pub texts: Vec<String>,
+    /// How many serves cannot be linked to the user any more.
+    pub serves: u64,
+    /// How many serves of an older version still name them by a hash that can be made again from their reference, until
+    /// retention deletes them.
+    pub older_serves: u64,
+    /// How many generations were shown to others too, and kept their text.
+    pub shared: u64,
+}
+
+/// What retention deletes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Retained {
+    /// Blocks of serves: their bytes.
+    Serves,
+    /// What stands beside entries: prompts, texts, notes, reasons.
+    Payload,
+    /// Generations, and the reviews and verdicts on them: their bytes, and what they are found by.
+    Generations,
+}
+
+/// What was too old to be kept was deleted: the receipt. The entries' hashes stay, and the chain holds.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RetentionRecord {
+    /// Its id, a UUID v7.
+    pub id: Uuid,
+    /// When.
+    pub at: Timestamp,
+    /// What was deleted.
+    pub what: Retained,
+    /// All of it that was older than this and not held.
+    pub before: Timestamp,
+    /// Of which entries.
+    pub entries: Vec<Run>,
+    /// How many those are.
+    pub count: u64,
+    /// SHA-256 over a line for each of them, in order: its number, a blank, its hash, a line feed. Lowercase hex.
+    pub digest: String,
+}
+
+/// What a legal hold covers: all that every field given says.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct HoldScope {
+    /// One user, by the hash in their records.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub user: Option<String>,
+    /// One generation, and the serves of its text.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub generation: Option<Uuid>,
+    /// One product.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub product: Option<String>,
+    /// One placement.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub placement: Option<String>,
+    /// What is from this time on.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub since: Option<Timestamp>,
+    /// What is before this time.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub until: Option<Timestamp>,
+}
+
+/// A legal hold was placed or lifted.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HoldRecord {
+    /// The hold's id, a UUID v7.
+    pub id: Uuid,
+    /// When.
+    pub at: Timestamp,
+    /// Who did it.
+    pub by: String,
+    /// Why.
+    pub reason: String,
+    /// What is held.
+    pub scope: HoldScope,
+    /// Whether it was lifted.
+    pub lifted: bool,
+}
+
+/// Payload was taken out of the log for somebody to read.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ExportRecord {
+    /// Its id, a UUID v7.
+    pub id: Uuid,
+    /// When.
+    pub at: Timestamp,
+    /// Who asked for it.
+    pub by: String,
+    /// What for: `export`, `case`, `subject`.
+    pub what: String,
+    /// Of what, in the words of the command, without anything of a person.
+    pub of: String,
 }
 
 /// A record that stands for itself: no payload, no index.
@@ -365,6 +510,14 @@ pub enum Event {
     Key(KeyRecord),
     /// Records are missing.
     Gap(GapRecord),
+    /// A person's data was erased.
+    Erasure(ErasureRecord),
+    /// What was too old was deleted.
+    Retention(RetentionRecord),
+    /// A legal hold was placed or lifted.
+    Hold(HoldRecord),
+    /// Payload was taken out.
+    Export(ExportRecord),
 }
 
 impl Event {
@@ -374,6 +527,10 @@ impl Event {
             Event::Policy(_) => POLICY,
             Event::Key(_) => KEY,
             Event::Gap(_) => GAP,
+            Event::Erasure(_) => ERASURE,
+            Event::Retention(_) => RETENTION,
+            Event::Hold(_) => HOLD,
+            Event::Export(_) => EXPORT,
         }
     }
 
@@ -383,6 +540,10 @@ impl Event {
             Event::Policy(record) => record.at,
             Event::Key(record) => record.at,
             Event::Gap(record) => record.to,
+            Event::Erasure(record) => record.at,
+            Event::Retention(record) => record.at,
+            Event::Hold(record) => record.at,
+            Event::Export(record) => record.at,
         }
     }
 
@@ -391,6 +552,10 @@ impl Event {
             Event::Policy(record) => encode(POLICY, record),
             Event::Key(record) => encode(KEY, record),
             Event::Gap(record) => encode(GAP, record),
+            Event::Erasure(record) => encode(ERASURE, record),
+            Event::Retention(record) => encode(RETENTION, record),
+            Event::Hold(record) => encode(HOLD, record),
+            Event::Export(record) => encode(EXPORT, record),
         }
     }
 }
@@ -419,6 +584,10 @@ pub(super) const SERVES: &str = "serves";
 const POLICY: &str = "policy";
 const KEY: &str = "key";
 const GAP: &str = "gap";
+pub(super) const ERASURE: &str = "erasure";
+pub(super) const RETENTION: &str = "retention";
+const HOLD: &str = "hold";
+const EXPORT: &str = "export";
 
 /// A record as JSON, with its format version and type.
 pub(super) fn encode(kind: &str, record: &impl Serialize) -> Result<Vec<u8>, serde_json::Error> {
@@ -452,6 +621,10 @@ pub(super) fn decode(bytes: &[u8]) -> Result<Record, Unreadable> {
         POLICY => Record::Event(Event::Policy(serde_json::from_slice(bytes)?)),
         KEY => Record::Event(Event::Key(serde_json::from_slice(bytes)?)),
         GAP => Record::Event(Event::Gap(serde_json::from_slice(bytes)?)),
+        ERASURE => Record::Event(Event::Erasure(serde_json::from_slice(bytes)?)),
+        RETENTION => Record::Event(Event::Retention(serde_json::from_slice(bytes)?)),
+        HOLD => Record::Event(Event::Hold(serde_json::from_slice(bytes)?)),
+        EXPORT => Record::Event(Event::Export(serde_json::from_slice(bytes)?)),
         other => return Err(Unreadable::Type(other.to_owned())),
     })
 }
@@ -474,7 +647,7 @@ mod tests {
 
     #[test]
     fn records_are_written_as_they_were_when_released() {
-        let gap = Event::Gap(GapRecord { from: policy(1).at, to: policy(2).at, count: 3 });
+        let gap = Event::Gap(GapRecord { from: policy(1).at, to: policy(2).at, count: 3, cause: None });
         let stored = StoredGeneration { record: generation(1), payload_hash: "00".into() };
         let reviewed =
             StoredReview { record: review(1, 1, ReviewAction::Approve), payload_hash: Some("00".into()) };

@@ -40,6 +40,9 @@ pub(super) fn generation(n: u64) -> GenerationRecord {
         cost: Micros(25),
         trace_id: None,
         purpose: None,
+        stale: None,
+        expires: None,
+        user: None,
     }
 }
 
@@ -71,6 +74,7 @@ pub(super) fn serve(n: u64) -> ServeRecord {
         template: None,
         pending: false,
         repeats: None,
+        instead_of: None,
     }
 }
 

@@ -1,7 +1,11 @@
-//! How users are named in the log: by a keyed hash, so that the log alone tells nothing of who they are.
+//! How users are named in the log: by a hash under a key of each user's own. That key is kept in the store under a hash of
+//! the user's reference, which the node's key makes: the log alone tells nothing of who they are, and once a user's key is
+//! erased nobody can tell which records are theirs.
 
 use std::io::{self, Write};
 use std::path::Path;
+
+use crate::store::{Store, StoreError, users};
 
 /// The key that user references are hashed with. It stays on the node, outside the log.
 #[derive(Clone)]
@@ -40,6 +44,24 @@ impl UserKey {
     pub fn digest(&self, reference: &str) -> [u8; 32] {
         *blake3::keyed_hash(&self.0, reference.as_bytes()).as_bytes()
     }
+}
+
+/// The name that records give a user: their digest hashed with BLAKE3 under a key of their own, 64 characters of lowercase
+/// hex.
+pub fn reference(own: &[u8; 32], digest: &[u8; 32]) -> String {
+    blake3::keyed_hash(own, digest).to_hex().to_string()
+}
+
+/// The names under which the log may hold records of the user with this digest: the one of now, while records have it, and
+/// the one that older versions gave.
+///
+/// # Errors
+///
+/// When the store cannot be read.
+pub async fn references(store: &Store, digest: &[u8; 32]) -> Result<Vec<String>, StoreError> {
+    let own = users::key(store, digest).await?.map(|own| reference(&own, digest));
+    let older = blake3::Hash::from_bytes(*digest).to_hex().to_string();
+    Ok(own.into_iter().chain([older]).collect())
 }
 
 /// Puts a new key in place whole, or leaves the one that another process put there meanwhile.

@@ -11,7 +11,7 @@ use tokio::sync::{oneshot, watch};
 use super::append::{self, Appending, KnownTexts, Sealed, ServeLine};
 use super::queue::{Batch, Gap, Queue, Waiting};
 use super::records::{
-    Event, GapRecord, GenerationPayload, GenerationRecord, KeyRecord, PolicyRecord, ReviewRecord,
+    Event, GapCause, GapRecord, GenerationPayload, GenerationRecord, KeyRecord, PolicyRecord, ReviewRecord,
     ServeRecord, VerdictRecord,
 };
 use crate::store::log::Head;
@@ -291,7 +291,8 @@ impl Writer {
         appending.serves(&batch.serves, &self.known).await?;
         let gap = Gap::merged(self.kept.gap, batch.gap);
         if let Some(Gap { from, count }) = gap {
-            let record = Event::Gap(GapRecord { from, to: (self.now)(), count });
+            let record =
+                Event::Gap(GapRecord { from, to: (self.now)(), count, cause: Some(GapCause::Store) });
             let sealed = append::event(&record).map_err(|error| StoreError::Corrupt(error.to_string()))?;
             appending.record(&sealed);
         }

@@ -31,6 +31,8 @@ pub struct Settings {
     pub policy: PolicySettings,
     /// The store's address, such as `sqlite:data/copyrail.db`.
     pub store_url: String,
+    /// How the log is kept.
+    pub audit: AuditSettings,
     /// How much memory cached copy may take, in bytes.
     pub cache_bytes: u64,
     /// Bounds on time and work.
@@ -79,6 +81,32 @@ pub struct Limits {
     pub user_generations_per_day: Option<u32>,
     /// How long the service still takes requests after SIGTERM, while it says that it is not ready.
     pub drain: Duration,
+}
+
+/// How the log is kept.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AuditSettings {
+    /// Whether generated copy is shown only once the record of that answer is durable too.
+    pub strict: bool,
+    /// The most bytes of serve records that are kept in a file beside the store while the store cannot be written.
+    pub spool_bytes: u64,
+    /// Where signed heads of the chain are written: a file, or an `http://` or `https://` address; nowhere without one.
+    pub heads: Option<String>,
+    /// How often they are written.
+    pub heads_every: Duration,
+    /// How long records are kept.
+    pub retention: Retention,
+}
+
+/// How long records are kept, in whole days. Without one, for good.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Retention {
+    /// Serves.
+    pub serves: Option<Duration>,
+    /// What stands beside records and may hold personal data: prompts, texts, notes, reasons.
+    pub payload: Option<Duration>,
+    /// Generations, and the reviews and verdicts on them.
+    pub generations: Option<Duration>,
 }
 
 /// What may be spent, in the currency of the prices.

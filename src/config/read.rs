@@ -7,7 +7,8 @@ use std::time::Duration;
 use jiff::tz::TimeZone;
 
 use super::{
-    BudgetSettings, Limits, PolicySettings, Provider, REFERENCE, Settings, Shares, provider, toml_node,
+    AuditSettings, BudgetSettings, Limits, PolicySettings, Provider, REFERENCE, Retention, Settings, Shares,
+    provider, toml_node,
 };
 use crate::diagnostic::{Diagnostic, Position, Span};
 use crate::document::{self, Faults, Fields, Key, Kind, Node};
@@ -113,6 +114,7 @@ fn read(root: &Node, environment: &BTreeMap<String, String>, faults: &Faults) ->
         }
         Some(url)
     });
+    let audit = section(&mut fields, "audit", faults, |fields| audit(fields, faults)).flatten();
     let cache_bytes = section(&mut fields, "cache", faults, |fields| {
         fields.take("bytes").and_then(|node| bytes(node, faults))
     });
@@ -140,6 +142,7 @@ fn read(root: &Node, environment: &BTreeMap<String, String>, faults: &Faults) ->
         data_dir: PathBuf::from(data_dir?),
         policy: policy?,
         store_url: store_url.flatten()?,
+        audit: audit?,
         cache_bytes: cache_bytes.flatten()?,
         limits: limits?,
         providers,
@@ -149,6 +152,46 @@ fn read(root: &Node, environment: &BTreeMap<String, String>, faults: &Faults) ->
         otlp,
     })
 }
+
+/// The least that a spool is of use with.
+const LEAST_SPOOL: u64 = 64 * 1024;
+
+fn audit(fields: &mut Fields<'_>, faults: &Faults) -> Option<AuditSettings> {
+    let strict = fields.take("strict").and_then(|node| document::boolean(node, faults));
+    let spool_bytes = fields.take("spool").and_then(|node| {
+        let size = bytes(node, faults)?;
+        if size < LEAST_SPOOL {
+            let help = "write `64KiB` or more, such as `64MiB`";
+            faults.error_with_help(node.span, "the spool is too small to hold anything", help);
+        }
+        Some(size)
+    });
+    let heads = fields.text("heads", faults);
+    let heads_every = fields.take("heads_every").and_then(|node| some_time(node, faults));
+    let retention = section(fields, "retention", faults, |fields| {
+        let mut days = |key| {
+            let node = fields.take(key)?;
+            let time = document::duration(node, faults)?;
+            if time.as_secs() % DAY != 0 || time.subsec_nanos() > 0 {
+                let help = "write it as `30d`, or `0d` to keep it for good";
+                faults.error_with_help(node.span, "records are kept for whole days", help);
+            }
+            Some(Some(time).filter(|time| !time.is_zero()))
+        };
+        let (serves, payload, generations) = (days("serves"), days("payload"), days("generations"));
+        Some(Retention { serves: serves?, payload: payload?, generations: generations? })
+    });
+    Some(AuditSettings {
+        strict: strict?,
+        spool_bytes: spool_bytes?,
+        heads: Some(heads?).filter(|heads| !heads.is_empty()),
+        heads_every: heads_every?,
+        retention: retention.flatten()?,
+    })
+}
+
+/// A day in seconds.
+const DAY: u64 = 24 * 60 * 60;
 
 fn otlp(fields: &mut Fields<'_>, faults: &Faults) -> Option<String> {
     let node = fields.take("otlp")?;

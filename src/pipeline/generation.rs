@@ -576,6 +576,9 @@ fn record(job: &Job, verdicts: &Verdicts, finished: Timestamp) -> GenerationReco
         cost: Micros(verdicts.attempts.iter().fold(0, |sum, attempt| sum.saturating_add(attempt.cost.0))),
         trace_id: job.trace_id.clone(),
         purpose: Some(job.purpose),
+        stale: None,
+        expires: None,
+        user: None,
     }
 }
 

@@ -176,6 +176,7 @@ pub(super) fn record(
             template: served.template.clone(),
             pending: served.pending,
             repeats,
+            instead_of: None,
         },
         text,
     );

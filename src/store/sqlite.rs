@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
-use sqlx::{AssertSqlSafe, SqlitePool};
+use sqlx::{AssertSqlSafe, SqliteConnection, SqlitePool};
 
 use super::{Access, StoreError};
 
@@ -17,14 +17,19 @@ const BUSY: Duration = Duration::from_secs(5);
 const ACQUIRE: Duration = Duration::from_secs(10);
 const READERS: u32 = 4;
 
-/// Each brings the tables one version further. Migrations only add: never edit one that was released.
+/// Each brings the tables one version further. Migrations only add: never edit one that was released. `meta.schema` says how
+/// many a store has had.
 const MIGRATIONS: &[&str] = &[
     include_str!("migrations/0001_first.sql"),
     include_str!("migrations/0002_reviews.sql"),
     include_str!("migrations/0003_second_models.sql"),
     include_str!("migrations/0004_ledger.sql"),
     include_str!("migrations/0005_idempotency.sql"),
+    include_str!("migrations/0006_log.sql"),
 ];
+/// What a program must know to use the tables, as `user_version`: raised only by a migration after which a program that
+/// does not know it would read or write what is wrong. Up to version 5 it was the number of migrations.
+const NEEDED: usize = 5;
 
 /// The connections to one file.
 #[derive(Clone, Debug)]
@@ -100,27 +105,32 @@ fn file_error(path: &Path, source: io::Error) -> StoreError {
     StoreError::File { path: path.to_owned(), source }
 }
 
-/// How many migrations the tables have had, when this program knows all of them.
+/// How many migrations the tables have had, when this program can use them; those of a later version may have had more.
 async fn check_version(pool: &SqlitePool, path: &Path) -> Result<usize, StoreError> {
-    let found: i64 = sqlx::query_scalar("PRAGMA user_version").fetch_one(pool).await?;
-    match usize::try_from(found) {
-        Ok(version) if version <= MIGRATIONS.len() => Ok(version),
-        _ => Err(StoreError::Newer { path: path.to_owned(), found, known: MIGRATIONS.len() as i64 }),
+    version(&mut *pool.acquire().await?, path).await
+}
+
+async fn version(connection: &mut SqliteConnection, path: &Path) -> Result<usize, StoreError> {
+    let needed: i64 = sqlx::query_scalar("PRAGMA user_version").fetch_one(&mut *connection).await?;
+    let newer = || StoreError::Newer { path: path.to_owned(), found: needed, known: NEEDED as i64 };
+    let needed = usize::try_from(needed).ok().filter(|needed| *needed <= NEEDED).ok_or_else(newer)?;
+    if needed < NEEDED {
+        return Ok(needed);
     }
+    let schema = sqlx::query_scalar("SELECT value FROM meta WHERE name = 'schema'");
+    let schema: Option<i64> = schema.fetch_optional(connection).await?;
+    Ok(schema.and_then(|schema| usize::try_from(schema).ok()).unwrap_or(NEEDED).max(NEEDED))
 }
 
 /// Brings the tables up to date in one transaction, which also keeps two processes from doing it at once.
 async fn migrate(writer: &SqlitePool, path: &Path) -> Result<(), StoreError> {
     let mut transaction = writer.begin_with("BEGIN IMMEDIATE").await?;
-    let found: i64 = sqlx::query_scalar("PRAGMA user_version").fetch_one(&mut *transaction).await?;
-    let known = MIGRATIONS.len() as i64;
-    let done =
-        usize::try_from(found).map_err(|_| StoreError::Newer { path: path.to_owned(), found, known })?;
+    let done = version(&mut transaction, path).await?;
     for script in MIGRATIONS.iter().skip(done) {
         sqlx::raw_sql(*script).execute(&mut *transaction).await?;
     }
     // A pragma takes no bound values; the number is ours.
-    let stamp = format!("PRAGMA user_version = {}", MIGRATIONS.len().max(done));
+    let stamp = format!("PRAGMA user_version = {NEEDED}");
     sqlx::raw_sql(AssertSqlSafe(stamp)).execute(&mut *transaction).await?;
     Ok(transaction.commit().await?)
 }

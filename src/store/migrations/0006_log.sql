@@ -1,0 +1,54 @@
+-- The key of each user's own, under the keyed hash of the reference that the shop knows them by. Records name a user by a
+-- hash under this key: once it is erased, nobody can tell whose records they are.
+CREATE TABLE users (
+    digest BLOB    PRIMARY KEY,
+    key    BLOB    NOT NULL,
+    since  INTEGER NOT NULL -- microseconds since 1970, UTC
+) WITHOUT ROWID;
+
+-- In which entries the records of a minute stand. Everything in here and in the two indexes below can be told from the
+-- chain up to entry `meta.indexed`, and is built from it.
+CREATE TABLE minutes (
+    minute INTEGER PRIMARY KEY, -- since 1970, UTC
+    first  INTEGER NOT NULL,
+    last   INTEGER NOT NULL
+);
+
+-- `terms` are hashes of what generations can be found by, `words` their texts. The row's number is the entry's.
+CREATE VIRTUAL TABLE generation_index USING fts5 (
+    terms, words, content = '', columnsize = 0, tokenize = "unicode61 remove_diacritics 2"
+);
+-- What is erased leaves the index at once, and not when its pages are merged.
+INSERT INTO generation_index (generation_index, rank) VALUES ('secure-delete', 1);
+
+-- The same of serves. The row's number is the entry's times 8192, plus the line's in its block, from 0.
+CREATE VIRTUAL TABLE serve_index USING fts5 (
+    terms, content = '', columnsize = 0, detail = 'none', tokenize = 'ascii'
+);
+
+-- Which sets of files a revision stands for.
+CREATE TABLE revisions (
+    revision   TEXT    PRIMARY KEY,
+    guardrails TEXT    NOT NULL, -- as in `policies`
+    prompts    TEXT    NOT NULL,
+    since      INTEGER NOT NULL
+) WITHOUT ROWID;
+
+-- What must be neither erased nor deleted for its age, until it is lifted.
+CREATE TABLE holds (
+    id     TEXT    PRIMARY KEY,
+    at     INTEGER NOT NULL,
+    by     TEXT    NOT NULL,
+    reason TEXT    NOT NULL,
+    scope  TEXT    NOT NULL, -- a JSON object: what is held
+    lifted INTEGER           -- when
+) WITHOUT ROWID;
+
+-- What says that entries or payloads were taken out on purpose.
+CREATE INDEX chain_receipts ON chain (seq) WHERE kind IN ('erasure', 'retention');
+
+INSERT INTO meta (name, value) VALUES
+    ('schema', 6),
+    ('indexed', 0),
+    ('erasures', 0), -- counts them, so that running services notice
+    ('running', 0);  -- whether a service is, or ended without saying so
