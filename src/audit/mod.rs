@@ -6,6 +6,7 @@
 //! ```
 
 mod append;
+pub mod bulk;
 mod chain;
 mod queue;
 mod records;

@@ -14,6 +14,7 @@ mod schema;
 mod segments;
 mod serve;
 mod simulate;
+mod simulate_log;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -70,6 +71,8 @@ enum Command {
     Audit(audit::Audit),
     /// An OpenAI-compatible stand-in for trying things; names itself `simulated` in every answer
     SimulateLlm(simulate::SimulateLlm),
+    /// A large log of made-up records in a store of its own, for trying how it fares
+    SimulateLog(simulate_log::SimulateLog),
 }
 
 /// What every command that reads settings takes.
@@ -168,6 +171,7 @@ async fn run(command: Command, shell: &mut Shell) -> Result<(), Failure> {
         Command::Keys(command) => keys::run(command, shell).await,
         Command::Audit(command) => audit::run(command, shell).await,
         Command::SimulateLlm(args) => simulate::run(args, shell).await,
+        Command::SimulateLog(args) => simulate_log::run(args, shell).await,
     }
 }
 

@@ -9,6 +9,7 @@ mod action;
 mod copy;
 mod cut;
 mod facts;
+pub mod log;
 mod script;
 mod second;
 mod sending;

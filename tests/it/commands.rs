@@ -238,3 +238,29 @@ fn a_key_is_printed_once_and_alone() {
         serde_json::from_str(&done(folder.path(), &["audit", "verify", "--format", "json"])).unwrap();
     assert_eq!((&report["records"], &report["fault"]), (&json!(5), &json!(null)));
 }
+
+#[test]
+fn a_simulated_log_is_a_log_and_never_mixed_with_another() {
+    let folder = tempfile::tempdir().unwrap();
+    let make = || {
+        copyrail(
+            folder.path(),
+            &["simulate-log", "--generations", "300", "--serves", "1000", "trial.db"],
+            &[],
+            "",
+        )
+    };
+    let made = make();
+    assert_eq!(made.code, Some(0), "{}", made.err);
+    assert!(
+        made.out.starts_with("trial.db: 300 generations and 1000 serves, all simulated, in "),
+        "{}",
+        made.out
+    );
+    let url = [("COPYRAIL__STORE__URL", "sqlite:trial.db")];
+    let verified = copyrail(folder.path(), &["audit", "verify"], &url, "");
+    assert_eq!(verified.code, Some(0), "{}", verified.out);
+    let again = make();
+    assert_eq!(again.code, Some(2));
+    assert!(again.err.contains("trial.db exists; name a file that does not"), "{}", again.err);
+}
