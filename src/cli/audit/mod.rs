@@ -1,0 +1,24 @@
+//! `copyrail audit`: each command in a file of its own.
+
+mod show;
+mod verify;
+
+use clap::Subcommand;
+
+use super::{Failure, Shell};
+
+#[derive(Debug, Subcommand)]
+#[command(before_help = "Example:\n  copyrail audit verify")]
+pub(super) enum Audit {
+    /// Prove that the log is whole: every hash, every payload, every index row
+    Verify(verify::Verify),
+    /// Show one generation: prompt, attempts, findings, text, verdicts of second models, reviews
+    Show(show::Show),
+}
+
+pub(super) async fn run(command: Audit, shell: &mut Shell) -> Result<(), Failure> {
+    match command {
+        Audit::Verify(args) => verify::run(args, shell).await,
+        Audit::Show(args) => show::run(args, shell).await,
+    }
+}
