@@ -1,9 +1,11 @@
 //! Records made ready to be written, and one transaction that chains them on.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 use jiff::Timestamp;
+
+use serde::ser::Error;
 
 use super::chain::{self, GENESIS};
 use super::records::{
@@ -11,6 +13,7 @@ use super::records::{
     ReviewRecord, SERVE, SERVES, ServeRecord, StoredGeneration, StoredReview, StoredVerdict, VERDICT,
     VerdictPayload, VerdictRecord,
 };
+use super::user;
 use crate::store::log::{Append, Entry, Head, IndexRow, PayloadRow, ReviewRow, VerdictRow};
 use crate::store::{Store, StoreError};
 
@@ -19,9 +22,50 @@ pub(super) struct Sealed {
     kind: &'static str,
     at: Timestamp,
     bytes: Vec<u8>,
+    user: Option<Named>,
     index: Option<Index>,
     payload: Option<Payload>,
 }
+
+/// A user in the bytes of a record: where their digest stands in hex. The name under a key of their own, which has the same
+/// length, takes its place when the record is chained.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Named {
+    at: usize,
+    digest: [u8; 32],
+}
+
+impl Named {
+    /// What stands before the digest. In a text of a record the quotes would have backslashes before them, and after `user`
+    /// come texts, numbers and nothing that has fields: its last place is the field's own.
+    const FIELD: &[u8] = br#","user":""#;
+
+    fn find(bytes: &[u8], user: Option<&str>) -> Result<Option<Self>, serde_json::Error> {
+        let Some(user) = user else { return Ok(None) };
+        let digest = blake3::Hash::from_hex(user).map_err(Error::custom)?;
+        let field = bytes.windows(Self::FIELD.len()).rposition(|window| window == Self::FIELD);
+        let at = field.map(|field| field + Self::FIELD.len());
+        let at = at.filter(|at| bytes.get(*at..).is_some_and(|rest| rest.starts_with(user.as_bytes())));
+        let at = at.ok_or_else(|| Error::custom("the user does not stand where it should"))?;
+        Ok(Some(Self { at, digest: *digest.as_bytes() }))
+    }
+
+    /// Puts the user's name in place of the digest.
+    fn rename(&self, bytes: &mut [u8], names: &Names) -> Result<(), StoreError> {
+        let name = names.0.get(&self.digest).map(String::as_bytes);
+        let place = bytes.get_mut(self.at..).and_then(|rest| rest.get_mut(..self.digest.len() * 2));
+        let (Some(name), Some(place)) = (name, place) else {
+            return Err(StoreError::Corrupt("a user has no name".into()));
+        };
+        place.copy_from_slice(name);
+        Ok(())
+    }
+}
+
+/// What the users of a transaction are named in the log. Never kept beyond it: should a user's key be erased, whatever is
+/// chained afterwards names them anew.
+#[derive(Default)]
+struct Names(HashMap<[u8; 32], String>);
 
 /// What an entry is found by.
 enum Index {
@@ -51,6 +95,7 @@ impl Payload {
 pub(super) struct ServeLine {
     pub(super) at: Timestamp,
     line: Vec<u8>,
+    user: Option<Named>,
     text: Option<(String, Arc<str>)>,
 }
 
@@ -61,10 +106,12 @@ pub(super) fn generation(
 ) -> Result<Sealed, serde_json::Error> {
     let payload = Payload::seal(payload)?;
     let stored = StoredGeneration { payload_hash: payload.hash(), record };
+    let bytes = records::encode(GENERATION, &stored)?;
     Ok(Sealed {
         kind: GENERATION,
         at: stored.record.finished,
-        bytes: records::encode(GENERATION, &stored)?,
+        user: Named::find(&bytes, stored.record.user.as_deref())?,
+        bytes,
         index: Some(Index::Generation(index_row(0, &stored.record))),
         payload: Some(payload),
     })
@@ -78,6 +125,7 @@ pub(super) fn review(record: ReviewRecord, note: Option<String>) -> Result<Seale
         kind: REVIEW,
         at: stored.record.at,
         bytes: records::encode(REVIEW, &stored)?,
+        user: None,
         index: Some(Index::Review(review_row(0, &stored.record))),
         payload,
     })
@@ -91,6 +139,7 @@ pub(super) fn verdict(record: VerdictRecord, reason: Option<String>) -> Result<S
         kind: VERDICT,
         at: stored.record.at,
         bytes: records::encode(VERDICT, &stored)?,
+        user: None,
         index: Some(Index::Verdict(verdict_row(0, &stored.record))),
         payload,
     })
@@ -98,7 +147,8 @@ pub(super) fn verdict(record: VerdictRecord, reason: Option<String>) -> Result<S
 
 /// Seals an event.
 pub(super) fn event(event: &Event) -> Result<Sealed, serde_json::Error> {
-    Ok(Sealed { kind: event.kind(), at: event.at(), bytes: event.encode()?, index: None, payload: None })
+    let (user, index, payload) = Default::default();
+    Ok(Sealed { kind: event.kind(), at: event.at(), bytes: event.encode()?, user, index, payload })
 }
 
 /// Writes a serve down as a line, with the hash of its text.
@@ -106,8 +156,9 @@ pub(super) fn serve(mut record: ServeRecord, text: Option<Arc<str>>) -> Result<S
     let text = text.map(|text| (chain::text_hash(&text), text));
     record.text_hash = text.as_ref().map(|(hash, _)| hash.clone());
     let mut line = records::encode(SERVE, &record)?;
+    let user = Named::find(&line, record.user.as_deref())?;
     line.push(b'\n');
-    Ok(ServeLine { at: record.at, line, text })
+    Ok(ServeLine { at: record.at, line, user, text })
 }
 
 /// What the search index says of a record: the one place that decides it, for writing and for verifying.
@@ -139,11 +190,15 @@ pub(super) fn verdict_row(seq: i64, record: &VerdictRecord) -> VerdictRow {
     VerdictRow { seq, generation: record.generation_id.to_string(), at: record.at, cost_micros }
 }
 
+/// The most lines of a block: those who look for serves count on it.
+pub(super) const MOST_LINES: usize = 4_096;
+
 /// A transaction on the chain. The head is read inside it rather than remembered: other processes append too.
 /// Records are chained as they come and written all at once by [`insert`](Self::insert).
 pub(super) struct Appending {
     append: Append,
     head: Head,
+    names: Names,
     entries: Vec<Entry>,
     index: Vec<IndexRow>,
     reviews: Vec<ReviewRow>,
@@ -155,8 +210,25 @@ impl Appending {
     pub(super) async fn begin(store: &Store) -> Result<Self, StoreError> {
         let mut append = Append::begin(store).await?;
         let head = append.head().await?.unwrap_or_else(|| Head { seq: 0, hash: GENESIS.to_owned() });
-        let (entries, index, reviews, verdicts, payloads) = Default::default();
-        Ok(Self { append, head, entries, index, reviews, verdicts, payloads })
+        let (names, entries, index, reviews, verdicts, payloads) = Default::default();
+        Ok(Self { append, head, names, entries, index, reviews, verdicts, payloads })
+    }
+
+    /// Looks up what the users of these records are named, and gives those a key who have none.
+    pub(super) async fn users(
+        &mut self,
+        records: impl Iterator<Item = &Sealed>,
+        serves: impl Iterator<Item = &ServeLine>,
+    ) -> Result<(), StoreError> {
+        let records = records.map(|record| (record.at, record.user));
+        let named = records.chain(serves.map(|serve| (serve.at, serve.user)));
+        let named: Vec<_> = named.filter_map(|(at, user)| Some((at, user?.digest))).collect();
+        let Some(since) = named.iter().map(|(at, _)| *at).max() else { return Ok(()) };
+        let digests: BTreeSet<_> = named.into_iter().map(|(_, digest)| digest).collect();
+        let digests: Vec<_> = digests.into_iter().collect();
+        let keys = self.append.user_keys(&digests, since, rand::random).await?;
+        self.names.0 = keys.iter().map(|(digest, key)| (*digest, user::reference(key, digest))).collect();
+        Ok(())
     }
 
     /// Whether this very entry is in the chain.
@@ -164,9 +236,13 @@ impl Appending {
         self.append.holds(entry).await
     }
 
-    /// Adds a record of its own.
-    pub(super) fn record(&mut self, sealed: &Sealed) {
-        self.entry(sealed.kind, sealed.at, sealed.bytes.clone());
+    /// Adds a record of its own. The user that it names must be among those [looked up](Self::users).
+    pub(super) fn record(&mut self, sealed: &Sealed) -> Result<(), StoreError> {
+        let mut bytes = sealed.bytes.clone();
+        if let Some(user) = sealed.user {
+            user.rename(&mut bytes, &self.names)?;
+        }
+        self.entry(sealed.kind, sealed.at, bytes);
         let seq = self.head.seq;
         match &sealed.index {
             Some(Index::Generation(row)) => self.index.push(IndexRow { seq, ..row.clone() }),
@@ -177,17 +253,28 @@ impl Appending {
         if let Some(Payload { salt, bytes }) = &sealed.payload {
             self.payloads.push((seq, PayloadRow { salt: Some(salt.to_vec()), bytes: Some(bytes.clone()) }));
         }
+        Ok(())
     }
 
-    /// Adds serves as one entry, and those of their texts that `known` does not hold. No entry for no serves.
+    /// Adds serves as one entry, or several when they are many, and those of their texts that `known` does not hold. Users
+    /// as of [`record`](Self::record).
     pub(super) async fn serves(
         &mut self,
         serves: &[ServeLine],
         known: &KnownTexts,
     ) -> Result<(), StoreError> {
-        let Some(at) = serves.iter().map(|serve| serve.at).max() else { return Ok(()) };
-        let lines: Vec<&[u8]> = serves.iter().map(|serve| serve.line.as_slice()).collect();
-        self.entry(SERVES, at, lines.concat());
+        for serves in serves.chunks(MOST_LINES) {
+            let Some(at) = serves.iter().map(|serve| serve.at).max() else { continue };
+            let mut bytes = Vec::with_capacity(serves.iter().map(|serve| serve.line.len()).sum());
+            for ServeLine { line, user, .. } in serves {
+                let begins = bytes.len();
+                bytes.extend_from_slice(line);
+                if let (Some(user), Some(line)) = (user, bytes.get_mut(begins..)) {
+                    user.rename(line, &self.names)?;
+                }
+            }
+            self.entry(SERVES, at, bytes);
+        }
         let texts: BTreeMap<_, _> = serves.iter().filter_map(|serve| serve.text.as_ref()).cloned().collect();
         for (hash, text) in texts.iter().filter(|(hash, _)| !known.0.contains(*hash)) {
             self.append.text(hash, text).await?;

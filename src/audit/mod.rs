@@ -30,3 +30,5 @@ pub use writer::{Clock, LogUnavailable, Recorder, Settings, append_beside};
 mod testing;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod writing_tests;

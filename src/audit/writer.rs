@@ -172,7 +172,7 @@ impl Recorder {
 pub async fn append_beside(store: &Store, event: Event) -> Result<(), StoreError> {
     let sealed = append::event(&event).map_err(|error| StoreError::Corrupt(error.to_string()))?;
     let mut appending = Appending::begin(store).await?;
-    appending.record(&sealed);
+    appending.record(&sealed)?;
     appending.insert().await?;
     appending.commit().await
 }
@@ -283,8 +283,10 @@ impl Writer {
         }
         let mut appending = Appending::begin(&self.store).await?;
         self.kept.settle_doubt(&mut appending).await?;
+        let records = batch.waiting.iter().map(|waiting| &waiting.record);
+        appending.users(records, self.kept.serves.iter().chain(&batch.serves)).await?;
         for waiting in &batch.waiting {
-            appending.record(&waiting.record);
+            appending.record(&waiting.record)?;
         }
         // When serves were kept, the batch has none: see `Queue::next`.
         appending.serves(&self.kept.serves, &self.known).await?;
@@ -294,7 +296,7 @@ impl Writer {
             let record =
                 Event::Gap(GapRecord { from, to: (self.now)(), count, cause: Some(GapCause::Store) });
             let sealed = append::event(&record).map_err(|error| StoreError::Corrupt(error.to_string()))?;
-            appending.record(&sealed);
+            appending.record(&sealed)?;
         }
         appending.insert().await?;
         let entry = appending.head().clone();

@@ -66,6 +66,8 @@ pub(super) struct Job {
     approval: bool,
     /// Whether the question was asked often enough to have it answered.
     admitted: bool,
+    /// Whose page had it written, as the log names them, where it is copy for one user alone.
+    user: Option<String>,
 }
 
 /// Starts the generation of a question in a task of its own, or joins the one that somebody else started meanwhile.
@@ -94,7 +96,9 @@ pub(super) fn start(
         return Err(Declined::Because(Reason::Overload));
     }
     let job = Job::of(case, chosen, key).map_err(Declined::Because)?;
-    let job = Job { approval, admitted, purpose, ..job };
+    let user = case.user().filter(|_| chosen.template.tier() == Tier::User);
+    let user = user.map(|user| parts.user_key.hash(user));
+    let job = Job { approval, admitted, purpose, user, ..job };
     if !approval {
         can_pay(parts, &job).map_err(Declined::Because)?;
     }
@@ -187,6 +191,7 @@ impl Job {
             purpose: Purpose::Page,
             approval: false,
             admitted: true,
+            user: None,
             product,
         })
     }
@@ -521,18 +526,20 @@ fn reason(failure: Failure) -> Reason {
 }
 
 fn kept(job: &Job, approved: &Approved, generation: Uuid, finished: Timestamp) -> Kept {
+    let (stale, expires) = lifetime(job, finished);
+    let draft = approved.to_draft();
+    Kept { written: draft.text.clone(), draft, generation, stale, expires }
+}
+
+/// From when on copy that was finished then is due to be written anew, and from when on it is not served any more.
+fn lifetime(job: &Job, finished: Timestamp) -> (Timestamp, Timestamp) {
     let after = |duration: Duration| {
         let later = SignedDuration::try_from(duration).ok().and_then(|d| finished.checked_add(d).ok());
         later.unwrap_or(Timestamp::MAX)
     };
     let capped = |at: Timestamp| job.offer_ends.map_or(at, |ends| at.min(ends));
-    Kept {
-        draft: approved.to_draft(),
-        written: approved.to_draft().text,
-        generation,
-        stale: capped(after(job.placement.ttl.soft)),
-        expires: capped(after(job.placement.ttl.hard)),
-    }
+    let ttl = &job.placement.ttl;
+    (capped(after(ttl.soft)), capped(after(ttl.hard)))
 }
 
 /// Attempts as they stand in a record: what the model said may hold personal data, and stands in a payload.
@@ -555,6 +562,7 @@ fn record(job: &Job, verdicts: &Verdicts, finished: Timestamp) -> GenerationReco
     let findings =
         verdicts.findings.iter().map(|finding| without(json!(finding), &["match", "message"])).collect();
     let evidence = verdicts.result.as_ref().map(Approved::evidence).unwrap_or_default();
+    let (stale, expires) = verdicts.result.is_ok().then(|| lifetime(job, finished)).unzip();
     GenerationRecord {
         id: job.id,
         started: job.started,
@@ -576,9 +584,9 @@ fn record(job: &Job, verdicts: &Verdicts, finished: Timestamp) -> GenerationReco
         cost: Micros(verdicts.attempts.iter().fold(0, |sum, attempt| sum.saturating_add(attempt.cost.0))),
         trace_id: job.trace_id.clone(),
         purpose: Some(job.purpose),
-        stale: None,
-        expires: None,
-        user: None,
+        stale,
+        expires,
+        user: job.user.clone(),
     }
 }
 

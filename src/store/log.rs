@@ -1,12 +1,14 @@
 //! The tables of the log: entries, payloads, the index of generations, texts. Knows nothing of how entries are
 //! hashed nor of what their bytes say.
 
+use std::collections::HashMap;
+
 use jiff::Timestamp;
 use sqlx::query_builder::{QueryBuilder, Separated};
 use sqlx::sqlite::SqliteRow;
 use sqlx::{Row, Sqlite, SqliteTransaction};
 
-use super::{Store, StoreError, micros, timestamp};
+use super::{Store, StoreError, micros, timestamp, users};
 
 /// How many rows one statement inserts: well below the 32,766 values that SQLite takes.
 const ROWS: usize = 64;
@@ -172,9 +174,23 @@ impl Append {
         Ok(())
     }
 
-    /// Keeps a text under its hash, unless it is there already.
+    /// The keys of the users with these digests; those who have none are given the ones that `make` makes.
+    pub(crate) async fn user_keys(
+        &mut self,
+        digests: &[[u8; 32]],
+        since: Timestamp,
+        make: impl FnMut() -> [u8; 32],
+    ) -> Result<HashMap<[u8; 32], [u8; 32]>, StoreError> {
+        users::keys(&mut self.0, digests, since, make).await
+    }
+
+    /// Keeps a text under its hash, unless it is there already. One that was erased is there again: somebody was shown it
+    /// since.
     pub(crate) async fn text(&mut self, hash: &str, text: &str) -> Result<(), StoreError> {
-        let query = sqlx::query("INSERT INTO texts (hash, text) VALUES ($1, $2) ON CONFLICT DO NOTHING");
+        let query = sqlx::query(
+            "INSERT INTO texts (hash, text) VALUES ($1, $2)
+             ON CONFLICT DO UPDATE SET text = excluded.text WHERE texts.text = ''",
+        );
         query.bind(hash).bind(text).execute(&mut *self.0).await?;
         Ok(())
     }
