@@ -479,9 +479,12 @@ async fn watch_files(shared: Arc<Shared>, stopped: watch::Receiver<bool>) {
     .await;
 }
 
-/// New keys, reviews and a new catalogue are in use within two seconds, whoever wrote them.
+/// New keys, reviews and a new catalogue are in use within two seconds, whoever wrote them; and so is a store that was put
+/// back.
 async fn refresh(shared: Arc<Shared>, stopped: watch::Receiver<bool>) {
     every(Duration::from_secs(1), stopped, || async {
+        // Those who read or write next say that it is gone, and why.
+        let _ = shared.store.look().await;
         shared.refresh_keys().await;
         shared.refresh_reviews().await;
         if let Err(error) = shared.parts.catalogue.refresh().await {

@@ -1,7 +1,7 @@
 //! What people decided on generations, as one process knows it.
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use uuid::Uuid;
@@ -20,6 +20,8 @@ pub struct Reviews {
     store: Store,
     /// The newest review that was read.
     read: AtomicI64,
+    /// In which store: see [`Store::changes`].
+    changes: AtomicU64,
     /// The latest decision on each generation, with the entry that says so.
     decided: Mutex<HashMap<Uuid, (i64, Decision)>>,
 }
@@ -41,7 +43,7 @@ impl Reviews {
     /// When the store cannot be read.
     pub async fn open(store: Store) -> Result<Self, StoreError> {
         let read = AtomicI64::new(log::newest_review(&store).await?);
-        Ok(Self { store, read, decided: Mutex::default() })
+        Ok(Self { store, read, changes: AtomicU64::new(0), decided: Mutex::default() })
     }
 
     /// The latest decision on a generation; `None` when nobody decided, as far as this process knows.
@@ -57,6 +59,7 @@ impl Reviews {
     ///
     /// When the store cannot be read; the next time then begins where this one stopped.
     pub async fn refresh(&self, mut rejected: impl FnMut(Rejected)) -> Result<(), StoreError> {
+        self.begin_anew_in_another_store();
         while let Some((page, last)) =
             search::decisions(&self.store, self.read.load(Ordering::Acquire), PAGE).await?
         {
@@ -99,6 +102,21 @@ impl Reviews {
             self.learn(generation, decided);
         }
         Ok(())
+    }
+
+    /// Another store tells another history: all of it is read, and of the one before it stands only what was rejected, which
+    /// is safe.
+    fn begin_anew_in_another_store(&self) {
+        let changes = self.store.changes();
+        if self.changes.swap(changes, Ordering::AcqRel) == changes {
+            return;
+        }
+        let mut known = self.decided.lock().unwrap_or_else(PoisonError::into_inner);
+        known.retain(|_, (seq, decision)| {
+            *seq = 0;
+            *decision == Decision::Rejected
+        });
+        self.read.store(0, Ordering::Release);
     }
 
     /// Learns a decision, unless a later one is known, and answers which holds.

@@ -32,6 +32,9 @@ pub(super) async fn run(args: Serve, shell: &mut Shell) -> Result<(), Failure> {
         .map_err(|error| anyhow::anyhow!("traces cannot be sent as `telemetry.otlp` says: {error}"))?;
     // Whoever reads that it serves may stop it at once, in order.
     let mut signals = Signals::listen()?;
+    // A file that may not grow any more (`ulimit -f`) is an error of whoever writes it, like a full disk, and no reason to die:
+    // what is listened for does not end the process.
+    let _too_large = signal(SignalKind::from_raw(rustix::process::Signal::XFSZ.as_raw()))?;
     let drain = settings.limits.drain;
     let app = match App::start(settings, Arc::clone(&shell.now)).await {
         Ok(app) => app,

@@ -71,23 +71,44 @@ impl Store {
         }
     }
 
+    /// Looks whether a service's store is still the one that stands there, and opens what does where it is another: one
+    /// that was put back, or a backup. Each write looks by itself.
+    ///
+    /// # Errors
+    ///
+    /// When nothing stands there, or no store of this version; then neither reading nor writing succeeds until one does.
+    pub async fn look(&self) -> Result<(), StoreError> {
+        match &self.backend {
+            Backend::Sqlite(db) => db.look().await,
+        }
+    }
+
+    /// How often another store took the place of the one that was open: what was read of the one before may not be so in
+    /// this one.
+    pub fn changes(&self) -> u64 {
+        match &self.backend {
+            Backend::Sqlite(db) => db.changes(),
+        }
+    }
+
     /// The connections to read with.
     fn reader(&self) -> &sqlx::SqlitePool {
         match &self.backend {
-            Backend::Sqlite(db) => &db.reader,
+            Backend::Sqlite(db) => db.reader(),
         }
     }
 
     /// The one connection to write with.
     fn writer(&self) -> Result<&sqlx::SqlitePool, StoreError> {
         match &self.backend {
-            Backend::Sqlite(db) => db.writer.as_ref().ok_or(StoreError::ReadOnly),
+            Backend::Sqlite(db) => db.writer(),
         }
     }
 
     /// Begins a transaction that holds the right to write from its first statement on, so that what it reads is
     /// still true when it writes.
     async fn begin_write(&self) -> Result<sqlx::SqliteTransaction<'static>, StoreError> {
+        self.look().await?;
         let writer = self.writer()?;
         let begin = || writer.begin_with("BEGIN IMMEDIATE");
         match begin().await {
@@ -130,6 +151,15 @@ pub enum StoreError {
         /// The newest version this program knows.
         known: i64,
     },
+    /// The file that a running service had open is gone from its place.
+    #[error("the store's file {} is gone; put it back, or restore a backup: the service goes on by itself", .0.display())]
+    Gone(PathBuf),
+    /// What stands in the place of a running service's file is no store.
+    #[error("{} is not copyrail's store any more; put the store back, or restore a backup: the service goes on by itself", .0.display())]
+    NoStore(PathBuf),
+    /// Somebody would read while a running service's file is gone, or after the end.
+    #[error("the store is not open: its file is gone or was changed, or the service ends")]
+    Closed,
     /// A write through a store that was opened for reading.
     #[error("the store was opened for reading only")]
     ReadOnly,
@@ -146,7 +176,16 @@ pub enum StoreError {
     Corrupt(String),
     /// The database refused or failed.
     #[error("the store failed: {0}")]
-    Database(#[from] sqlx::Error),
+    Database(#[source] sqlx::Error),
+}
+
+impl From<sqlx::Error> for StoreError {
+    fn from(error: sqlx::Error) -> Self {
+        match error {
+            sqlx::Error::PoolClosed => Self::Closed,
+            other => Self::Database(other),
+        }
+    }
 }
 
 /// A time as the tables keep it: microseconds since 1970, UTC.
@@ -280,6 +319,81 @@ mod tests {
         Store::open(&held.url, Access::ReadOnly).await.unwrap();
         assert_eq!(held.number("SELECT count(*) FROM texts").await, 1);
         assert_eq!(held.number("SELECT count(*) FROM reviews").await, 0);
+    }
+
+    /// A text in the store, and whether it could be kept.
+    async fn keep(store: &Store, text: &str) -> Result<(), StoreError> {
+        let mut transaction = store.begin_write().await?;
+        let insert = sqlx::query("INSERT INTO texts (hash, text) VALUES ($1, $1)").bind(text);
+        insert.execute(&mut *transaction).await?;
+        Ok(transaction.commit().await?)
+    }
+
+    async fn kept(store: &Store) -> Result<Vec<String>, StoreError> {
+        let query = sqlx::query_scalar("SELECT hash FROM texts ORDER BY hash");
+        Ok(query.fetch_all(store.reader()).await?)
+    }
+
+    #[tokio::test]
+    async fn a_store_that_is_gone_is_noticed_and_put_back_it_goes_on() {
+        let held = test_store().await;
+        let (path, elsewhere) = (held.dir.path().join("copyrail.db"), held.dir.path().join("elsewhere.db"));
+        keep(&held.store, "a").await.unwrap();
+        std::fs::rename(&path, &elsewhere).unwrap();
+        for _ in 0..2 {
+            let gone = keep(&held.store, "lost").await.unwrap_err();
+            assert!(matches!(gone, StoreError::Gone(_)), "{gone}");
+            assert!(matches!(kept(&held.store).await, Err(StoreError::Closed)));
+            assert!(held.store.writer().is_err());
+        }
+        assert!(!path.exists(), "a service that runs makes no store");
+        std::fs::rename(&elsewhere, &path).unwrap();
+        assert_eq!(kept(&held.store).await.unwrap(), ["a"]);
+        keep(&held.store, "b").await.unwrap();
+        assert_eq!((kept(&held.store).await.unwrap().len(), held.store.changes()), (2, 0));
+
+        // What is written lately stands in a file of its own, which can be taken away too.
+        std::fs::remove_file(held.dir.path().join("copyrail.db-wal")).unwrap();
+        keep(&held.store, "c").await.unwrap();
+        assert_eq!(held.store.changes(), 1);
+        let beside = Store::open(&held.url, Access::ReadOnly).await.unwrap();
+        assert_eq!(kept(&beside).await.unwrap(), ["a", "b", "c"]);
+    }
+
+    #[tokio::test]
+    async fn another_store_in_its_place_is_opened_and_what_is_no_store_is_refused() {
+        let held = test_store().await;
+        let file = |name: &str| held.dir.path().join(name);
+        let path = file("copyrail.db");
+        keep(&held.store, "a").await.unwrap();
+        let backup = format!("VACUUM INTO '{}'", file("backup.db").display());
+        sqlx::raw_sql(sqlx::AssertSqlSafe(backup)).execute(held.store.writer().unwrap()).await.unwrap();
+        keep(&held.store, "after the backup").await.unwrap();
+
+        std::fs::rename(&path, file("moved.db")).unwrap();
+        let foreign =
+            sqlx::sqlite::SqliteConnectOptions::new().filename(file("foreign.db")).create_if_missing(true);
+        let mut connection = sqlx::ConnectOptions::connect(&foreign).await.unwrap();
+        sqlx::raw_sql("CREATE TABLE chain (a)").execute(&mut connection).await.unwrap();
+        sqlx::Connection::close(connection).await.unwrap();
+        let foreign = std::fs::read(file("foreign.db")).unwrap();
+        for bytes in [&b""[..], b"Not a database, and longer than its first words.", &foreign] {
+            std::fs::write(&path, bytes).unwrap();
+            let refused = keep(&held.store, "lost").await.unwrap_err();
+            assert!(matches!(refused, StoreError::NoStore(_)), "{refused}");
+            assert!(kept(&held.store).await.is_err());
+            assert_eq!(std::fs::read(&path).unwrap(), bytes, "nothing in it is changed");
+            std::fs::remove_file(&path).unwrap();
+        }
+
+        std::fs::rename(file("backup.db"), &path).unwrap();
+        keep(&held.store, "b").await.unwrap();
+        assert_eq!(kept(&held.store).await.unwrap(), ["a", "b"]);
+        assert_eq!(held.store.changes(), 1);
+        // The one that was moved away is whole, and holds nothing that was written since.
+        let moved = format!("sqlite:{}", file("moved.db").display());
+        let moved = Store::open(&moved, Access::ReadOnly).await.unwrap();
+        assert_eq!(kept(&moved).await.unwrap(), ["a", "after the backup"]);
     }
 
     #[cfg(unix)]

@@ -1,18 +1,26 @@
-//! SQLite: opening the file, the lock that keeps a second service away, and the tables.
+//! SQLite: opening the file, the lock that keeps a second service away, the tables, and noticing that the file is gone.
 
 use std::fs::{File, OpenOptions, TryLockError};
-use std::io;
+use std::io::{self, Read};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
-use sqlx::{AssertSqlSafe, SqliteConnection, SqlitePool};
+use sqlx::{AssertSqlSafe, ConnectOptions, Connection, SqliteConnection, SqlitePool};
+use tokio::sync::Mutex;
 
+use super::log::Head;
 use super::{Access, StoreError};
 
 /// How long a statement waits for another process that writes.
 const BUSY: Duration = Duration::from_secs(5);
+/// How long one of the service's does: whoever asks for a page has less patience than whoever runs a command.
+const SERVICE_BUSY: Duration = Duration::from_millis(500);
+/// How long those who use a file that was taken away have to finish.
+const A_MOMENT: Duration = Duration::from_secs(2);
 /// How long to wait for a connection of our own: a little more, so that the database's own error comes first.
 const ACQUIRE: Duration = Duration::from_secs(10);
 const READERS: u32 = 4;
@@ -31,49 +39,292 @@ const MIGRATIONS: &[&str] = &[
 /// does not know it would read or write what is wrong. Up to version 5 it was the number of migrations.
 const NEEDED: usize = 5;
 
-/// The connections to one file.
+/// A store in a file. Clones share its connections.
 #[derive(Clone, Debug)]
 pub(super) struct Sqlite {
-    pub(super) reader: SqlitePool,
+    first: Arc<Open>,
+    /// The service's alone: commands end sooner than anybody takes the file away.
+    watch: Option<Arc<Watch>>,
+}
+
+/// The connections to one file.
+#[derive(Debug)]
+struct Open {
+    reader: SqlitePool,
     /// One connection, so that writers of this process queue up instead of finding the file busy. None when the
     /// store was opened for reading.
-    pub(super) writer: Option<SqlitePool>,
+    writer: Option<SqlitePool>,
+    place: Option<Place>,
+    /// The connections that took the place of these, once another file stood where this one had.
+    next: OnceLock<Box<Open>>,
+}
+
+/// What a service needs to notice that its file was taken away: SQLite itself goes on writing to a file that has no name
+/// any more.
+#[derive(Debug)]
+struct Watch {
+    path: PathBuf,
+    /// Closed from the start: for whoever would read while the file is gone.
+    nowhere: SqlitePool,
+    /// Held by whoever opens another file; the last entry of the log in the one before.
+    changing: Mutex<Option<Head>>,
+    /// How many files were opened after the first.
+    changes: AtomicU64,
     /// Held while this process serves. The system lets it go with the process, however that ends.
-    _lock: Option<Arc<File>>,
+    _lock: File,
+}
+
+/// Which files are open.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Place {
+    store: FileId,
+    /// What was written lately and is not in the store's own file yet.
+    wal: Option<FileId>,
+}
+
+/// A file, whatever its name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct FileId {
+    device: u64,
+    inode: u64,
+}
+
+impl FileId {
+    /// The file that stands at a path; `None` when there is none, or it cannot be told.
+    fn at(path: &Path) -> Option<Self> {
+        let found = std::fs::metadata(path).ok()?;
+        Some(Self { device: found.dev(), inode: found.ino() })
+    }
+}
+
+impl Place {
+    fn at(path: &Path) -> Option<Self> {
+        Some(Self { store: FileId::at(path)?, wal: FileId::at(&beside(path, "-wal")) })
+    }
 }
 
 impl Sqlite {
     pub(super) async fn open(path: PathBuf, access: Access) -> Result<Self, StoreError> {
-        let options = SqliteConnectOptions::new().filename(&path).foreign_keys(true).busy_timeout(BUSY);
-        let pool = || SqlitePoolOptions::new().acquire_timeout(ACQUIRE).idle_timeout(None).max_lifetime(None);
         if access == Access::ReadOnly {
             if !path.exists() {
                 return Err(StoreError::Missing(path));
             }
-            let reader = pool().max_connections(READERS).connect_with(options.read_only(true)).await?;
+            let options = options(&path, BUSY).read_only(true);
+            let reader = pool(READERS).connect_with(options).await?;
             if check_version(&reader, &path).await? < MIGRATIONS.len() {
                 return Err(StoreError::Older(path));
             }
-            return Ok(Self { reader, writer: None, _lock: None });
+            let open = Open { reader, writer: None, place: None, next: OnceLock::new() };
+            return Ok(Self { first: Arc::new(open), watch: None });
         }
         make_file(&path)?;
-        let lock = if access == Access::Serve { Some(Arc::new(lock(&path)?)) } else { None };
-        let options = options.journal_mode(SqliteJournalMode::Wal).synchronous(SqliteSynchronous::Full);
-        let writer = pool().max_connections(1).connect_with(options.clone()).await?;
-        if check_version(&writer, &path).await? < MIGRATIONS.len() {
-            migrate(&writer, &path).await?;
+        if access == Access::Beside {
+            return Ok(Self { first: Arc::new(Open::at(&path, BUSY).await?), watch: None });
         }
-        let options = options.pragma("query_only", "ON");
-        let reader = pool().max_connections(READERS).connect_lazy_with(options);
-        Ok(Self { reader, writer: Some(writer), _lock: lock })
+        let lock = lock(&path)?;
+        let first = Arc::new(Open::at(&path, SERVICE_BUSY).await?);
+        let nowhere = pool(1).connect_lazy_with(options(&path, SERVICE_BUSY));
+        nowhere.close().await;
+        let (changing, changes) = (Mutex::default(), AtomicU64::default());
+        let watch = Some(Arc::new(Watch { path, nowhere, changing, changes, _lock: lock }));
+        Ok(Self { first, watch })
+    }
+
+    /// The connections to the file that stands there now, or to the last that did.
+    fn current(&self) -> &Open {
+        let mut open = self.first.as_ref();
+        while let Some(next) = open.next.get() {
+            open = next;
+        }
+        open
+    }
+
+    /// The connections to read with; while the file is gone, some that are closed.
+    pub(super) fn reader(&self) -> &SqlitePool {
+        match &self.watch {
+            Some(watch) if watch.check(self.current()).is_err() => &watch.nowhere,
+            _ => &self.current().reader,
+        }
+    }
+
+    /// The one connection to write with.
+    pub(super) fn writer(&self) -> Result<&SqlitePool, StoreError> {
+        let open = self.current();
+        if let Some(watch) = &self.watch {
+            watch.check(open)?;
+        }
+        open.writer.as_ref().ok_or(StoreError::ReadOnly)
+    }
+
+    /// Looks which file stands at the path, and opens it where it is another than the one that is open.
+    pub(super) async fn look(&self) -> Result<(), StoreError> {
+        let Some(watch) = &self.watch else { return Ok(()) };
+        if watch.is_as_opened(self.current()) {
+            return Ok(());
+        }
+        let mut last = watch.changing.lock().await;
+        let before = self.current();
+        // Somebody else may have opened it meanwhile.
+        if watch.is_as_opened(before) {
+            return Ok(());
+        }
+        let opened = watch.open_anew(before, &mut last).await?;
+        watch.changes.fetch_add(1, Ordering::AcqRel);
+        // Whoever changes it holds the lock, so it is not set yet.
+        let _ = before.next.set(Box::new(opened));
+        Ok(())
+    }
+
+    pub(super) fn changes(&self) -> u64 {
+        self.watch.as_ref().map_or(0, |watch| watch.changes.load(Ordering::Acquire))
     }
 
     pub(super) async fn close(&self) {
-        self.reader.close().await;
-        if let Some(writer) = &self.writer {
-            writer.close().await;
-        }
+        self.current().close().await;
     }
+}
+
+impl Open {
+    /// Opens the file for reading and writing, and brings its tables up to date.
+    async fn at(path: &Path, busy: Duration) -> Result<Self, StoreError> {
+        let options = options(path, busy);
+        let options = options.journal_mode(SqliteJournalMode::Wal).synchronous(SqliteSynchronous::Full);
+        let writer = pool(1).connect_with(options.clone()).await?;
+        if check_version(&writer, path).await? < MIGRATIONS.len() {
+            migrate(&writer, path).await?;
+        }
+        let reader = pool(READERS).connect_lazy_with(options.pragma("query_only", "ON"));
+        let place = Place::at(path).ok_or_else(|| StoreError::Gone(path.to_owned()))?;
+        Ok(Self { reader, writer: Some(writer), place: Some(place), next: OnceLock::new() })
+    }
+
+    async fn close(&self) {
+        let writer = async {
+            if let Some(writer) = &self.writer {
+                writer.close().await;
+            }
+        };
+        tokio::join!(self.reader.close(), writer);
+    }
+
+    /// Whether these connections can be used.
+    fn is_open(&self) -> bool {
+        !self.reader.is_closed()
+    }
+
+    /// Writes into the store's own file what stands beside it: the file has another name now, but whoever moved it there has
+    /// it. Answers whether all of it is there, and the last entry of the log.
+    async fn complete(&self) -> Result<(bool, Option<Head>), sqlx::Error> {
+        let Some(writer) = &self.writer else { return Ok((false, None)) };
+        let mut connection = writer.acquire().await?;
+        let last = sqlx::query_as("SELECT seq, hash FROM chain ORDER BY seq DESC LIMIT 1");
+        let last: Option<(i64, String)> = last.fetch_optional(&mut *connection).await?;
+        let checkpoint = sqlx::query_as("PRAGMA wal_checkpoint(TRUNCATE)");
+        let checkpoint: Result<(i64, i64, i64), _> = checkpoint.fetch_one(&mut *connection).await;
+        Ok((checkpoint.is_ok_and(|(busy, ..)| busy == 0), last.map(|(seq, hash)| Head { seq, hash })))
+    }
+}
+
+impl Watch {
+    /// Whether these connections lead to the file at the path.
+    ///
+    /// # Errors
+    ///
+    /// When they lead elsewhere: [`Sqlite::look`] opens what stands there.
+    fn check(&self, open: &Open) -> Result<(), StoreError> {
+        let stands = open.is_open() && FileId::at(&self.path) == open.place.map(|place| place.store);
+        if stands { Ok(()) } else { Err(StoreError::Gone(self.path.clone())) }
+    }
+
+    /// Whether these connections lead to the file at the path, and to the one beside it.
+    fn is_as_opened(&self, open: &Open) -> bool {
+        open.is_open() && Place::at(&self.path) == open.place
+    }
+
+    /// Opens the file that stands at the path in place of the one before, once it is known to be a store.
+    async fn open_anew(&self, before: &Open, last: &mut Option<Head>) -> Result<Open, StoreError> {
+        let path = &self.path;
+        let place = Place::at(path).ok_or_else(|| StoreError::Gone(path.clone()))?;
+        if !is_database(path)? {
+            return Err(StoreError::NoStore(path.clone()));
+        }
+        let another = before.place.is_none_or(|before| before.store != place.store);
+        let completed = tokio::time::timeout(A_MOMENT, before.complete()).await;
+        let (complete, head) = completed.unwrap_or(Err(sqlx::Error::PoolTimedOut)).unwrap_or_default();
+        *last = head.or(last.take());
+        // Whoever still reads another file may finish; the same one must not be open with two files beside it.
+        if tokio::time::timeout(A_MOMENT, before.close()).await.is_err() && !another {
+            return Err(StoreError::Closed);
+        }
+        // What was written beside the file before must not be taken for this one's.
+        if another && place.wal.is_some() && place.wal == before.place.and_then(|before| before.wal) {
+            set_aside(path, complete)?;
+        }
+        check_store(path).await?;
+        let opened = Open::at(path, SERVICE_BUSY).await?;
+        let path = path.display();
+        tracing::warn!(%path, "the store's file was changed for another; the service goes on with that");
+        if let Some(Head { seq, hash }) = last.take() {
+            let same = sqlx::query("SELECT 1 FROM chain WHERE seq = $1 AND hash = $2").bind(seq).bind(&hash);
+            if same.fetch_optional(&opened.reader).await?.is_none() {
+                tracing::warn!(
+                    %path, seq, hash,
+                    "its log does not hold the last entry that this service wrote: what was shown lately may be missing in it"
+                );
+            }
+        }
+        Ok(opened)
+    }
+}
+
+fn options(path: &Path, busy: Duration) -> SqliteConnectOptions {
+    SqliteConnectOptions::new().filename(path).foreign_keys(true).busy_timeout(busy)
+}
+
+fn pool(connections: u32) -> SqlitePoolOptions {
+    let options = SqlitePoolOptions::new().max_connections(connections);
+    options.acquire_timeout(ACQUIRE).idle_timeout(None).max_lifetime(None)
+}
+
+/// The file of that name beside the store's.
+fn beside(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(suffix);
+    name.into()
+}
+
+/// Whether the file begins as SQLite's files do. An empty one is none: a service that runs makes no store.
+fn is_database(path: &Path) -> Result<bool, StoreError> {
+    let mut begins = [0; 16];
+    let file = File::open(path).map_err(|source| file_error(path, source))?;
+    match (&file).read_exact(&mut begins) {
+        Ok(()) => Ok(&begins == b"SQLite format 3\0"),
+        Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Ok(false),
+        Err(source) => Err(file_error(path, source)),
+    }
+}
+
+/// Takes away what SQLite wrote beside a file that is gone. Where the file does not hold all of that itself, it is kept
+/// under another name.
+fn set_aside(path: &Path, complete: bool) -> Result<(), StoreError> {
+    let (wal, kept) = (beside(path, "-wal"), beside(path, "-wal.aside"));
+    let moved = if complete { std::fs::remove_file(&wal) } else { std::fs::rename(&wal, &kept) };
+    moved.map_err(|source| file_error(&wal, source))?;
+    let index = beside(path, "-shm");
+    match std::fs::remove_file(&index) {
+        Err(source) if source.kind() != io::ErrorKind::NotFound => Err(file_error(&index, source)),
+        _ => Ok(()),
+    }
+}
+
+/// Refuses a database that is no store, before anything in it is changed.
+async fn check_store(path: &Path) -> Result<(), StoreError> {
+    let mut connection = options(path, SERVICE_BUSY).read_only(true).connect().await?;
+    version(&mut connection, path).await?;
+    let tables = "SELECT count(*) FROM sqlite_schema WHERE type = 'table' AND name IN ('chain', 'meta')";
+    let tables: i64 = sqlx::query_scalar(tables).fetch_one(&mut connection).await?;
+    connection.close().await?;
+    if tables == 2 { Ok(()) } else { Err(StoreError::NoStore(path.to_owned())) }
 }
 
 /// Makes the folders and an empty file that only its owner may read: the files SQLite puts beside it take its mode.
@@ -90,14 +341,13 @@ fn make_file(path: &Path) -> Result<(), StoreError> {
 
 /// Takes the lock of the one service. It stands in a file of its own, because SQLite locks its own files.
 fn lock(path: &Path) -> Result<File, StoreError> {
-    let mut name = path.as_os_str().to_owned();
-    name.push(".lock");
+    let name = beside(path, ".lock");
     let file = OpenOptions::new().create(true).append(true).open(&name);
-    let file = file.map_err(|source| file_error(Path::new(&name), source))?;
+    let file = file.map_err(|source| file_error(&name, source))?;
     match file.try_lock() {
         Ok(()) => Ok(file),
         Err(TryLockError::WouldBlock) => Err(StoreError::Held(path.to_owned())),
-        Err(TryLockError::Error(source)) => Err(file_error(Path::new(&name), source)),
+        Err(TryLockError::Error(source)) => Err(file_error(&name, source)),
     }
 }
 
