@@ -20,7 +20,7 @@ use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
 use crate::audit::{self, Clock, PolicyRecord, Recorder, Reviews, UserKey, search};
-use crate::cache::{Admission, Flights, Keys, Memory, Users};
+use crate::cache::{Admission, Flights, Keys, Looks, Memory, Users};
 use crate::catalogue::Catalogue;
 use crate::config::{PolicySettings, Settings};
 use crate::diagnostic::Diagnostic;
@@ -181,6 +181,7 @@ impl App {
             memory: Memory::new(settings.cache_bytes),
             keys: Keys::default(),
             flights: Flights::default(),
+            looks: Looks::default(),
             admission: Admission::default(),
             users: Users::default(),
             generator,

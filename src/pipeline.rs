@@ -28,7 +28,7 @@ pub use second::SecondModels;
 pub use trouble::Trouble;
 
 use crate::audit::{Decision, Recorder, Rejected, Reviews, UserKey};
-use crate::cache::{Admission, Flights, Kept, Key, Keys, Memory, Users};
+use crate::cache::{Admission, Flights, Kept, Key, Keys, Looks, Memory, Users};
 use crate::catalogue::Catalogue;
 use crate::config::Limits;
 use crate::generate::{Closing, Gate, Generator, Purpose};
@@ -38,7 +38,7 @@ use crate::prompt::Chosen;
 use crate::store::StoreError;
 use crate::telemetry::Metrics;
 use crate::words::{Reason, Source, Tier};
-use generation::Declined;
+use generation::{Declined, Started, Wanted};
 use response::Served;
 use second::About;
 
@@ -57,6 +57,8 @@ pub struct Parts {
     pub keys: Keys,
     /// What is being written.
     pub flights: Flights<Landed>,
+    /// What the log was asked for in vain.
+    pub looks: Looks,
     /// How often was asked what nothing is there for.
     pub admission: Admission,
     /// How much each user had written today.
@@ -110,6 +112,7 @@ impl Parts {
     /// Keeps copy, unless a person rejected it a moment ago.
     fn keep(&self, key: Key, kept: &Arc<Kept>) {
         self.memory.keep(key, Arc::clone(kept));
+        self.looks.forget(&key);
         // Whoever rejects says so first and drops the copy then: one of the two sees the other.
         if self.reviews.decision(kept.generation) == Some(Decision::Rejected) {
             self.memory.reject(key, kept.generation);
@@ -189,7 +192,7 @@ async fn written(
         // Copy that a person approved is not replaced by copy that nobody has looked at.
         if served.is_stale(case.now) && may_generate && !approval {
             // Whoever asked gets the copy that is there; the new text is for those who come after.
-            let _ = generation::start(parts, case, chosen, key, approval, Purpose::Refresh);
+            let _ = generation::start(parts, case, chosen, key, Wanted::Written(Purpose::Refresh));
         }
         return Ok(served);
     }
@@ -197,30 +200,39 @@ async fn written(
     if let Some(reason) = parts.memory.refused(&refusal, case.now) {
         return Err(reason.into());
     }
-    let flight = match parts.flights.join(&key) {
-        Some(flight) => flight,
-        None if !may_generate => return Err(Reason::NotAdmitted.into()),
-        None => match generation::start(parts, case, chosen, key, approval, case.priority.purpose()) {
-            Ok(flight) => flight,
-            Err(Declined::Kept) => {
-                let served = kept(parts, case, chosen, &key, may_generate)?.ok_or(Reason::Guardrail)?;
-                return released(parts, served, approval);
+    loop {
+        let (flight, declined, joined) = match parts.flights.join(&key) {
+            Some(flight) => (flight, None, true),
+            None => match generation::start(parts, case, chosen, key, wanted(case, may_generate)) {
+                Ok(Started { flight, declined }) => (flight, declined, false),
+                Err(Declined::Kept) => {
+                    let served = kept(parts, case, chosen, &key, may_generate)?.ok_or(Reason::Guardrail)?;
+                    return released(parts, served, approval);
+                }
+                Err(Declined::Because(reason)) => return Err(reason.into()),
+            },
+        };
+        return match (tokio::time::timeout_at(deadline, flight.landed()).await, declined) {
+            // However soon it is there now, a person comes before the next page.
+            (Err(_elapsed), _) if approval => Err(Reason::AwaitingApproval.into()),
+            (Err(_elapsed), Some(reason)) => Err(reason.into()),
+            (Err(_elapsed), None) => Err(Shortfall { reason: Reason::Deadline, pending: true }),
+            (Ok(None), _) => Err(Reason::Upstream.into()),
+            // Somebody looked for it who may not have it written.
+            (Ok(Some(Err(Reason::NotAdmitted))), _) if joined && may_generate => continue,
+            (Ok(Some(Err(reason))), _) => Err(reason.into()),
+            (Ok(Some(Ok((kept, source)))), _) => {
+                let served =
+                    approved(parts, case, chosen, &kept, source, may_generate)?.ok_or(Reason::Guardrail)?;
+                released(parts, served, approval)
             }
-            Err(Declined::Because(reason)) => return Err(reason.into()),
-        },
-    };
-    match tokio::time::timeout_at(deadline, flight.landed()).await {
-        // However soon it is there now, a person comes before the next page.
-        Err(_elapsed) if approval => Err(Reason::AwaitingApproval.into()),
-        Err(_elapsed) => Err(Shortfall { reason: Reason::Deadline, pending: true }),
-        Ok(None) => Err(Reason::Upstream.into()),
-        Ok(Some(Err(reason))) => Err(reason.into()),
-        Ok(Some(Ok((kept, source)))) => {
-            let served =
-                approved(parts, case, chosen, &kept, source, may_generate)?.ok_or(Reason::Guardrail)?;
-            released(parts, served, approval)
-        }
+        };
     }
+}
+
+/// What a page wants that found nothing in memory.
+fn wanted(case: &Case<'_>, may_generate: bool) -> Wanted {
+    if may_generate { Wanted::Written(case.priority.purpose()) } else { Wanted::Found }
 }
 
 /// Generated copy as far as it may be served: where a person must approve it first, once they did.

@@ -7,9 +7,11 @@
 mod admission;
 mod flight;
 mod key;
+mod looks;
 mod memory;
 
 pub use admission::{Admission, Users};
 pub use flight::{Flight, Flights};
 pub use key::{Key, Keys, Question};
+pub use looks::Looks;
 pub use memory::{Kept, Memory};

@@ -37,7 +37,7 @@ fn read(id: &str, facts: &str) -> Result<Product, StoreError> {
 pub struct Catalogue {
     store: Store,
     cache: Cache<String, Entry>,
-    /// The newest edition known to be in force. An entry of an older one is not used.
+    /// The edition known to be in force. An entry of an older one is not used.
     edition: AtomicI64,
 }
 
@@ -82,7 +82,8 @@ impl Catalogue {
     /// When the store cannot be read; what is in memory then stays in use.
     pub async fn refresh(&self) -> Result<(), StoreError> {
         let edition = products::edition(&self.store).await?;
-        if self.edition.fetch_max(edition, Ordering::AcqRel) < edition {
+        // An older one is in force where a backup took the place of the store.
+        if self.edition.swap(edition, Ordering::AcqRel) != edition {
             self.cache.invalidate_all();
         }
         Ok(())

@@ -1,6 +1,6 @@
-//! The generation task: (log →) prompt → LLM → guardrails → (one repair) → durable record → memory. It belongs to nobody
-//! who waits for it, ends within its own limit, and lands copy only once its record is durable. Where a person must
-//! approve the copy, the log is asked first for what was written already.
+//! The generation task: log → prompt → LLM → guardrails → (one repair) → durable record → memory. It belongs to nobody
+//! who waits for it, ends within its own limit, and lands copy only once its record is durable. What was written already,
+//! before a restart or for a person to approve, is found in the log and costs nothing.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -57,17 +57,37 @@ pub(super) struct Job {
     inputs: Map<String, Value>,
     prompt: Prompt,
     key: Key,
+    /// What stands for the question under these rules on this ground: [`Key::refusal`].
+    refusal: Key,
     /// When the product's offer ends, for a template that reads it.
     offer_ends: Option<Timestamp>,
     trace_id: Option<String>,
     started: Timestamp,
     purpose: Purpose,
-    /// Whether a person must approve the text before it is served.
-    approval: bool,
-    /// Whether the question was asked often enough to have it answered.
-    admitted: bool,
+    /// Whether the log is asked first for what was written already.
+    look: bool,
+    /// Why nothing is written unless it is found there.
+    declined: Option<Reason>,
+    /// The user for whom alone it is written, and how many generations they may cause in a day.
+    counted: Option<([u8; 32], u32)>,
     /// Whose page had it written, as the log names them, where it is copy for one user alone.
     user: Option<String>,
+}
+
+/// What somebody wants of a question that has no answer in memory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Wanted {
+    /// What is in the log, and nothing written.
+    Found,
+    /// What is in the log or is written now; written for that purpose.
+    Written(Purpose),
+}
+
+/// A generation that was started.
+pub(super) struct Started {
+    pub(super) flight: Flight<Landed>,
+    /// Why nothing is written, should nothing be found.
+    pub(super) declined: Option<Reason>,
 }
 
 /// Starts the generation of a question in a task of its own, or joins the one that somebody else started meanwhile.
@@ -76,33 +96,39 @@ pub(super) fn start(
     case: &Case<'_>,
     chosen: Chosen<'_>,
     key: Key,
-    approval: bool,
-    purpose: Purpose,
-) -> Result<Flight<Landed>, Declined> {
+    wanted: Wanted,
+) -> Result<Started, Declined> {
     if parts.leaving.is_now() {
         return Err(Declined::Because(Reason::Overload));
     }
-    // Whoever asks in bulk, or for copy that is there already, asks on purpose.
-    let placement = case.placement;
-    let admitted = purpose != Purpose::Page
-        || parts.admission.admits(&key, placement.admit, placement.ttl.hard, case.now);
-    // Where a person must approve the copy, what is in the log already is looked for first.
-    if !approval {
-        let admitted = if admitted { Ok(()) } else { Err(Reason::NotAdmitted) };
-        admitted.and_then(|()| can_write(parts)).map_err(Declined::Because)?;
+    let refusal = key.refusal(case.policy.guardrails.hash(), &case.ground_hash(chosen.locale));
+    // What is found costs nothing, so neither admission, nor budget, nor an upstream that is down stands in its way. A new text
+    // for what is stale is not found there.
+    let look =
+        wanted != Wanted::Written(Purpose::Refresh) && !parts.looks.were_in_vain(&key, &refusal, case.now);
+    let mut declined = can_start(parts, case, key, wanted).err();
+    if let Some(reason) = declined.filter(|_| !look) {
+        return Err(Declined::Because(reason));
     }
     // Under overload nothing more is done for a question than to decline it: no prompt is rendered.
     if parts.gate.free() == 0 {
         return Err(Declined::Because(Reason::Overload));
     }
     let job = Job::of(case, chosen, key).map_err(Declined::Because)?;
+    let purpose = match wanted {
+        Wanted::Found => job.purpose,
+        Wanted::Written(purpose) => purpose,
+    };
+    let counted = counted(parts, case, chosen);
     let user = case.user().filter(|_| chosen.template.tier() == Tier::User);
     let user = user.map(|user| parts.user_key.hash(user));
-    let job = Job { approval, admitted, purpose, user, ..job };
-    if !approval {
-        can_pay(parts, &job).map_err(Declined::Because)?;
+    let mut job = Job { look, counted, purpose, refusal, user, ..job };
+    declined = declined.or_else(|| can_pay(parts, &job).err());
+    if let Some(reason) = declined.filter(|_| !look) {
+        return Err(Declined::Because(reason));
     }
-    parts.flights.join_or_start(key, || {
+    job.declined = declined;
+    let flight = parts.flights.join_or_start(key, || {
         // A flight that landed between the look into memory and here has left its copy there; copy that is stale, or
         // does not pass for this request, is not that.
         let landed = parts.memory.get(&key, case.now).filter(|kept| case.now < kept.stale);
@@ -118,13 +144,27 @@ pub(super) fn start(
         if case.priority == Priority::Bulk {
             places.insert(0, parts.bulk.enter().ok_or(overload)?);
         }
-        if !user_may_cause(parts, case, chosen) {
+        if !look && !may_cause(parts, &job) {
             return Err(Declined::Because(Reason::Budget));
         }
         let parts = Arc::clone(parts);
         let span = measure::writing(&job);
         Ok(async move { run(&parts, job, places).await }.instrument(span))
-    })
+    })?;
+    Ok(Started { flight, declined })
+}
+
+/// Whether a question may be answered at all, and was asked often enough for that.
+fn can_start(parts: &Parts, case: &Case<'_>, key: Key, wanted: Wanted) -> Result<(), Reason> {
+    let admitted = match wanted {
+        Wanted::Found => false,
+        Wanted::Written(Purpose::Page) => {
+            parts.admission.admits(&key, case.placement.admit, case.placement.ttl.hard, case.now)
+        }
+        // Whoever asks in bulk, or for copy that is there already, asks on purpose.
+        Wanted::Written(_) => true,
+    };
+    if admitted { can_write(parts) } else { Err(Reason::NotAdmitted) }
 }
 
 /// Whether anything can be written now.
@@ -152,12 +192,16 @@ fn can_pay(parts: &Parts, job: &Job) -> Result<(), Reason> {
     Err(Reason::Budget)
 }
 
-/// Whether the user may cause one more generation of copy for themselves today, which then counts. Copy for a segment is
+/// The user for whom alone copy is written, where users may cause so many generations a day. Copy for a segment is
 /// everybody's, and nobody is counted who did not agree to be known.
-fn user_may_cause(parts: &Parts, case: &Case<'_>, chosen: Chosen<'_>) -> bool {
-    let most = parts.limits.user_generations_per_day.filter(|_| chosen.template.tier() == Tier::User);
-    let (Some(most), Some(user)) = (most, case.user()) else { return true };
-    parts.users.takes(parts.user_key.digest(user), most, utc_day(case.now))
+fn counted(parts: &Parts, case: &Case<'_>, chosen: Chosen<'_>) -> Option<([u8; 32], u32)> {
+    let most = parts.limits.user_generations_per_day.filter(|_| chosen.template.tier() == Tier::User)?;
+    Some((parts.user_key.digest(case.user()?), most))
+}
+
+/// Whether the user may cause one more generation of copy for themselves today, which then counts.
+fn may_cause(parts: &Parts, job: &Job) -> bool {
+    job.counted.is_none_or(|(user, most)| parts.users.takes(user, most, utc_day(job.started)))
 }
 
 impl Job {
@@ -189,8 +233,10 @@ impl Job {
             trace_id: case.trace_id.map(str::to_owned),
             started: case.now,
             purpose: Purpose::Page,
-            approval: false,
-            admitted: true,
+            refusal: key,
+            look: true,
+            declined: None,
+            counted: None,
             user: None,
             product,
         })
@@ -248,17 +294,20 @@ async fn run(parts: &Arc<Parts>, job: Job, places: Vec<Place>) -> Landed {
     let (job, began) = (Arc::new(job), Instant::now());
     let terms = terms(parts, job.purpose);
     let ends = terms.ends;
-    if job.approval {
-        // What a person approved, or has yet to look at, is not written a second time.
+    if job.look {
+        // What a person approved, or has yet to look at, or was paid for before a restart, is not written a second time.
         let found = tokio::time::timeout_at(ends, from_log(parts, &job, &terms)).await;
         if let Some(kept) = found.unwrap_or(Err(Reason::StoreUnavailable))? {
             parts.keep(job.key, &kept);
             return Ok((kept, Source::Cache));
         }
-        if !job.admitted {
-            return Err(Reason::NotAdmitted);
+        parts.looks.in_vain(job.key, job.refusal, (parts.now)());
+        if let Some(reason) = job.declined {
+            return Err(reason);
         }
-        can_write(parts).and_then(|()| can_pay(parts, &job))?;
+        if !may_cause(parts, &job) {
+            return Err(Reason::Budget);
+        }
     }
     let turn = async {
         let mut permits = Vec::with_capacity(places.len());
@@ -334,7 +383,7 @@ async fn from_log(parts: &Arc<Parts>, job: &Arc<Job>, terms: &Terms) -> Result<O
             None
         }
         Err(error) => {
-            tracing::warn!(%error, "the log cannot be asked for copy that awaits approval");
+            tracing::warn!(%error, "the log cannot be asked for what was written already");
             return Err(Reason::StoreUnavailable);
         }
     };
@@ -346,7 +395,14 @@ async fn from_log(parts: &Arc<Parts>, job: &Arc<Job>, terms: &Terms) -> Result<O
         Err(judgement) if judgement.wants_answers() => return Err(Reason::Guardrail),
         Err(_) => return Ok(None),
     };
-    let kept = Kept { written: found.text.into(), ..kept(job, &approved, found.id, found.finished) };
+    let kept = kept(job, &approved, found.id, found.finished);
+    let record = &found.generation.record;
+    let kept = Kept {
+        written: found.text.into(),
+        stale: record.stale.map_or(kept.stale, |at| at.min(kept.stale)),
+        expires: record.expires.map_or(kept.expires, |at| at.min(kept.expires)),
+        ..kept
+    };
     Ok((now < kept.expires).then(|| Arc::new(kept)))
 }
 

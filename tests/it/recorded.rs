@@ -165,7 +165,8 @@ async fn a_page_that_cannot_wait_never_gets_text_before_its_record() {
     let upstream = Upstream::saying("A handy companion for the evening.").await;
     let app = TestApp::start(&upstream).await;
     let mut beside = beside(&app).await;
-    sqlx::raw_sql("ALTER TABLE payloads RENAME TO elsewhere").execute(&mut beside).await.unwrap();
+    let breaks = "CREATE TRIGGER full BEFORE INSERT ON payloads BEGIN SELECT RAISE(FAIL, 'on purpose'); END";
+    sqlx::raw_sql(breaks).execute(&mut beside).await.unwrap();
     let mut request = ask("Lumo lamp");
     request["deadline_ms"] = json!(0);
     let first = app.blurb(request.clone()).await;
@@ -178,7 +179,7 @@ async fn a_page_that_cannot_wait_never_gets_text_before_its_record() {
     let second = app.blurb(request.clone()).await;
     assert_eq!(second["source"], "prewritten", "{second}");
 
-    sqlx::raw_sql("ALTER TABLE elsewhere RENAME TO payloads").execute(&mut beside).await.unwrap();
+    sqlx::raw_sql("DROP TRIGGER full").execute(&mut beside).await.unwrap();
     eventually("it is written again, and kept", || async {
         app.blurb(request.clone()).await["source"] == "cache"
     })
