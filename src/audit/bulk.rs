@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::append::{self, Appending, KnownTexts};
+use super::append::{self, Appending, KnownTexts, Sealed, ServeLine};
 use super::records::{GenerationPayload, GenerationRecord, ReviewRecord, ServeRecord};
 use crate::store::{Store, StoreError};
 
@@ -24,21 +24,38 @@ pub enum Entry {
 /// When the store cannot be written; then none of them is in it.
 pub async fn append_many(store: &Store, entries: Vec<Entry>) -> Result<(), StoreError> {
     let unwritable = |error: serde_json::Error| StoreError::Corrupt(error.to_string());
-    let mut appending = Appending::begin(store).await?;
+    let mut sealed = Vec::with_capacity(entries.len());
     for entry in entries {
-        match entry {
+        sealed.push(match entry {
             Entry::Generation(generation) => {
                 let (record, payload) = *generation;
-                appending.record(&append::generation(record, &payload).map_err(unwritable)?);
+                One::Record(append::generation(record, &payload).map_err(unwritable)?)
             }
-            Entry::Review(record) => appending.record(&append::review(record, None).map_err(unwritable)?),
+            Entry::Review(record) => One::Record(append::review(record, None).map_err(unwritable)?),
             Entry::Serves(serves) => {
                 let lines = serves.into_iter().map(|(record, text)| append::serve(record, text));
-                let lines = lines.collect::<Result<Vec<_>, _>>().map_err(unwritable)?;
-                appending.serves(&lines, &KnownTexts::default()).await?;
+                One::Serves(lines.collect::<Result<_, _>>().map_err(unwritable)?)
             }
+        });
+    }
+    let mut appending = Appending::begin(store).await?;
+    let records =
+        sealed.iter().filter_map(|one| if let One::Record(record) = one { Some(record) } else { None });
+    let serves =
+        sealed.iter().flat_map(|one| if let One::Serves(serves) = one { serves.as_slice() } else { &[] });
+    appending.users(records, serves).await?;
+    for one in &sealed {
+        match one {
+            One::Record(record) => appending.record(record)?,
+            One::Serves(serves) => appending.serves(serves, &KnownTexts::default()).await?,
         }
     }
     appending.insert().await?;
     appending.commit().await
+}
+
+/// An entry, ready to be chained.
+enum One {
+    Record(Sealed),
+    Serves(Vec<ServeLine>),
 }

@@ -8,6 +8,7 @@
 mod append;
 pub mod bulk;
 mod chain;
+pub mod index;
 mod queue;
 mod records;
 mod reviews;

@@ -82,7 +82,7 @@ pub(crate) struct EntryBeside {
 }
 
 /// One transaction that adds to the log. Dropped before [`commit`](Self::commit), it leaves no trace.
-pub(crate) struct Append(SqliteTransaction<'static>);
+pub(crate) struct Append(pub(super) SqliteTransaction<'static>);
 
 impl Append {
     /// Takes the right to write, so that the head cannot move until the commit.
@@ -202,7 +202,7 @@ impl Append {
 }
 
 /// The log as it was at one instant, however much is written meanwhile.
-pub(crate) struct Snapshot(SqliteTransaction<'static>);
+pub(crate) struct Snapshot(pub(super) SqliteTransaction<'static>);
 
 impl Snapshot {
     pub(crate) async fn begin(store: &Store) -> Result<Self, StoreError> {

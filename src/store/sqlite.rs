@@ -189,6 +189,8 @@ impl Open {
     async fn at(path: &Path, busy: Duration) -> Result<Self, StoreError> {
         let options = options(path, busy);
         let options = options.journal_mode(SqliteJournalMode::Wal).synchronous(SqliteSynchronous::Full);
+        // What is deleted, and what indexes move about, leaves no traces in the file.
+        let options = options.pragma("secure_delete", "ON");
         let writer = pool(1).connect_with(options.clone()).await?;
         if check_version(&writer, path).await? < MIGRATIONS.len() {
             migrate(&writer, path).await?;

@@ -6,8 +6,8 @@ CREATE TABLE users (
     since  INTEGER NOT NULL -- microseconds since 1970, UTC
 ) WITHOUT ROWID;
 
--- In which entries the records of a minute stand. Everything in here and in the two indexes below can be told from the
--- chain up to entry `meta.indexed`, and is built from it.
+-- In which entries the records of a minute stand. Everything in here and in the indexes below can be told from the chain up to
+-- entry `meta.indexed`, and is built from it.
 CREATE TABLE minutes (
     minute INTEGER PRIMARY KEY, -- since 1970, UTC
     first  INTEGER NOT NULL,
@@ -25,6 +25,23 @@ INSERT INTO generation_index (generation_index, rank) VALUES ('secure-delete', 1
 CREATE VIRTUAL TABLE serve_index USING fts5 (
     terms, content = '', columnsize = 0, detail = 'none', tokenize = 'ascii'
 );
+
+-- The same of texts that were served and are no generation's.
+CREATE TABLE text_rows (
+    row  INTEGER PRIMARY KEY, -- in `text_index`
+    hash TEXT    NOT NULL UNIQUE
+);
+CREATE VIRTUAL TABLE text_index USING fts5 (
+    words, content = '', columnsize = 0, tokenize = "unicode61 remove_diacritics 2"
+);
+INSERT INTO text_index (text_index, rank) VALUES ('secure-delete', 1);
+
+-- How generations stand with those who review: a row for each that passed or was decided on.
+CREATE TABLE review_states (
+    state TEXT    NOT NULL, -- awaiting, approved or rejected
+    seq   INTEGER NOT NULL, -- the generation's entry
+    PRIMARY KEY (state, seq)
+) WITHOUT ROWID;
 
 -- Which sets of files a revision stands for.
 CREATE TABLE revisions (
@@ -50,5 +67,6 @@ CREATE INDEX chain_receipts ON chain (seq) WHERE kind IN ('erasure', 'retention'
 INSERT INTO meta (name, value) VALUES
     ('schema', 6),
     ('indexed', 0),
+    ('index_format', 1), -- how the indexes are made: they are made anew by a program that makes them otherwise
     ('erasures', 0), -- counts them, so that running services notice
     ('running', 0);  -- whether a service is, or ended without saying so

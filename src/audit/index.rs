@@ -1,0 +1,332 @@
+//! What records are found by, and the indexes that say so: made behind the recorder's back from the chain, and evidence of
+//! nothing. A search judges by the records themselves what an index finds.
+
+use std::collections::BTreeSet;
+
+use jiff::Timestamp;
+
+use super::records::{
+    self, GENERATION, GenerationPayload, GenerationRecord, Outcome, REVIEW, Record, SERVES, ServeRecord,
+    StoredGeneration,
+};
+use crate::store::index::{Indexable, reach};
+use crate::store::log::Append;
+use crate::store::{Store, StoreError};
+
+/// How the indexes are made: to be raised with any change to the terms of a record or to its words, for what was indexed
+/// otherwise can be neither found nor forgotten.
+const FORMAT: i64 = 1;
+/// How many rows one block of serves has in the index: more than it has lines.
+pub(super) const LINES: i64 = 8_192;
+/// How many entries are read at once.
+const ENTRIES: u32 = 64;
+/// How many records are indexed in one transaction, save where one block holds more: it must not hold up the recorder.
+const RECORDS: usize = 500;
+
+/// A field that records are found by, as the letter that its terms begin with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Field {
+    Placement,
+    Segment,
+    Product,
+    Template,
+    Revision,
+    Outcome,
+    Reason,
+    Rule,
+    Locale,
+    User,
+    Model,
+    Tier,
+    Source,
+    Generation,
+    Text,
+}
+
+impl Field {
+    fn letter(self) -> char {
+        match self {
+            Field::Placement => 'p',
+            Field::Segment => 's',
+            Field::Product => 'i',
+            Field::Template => 't',
+            Field::Revision => 'r',
+            Field::Outcome => 'o',
+            Field::Reason => 'y',
+            Field::Rule => 'f',
+            Field::Locale => 'l',
+            Field::User => 'u',
+            Field::Model => 'm',
+            Field::Tier => 'k',
+            Field::Source => 'w',
+            Field::Generation => 'g',
+            Field::Text => 'x',
+        }
+    }
+
+    /// What a record with this value in the field is found by: 64 bits of a hash, in hex, after the letter.
+    pub(super) fn term(self, value: &str) -> String {
+        let hash = blake3::hash(value.as_bytes()).to_hex();
+        std::iter::once(self.letter()).chain(hash.chars().take(16)).collect()
+    }
+}
+
+/// The minute of a time, since 1970.
+pub(super) fn minute(at: Timestamp) -> i64 {
+    at.as_second().div_euclid(60)
+}
+
+/// The rules that found something in a generation.
+pub(super) fn rules(record: &GenerationRecord) -> impl Iterator<Item = &str> {
+    record.findings.as_array().into_iter().flatten().filter_map(|finding| finding.get("rule")?.as_str())
+}
+
+/// The text of a generation that its words are of: the one that passed, or the last one that was written.
+pub(super) fn text_of(payload: &GenerationPayload) -> &str {
+    let raw = || payload.raw_texts.iter().rev().find_map(Option::as_deref);
+    payload.text.as_deref().or_else(raw).unwrap_or_default()
+}
+
+fn terms<'v>(values: impl IntoIterator<Item = (Field, Option<&'v str>)>) -> String {
+    let terms: BTreeSet<String> =
+        values.into_iter().filter_map(|(field, value)| Some(field.term(value?))).collect();
+    terms.into_iter().collect::<Vec<_>>().join(" ")
+}
+
+/// What a generation is found by.
+fn generation_terms(record: &GenerationRecord) -> String {
+    let reason = record.reason.map(word);
+    let values = [
+        (Field::Placement, Some(record.placement.as_str())),
+        (Field::Segment, Some(record.segment.as_str())),
+        (Field::Product, record.product.as_deref()),
+        (Field::Template, Some(record.template.as_str())),
+        (Field::Revision, Some(record.revision.as_str())),
+        (Field::Outcome, Some(record.outcome.as_str())),
+        (Field::Reason, reason.as_deref()),
+        (Field::Locale, Some(record.locale.as_str())),
+        (Field::User, record.user.as_deref()),
+        (Field::Model, record.model.as_deref()),
+    ];
+    terms(values.into_iter().chain(rules(record).map(|rule| (Field::Rule, Some(rule)))))
+}
+
+/// What a serve is found by.
+fn serve_terms(record: &ServeRecord) -> String {
+    let reason = record.reason.map(word);
+    let (tier, source) = (word(record.tier), word(record.source));
+    let generation = record.generation_id.map(|id| id.to_string());
+    terms([
+        (Field::Placement, Some(record.placement.as_str())),
+        (Field::Segment, Some(record.segment.as_str())),
+        (Field::Product, record.product.as_deref()),
+        (Field::Template, record.template.as_ref().map(|template| template.as_str())),
+        (Field::Revision, Some(record.revision.as_str())),
+        (Field::Tier, Some(tier.as_str())),
+        (Field::Source, Some(source.as_str())),
+        (Field::Reason, reason.as_deref()),
+        (Field::User, record.user.as_deref()),
+        (Field::Generation, generation.as_deref()),
+        (Field::Text, record.text_hash.as_deref()),
+        (Field::Locale, Some(record.locale.as_str())),
+    ])
+}
+
+/// The contract's word for a value, as records have it.
+pub(super) fn word(value: impl serde::Serialize) -> String {
+    match serde_json::to_value(value) {
+        Ok(serde_json::Value::String(word)) => word,
+        _ => String::new(),
+    }
+}
+
+/// The serves of a block, each after its line's number. What cannot be read is passed over.
+fn serves(bytes: &[u8]) -> impl Iterator<Item = (i64, Box<ServeRecord>)> {
+    let lines = bytes.split(|byte| *byte == b'\n').filter(|line| !line.is_empty());
+    (0..LINES).zip(lines).filter_map(|(number, line)| match records::decode(line) {
+        Ok(Record::Serve(record)) => Some((number, record)),
+        _ => None,
+    })
+}
+
+/// Indexes what the chain holds beyond the last time, in short transactions. Answers how many entries that were.
+///
+/// # Errors
+///
+/// When the store cannot be read or written. What was indexed until then stays.
+pub async fn catch_up(store: &Store) -> Result<u64, StoreError> {
+    let mut entries = 0;
+    loop {
+        let at = reach(store).await?;
+        if at.format == FORMAT && at.indexed >= at.last {
+            return Ok(entries);
+        }
+        entries += step(store).await?;
+    }
+}
+
+/// Empties the indexes and makes them anew from the chain.
+///
+/// # Errors
+///
+/// As [`catch_up`].
+pub async fn rebuild(store: &Store) -> Result<u64, StoreError> {
+    let mut append = Append::begin(store).await?;
+    append.clear_indexes(FORMAT).await?;
+    append.commit().await?;
+    catch_up(store).await
+}
+
+/// One transaction.
+async fn step(store: &Store) -> Result<u64, StoreError> {
+    let mut append = Append::begin(store).await?;
+    let at = append.reach().await?;
+    let mut indexed = at.indexed;
+    if at.format != FORMAT {
+        append.clear_indexes(FORMAT).await?;
+        indexed = 0;
+    }
+    let (mut records, mut entries) = (0, 0);
+    'full: while records < RECORDS {
+        let page = append.indexable(indexed, ENTRIES).await?;
+        if page.is_empty() {
+            break;
+        }
+        for entry in page {
+            records += index(&mut append, &entry).await?;
+            (indexed, entries) = (entry.seq, entries + 1);
+            if records >= RECORDS {
+                break 'full;
+            }
+        }
+    }
+    append.indexed(indexed).await?;
+    append.commit().await?;
+    Ok(entries)
+}
+
+/// Indexes one entry and answers how much work that was, in records.
+async fn index(append: &mut Append, entry: &Indexable) -> Result<usize, StoreError> {
+    let Indexable { seq, kind, bytes, payload } = entry;
+    match kind.as_str() {
+        GENERATION => {
+            let Ok(Record::Generation(stored)) = records::decode(bytes) else { return Ok(1) };
+            let StoredGeneration { record, .. } = *stored;
+            let payload = payload.as_ref().and_then(|payload| payload.bytes.as_deref());
+            let payload: GenerationPayload =
+                payload.and_then(|bytes| serde_json::from_slice(bytes).ok()).unwrap_or_default();
+            append.index_minute(minute(record.finished), *seq).await?;
+            append.index_generation(*seq, &generation_terms(&record), text_of(&payload)).await?;
+            if record.outcome == Outcome::Passed {
+                append.index_state(*seq, Some("awaiting")).await?;
+            }
+            Ok(1)
+        }
+        SERVES => {
+            let (mut rows, mut minutes, mut texts) = (Vec::new(), BTreeSet::new(), BTreeSet::new());
+            for (line, record) in serves(bytes) {
+                rows.push((seq * LINES + line, serve_terms(&record)));
+                minutes.insert(minute(record.at));
+                texts.extend(record.text_hash);
+            }
+            for minute in minutes {
+                append.index_minute(minute, *seq).await?;
+            }
+            for hash in texts {
+                append.index_text(&hash).await?;
+            }
+            append.index_serves(&rows).await?;
+            Ok(rows.len().max(1))
+        }
+        REVIEW => {
+            let Ok(Record::Review(stored)) = records::decode(bytes) else { return Ok(1) };
+            let Some(decision) = stored.record.action.decision() else { return Ok(1) };
+            if let Some(generation) =
+                append.generation_entry(&stored.record.generation_id.to_string()).await?
+            {
+                append.index_state(generation, Some(decision.as_str())).await?;
+            }
+            Ok(1)
+        }
+        // Other kinds are found by their kind.
+        _ => Ok(1),
+    }
+}
+
+/// Takes the words of a generation out of the index, within the transaction that erases its payload: `payload` is what
+/// stood beside it until then. What was not indexed yet never will be.
+///
+/// # Errors
+///
+/// When the store cannot be read or written.
+#[allow(dead_code, reason = "erasure is about to call it")]
+pub(super) async fn forget_words(
+    append: &mut Append,
+    seq: i64,
+    record: &GenerationRecord,
+    payload: &GenerationPayload,
+) -> Result<(), StoreError> {
+    let at = append.reach().await?;
+    if at.format != FORMAT {
+        // It was indexed in a way that is not known here: all of it goes, and is made anew.
+        return append.clear_indexes(FORMAT).await;
+    }
+    let words = text_of(payload);
+    if seq <= at.indexed && !words.is_empty() {
+        let terms = generation_terms(record);
+        append.unindex_generation(seq, &terms, words).await?;
+        append.index_generation(seq, &terms, "").await?;
+    }
+    Ok(())
+}
+
+/// Takes the words of a text that is no generation's out of the index, within the transaction that erases it.
+///
+/// # Errors
+///
+/// When the store cannot be read or written.
+#[allow(dead_code, reason = "erasure is about to call it")]
+pub(super) async fn forget_text(append: &mut Append, hash: &str, text: &str) -> Result<(), StoreError> {
+    append.unindex_text(hash, text).await
+}
+
+/// Takes an entry out of the indexes, within the transaction that deletes its bytes, and before it does. A generation's
+/// payload must be given as it is by then: `None` once it was erased.
+///
+/// # Errors
+///
+/// When the store cannot be read or written.
+#[allow(dead_code, reason = "retention is about to call it")]
+pub(super) async fn forget(
+    append: &mut Append,
+    seq: i64,
+    kind: &str,
+    bytes: &[u8],
+    payload: Option<&GenerationPayload>,
+) -> Result<(), StoreError> {
+    let at = append.reach().await?;
+    if at.format != FORMAT {
+        return append.clear_indexes(FORMAT).await;
+    }
+    if seq > at.indexed {
+        return Ok(());
+    }
+    match kind {
+        GENERATION => {
+            if let Ok(Record::Generation(stored)) = records::decode(bytes) {
+                let words = payload.map(text_of).unwrap_or_default();
+                append.unindex_generation(seq, &generation_terms(&stored.record), words).await?;
+            }
+            append.index_state(seq, None).await
+        }
+        SERVES => {
+            let rows: Vec<_> =
+                serves(bytes).map(|(line, record)| (seq * LINES + line, serve_terms(&record))).collect();
+            append.unindex_serves(&rows).await
+        }
+        _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests;
