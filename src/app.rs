@@ -31,6 +31,7 @@ use crate::http;
 use crate::pipeline::{Parts, Repeats, SecondModels, Trouble};
 use crate::policy::{Desk, Edit, Set, Sources};
 use crate::store::keys::KeyRow;
+use crate::store::policies::RevisionRow;
 use crate::store::{Access, Store, StoreError, keys, ledger, policies};
 use crate::telemetry::Metrics;
 use crate::words::{Micros, Purpose, Revision, utc_day};
@@ -118,6 +119,8 @@ pub struct Shared {
     pub stopping: AtomicBool,
     /// When the last look into the store for a key that nobody here knew began; held by whoever looks.
     looked_for_keys: Mutex<Option<Instant>>,
+    /// The revision of which it was last kept what files it stands for.
+    kept_revision: Mutex<Option<Revision>>,
 }
 
 /// Why the service did not start.
@@ -207,11 +210,13 @@ impl App {
             judging: Gate::new(spare_processors(), MOST_TO_JUDGE),
             stopping: AtomicBool::new(false),
             looked_for_keys: Mutex::default(),
+            kept_revision: Mutex::default(),
         });
         shared.refresh_keys().await;
         for edit in edits {
             shared.settle(edit).await;
         }
+        shared.keep_revision().await;
         let (listener, address) = listen(settings.listen, "listen")?;
         let metrics = match settings.metrics_listen {
             Some(at) => Some(MetricsServed::start(at, Arc::clone(&shared)).await?),
@@ -366,6 +371,26 @@ impl Shared {
                 }
             }
             Err(error) => tracing::error!(%error, "the files could not be looked at"),
+        }
+        self.keep_revision().await;
+    }
+
+    /// Keeps which files the revision in force stands for, once: what a record names can be shown later. On a failing store
+    /// that waits for the next look.
+    async fn keep_revision(&self) {
+        let policy = self.desk.pin();
+        let mut known = self.kept_revision.lock().await;
+        if known.as_ref() == Some(&policy.revision) {
+            return;
+        }
+        let row = RevisionRow {
+            guardrails: policy.guardrails.hash().to_string(),
+            prompts: policy.copy.revision.to_string(),
+            since: policy.since,
+        };
+        match policies::keep_revision(&self.store, policy.revision.as_str(), &row).await {
+            Ok(()) => *known = Some(policy.revision.clone()),
+            Err(error) => tracing::warn!(%error, "it could not be kept which files are in force"),
         }
     }
 

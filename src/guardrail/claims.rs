@@ -417,6 +417,17 @@ impl Register {
     }
 }
 
+/// The claims among the rules that name a piece of evidence, each with its wordings as given.
+pub(super) fn on<'r>(rules: &'r [Rule], evidence: &str) -> Vec<(&'r str, Vec<&'r str>)> {
+    let claim = |rule: &'r Rule| {
+        let Check::Claim(Claim { needs: Some(needs), wordings, .. }) = &rule.check else { return None };
+        let mut named = false;
+        needs.each_evidence(&mut |id, _| named |= id == evidence);
+        named.then(|| (rule.id(), wordings.iter().map(|wording| wording.given.as_str()).collect()))
+    };
+    rules.iter().filter_map(claim).collect()
+}
+
 /// Evidence that has ended at an instant, or ends within 60 days of its day: a warning each, where it stands.
 pub fn expiring(guardrails: &Guardrails, at: Timestamp) -> Vec<Diagnostic> {
     let today = at.to_zoned(guardrails.timezone.clone()).date();

@@ -63,7 +63,7 @@ pub use kinds::Kind;
 pub use lint::{LINTS, Spot, Surroundings, lint};
 pub use load::load;
 pub use opinions::{Ask, Asking, Heard, Known, Opinion, Opinions, Question, QuestionKey, Service, questions};
-pub use rule::{Action, Enforcement, Evidence, Level, Rule};
+pub use rule::{Action, Enforcement, Evidence, Level, Rule, Standing};
 
 /// How far personalisation goes: the maturity ladder of a placement, and the ceiling that compliance sets on it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -229,6 +229,11 @@ impl Guardrails {
     /// Every piece of evidence in the register of claims.
     pub fn evidence(&self) -> &[RegisteredEvidence] {
         self.register.all_evidence()
+    }
+
+    /// The claims that rely on a piece of evidence: the rule's name, and each wording that it allows.
+    pub fn claims_on(&self, evidence: &str) -> Vec<(&str, Vec<&str>)> {
+        claims::on(&self.rules, evidence)
     }
 
     /// Every `context.*` path that a rule's `applies.when`, a claim or a ceiling reads: approvals depend on their values.

@@ -160,6 +160,19 @@ pub(super) struct Settings {
     pub(super) mode: Enforcement,
 }
 
+/// How a rule stands towards some copy at one moment, `guardrails.yml` included.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Standing {
+    /// How much it matters.
+    pub level: Level,
+    /// What follows from a finding.
+    pub action: Action,
+    /// Whether its findings count.
+    pub mode: Enforcement,
+    /// Whether it asks more of facts or the moment before it applies.
+    pub conditional: bool,
+}
+
 impl Rule {
     /// The name: the file's and the rule's own, as in `brand.no-slang`.
     pub fn id(&self) -> &str {
@@ -216,6 +229,20 @@ impl Rule {
     /// Where it stands in its file.
     pub fn span(&self) -> Span {
         self.span
+    }
+
+    /// How it stands at an instant towards copy of a placement and a locale; `None` when it is not in force then, is turned
+    /// off, or is not for such copy. What it further asks of facts or the moment is not asked here.
+    pub fn standing(&self, at: Timestamp, placement: &str, locale: Option<&str>) -> Option<Standing> {
+        let Settings { level, action, mode } = self.settings(Some(at));
+        let Applies { locales, placements, when } = &self.applies;
+        let for_locale = locale.is_none_or(|locale| {
+            locales.is_empty() || locales.iter().any(|pattern| locale_matches(pattern, locale))
+        });
+        let for_placement = placements.is_empty() || placements.iter().any(|named| named == placement);
+        let in_force = self.effective.holds(Some(at)) && mode != Enforcement::Off;
+        let stands = in_force && for_locale && for_placement;
+        stands.then_some(Standing { level, action, mode, conditional: when.is_some() })
     }
 
     /// What is in force at an instant; without one, overrides count as in force.

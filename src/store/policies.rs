@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 
-use super::{Store, StoreError, from_json, micros, to_json};
+use super::{Store, StoreError, from_json, micros, timestamp, to_json};
 
 /// The text of each file, by its path.
 pub type Files = BTreeMap<String, String>;
@@ -60,6 +60,74 @@ pub async fn by_hash(store: &Store, kind: &str, hash: &str) -> Result<Option<Fil
     files.map(|files| from_json(&files)).transpose()
 }
 
+/// A set of files that was accepted, by name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeptSet {
+    /// Its revision.
+    pub hash: String,
+    /// When it was last accepted.
+    pub accepted_at: Timestamp,
+}
+
+/// The sets of this kind that were accepted, the newest first, at most `limit`.
+///
+/// # Errors
+///
+/// When the store cannot be read.
+pub async fn kept(store: &Store, kind: &str, limit: u32) -> Result<Vec<KeptSet>, StoreError> {
+    let sql = "SELECT hash, accepted_at FROM policies WHERE kind = $1 ORDER BY position DESC LIMIT $2";
+    let rows: Vec<(String, i64)> =
+        sqlx::query_as(sql).bind(kind).bind(limit).fetch_all(store.reader()).await?;
+    rows.into_iter()
+        .map(|(hash, accepted_at)| Ok(KeptSet { hash, accepted_at: timestamp(accepted_at)? }))
+        .collect()
+}
+
+/// Which sets of files a revision stands for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RevisionRow {
+    /// The revision of the guardrails.
+    pub guardrails: String,
+    /// The revision of segments and prompts.
+    pub prompts: String,
+    /// Since when it was in force, the first time.
+    pub since: Timestamp,
+}
+
+/// Keeps which sets of files a revision that is in force stands for. What is kept of it already stays.
+///
+/// # Errors
+///
+/// When the store cannot be written.
+pub async fn keep_revision(store: &Store, revision: &str, row: &RevisionRow) -> Result<(), StoreError> {
+    sqlx::query(
+        "INSERT INTO revisions (revision, guardrails, prompts, since) VALUES ($1, $2, $3, $4)
+         ON CONFLICT DO NOTHING",
+    )
+    .bind(revision)
+    .bind(&row.guardrails)
+    .bind(&row.prompts)
+    .bind(micros(row.since))
+    .execute(store.writer()?)
+    .await?;
+    Ok(())
+}
+
+/// Which sets of files a revision stands for; `None` when that was not kept.
+///
+/// # Errors
+///
+/// When the store cannot be read.
+pub async fn of_revision(store: &Store, revision: &str) -> Result<Option<RevisionRow>, StoreError> {
+    let sql = "SELECT guardrails, prompts, since FROM revisions WHERE revision = $1";
+    let row: Option<(String, String, i64)> =
+        sqlx::query_as(sql).bind(revision).fetch_optional(store.reader()).await?;
+    row.map(|(guardrails, prompts, since)| {
+        Ok(RevisionRow { guardrails, prompts, since: timestamp(since)? })
+    })
+    .transpose()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -84,5 +152,23 @@ mod tests {
         assert_eq!(last_good(store, "guardrails").await.unwrap(), Some(files("one")));
         assert_eq!(by_hash(store, "guardrails", "b3:2").await.unwrap(), Some(files("two")));
         assert_eq!(by_hash(store, "prompts", "b3:2").await.unwrap(), None);
+    }
+
+    #[tokio::test]
+    async fn a_revision_is_kept_since_it_was_first_in_force() {
+        let held = test_store().await;
+        let store = &held.store;
+        let row = |since| RevisionRow { guardrails: "b3:1".into(), prompts: "b3:2".into(), since: at(since) };
+        assert_eq!(of_revision(store, "b3:12").await.unwrap(), None);
+        keep_revision(store, "b3:12", &row(1)).await.unwrap();
+        keep_revision(store, "b3:12", &row(9)).await.unwrap();
+        assert_eq!(of_revision(store, "b3:12").await.unwrap(), Some(row(1)));
+
+        for (second, hash) in [(1, "b3:1"), (2, "b3:3"), (3, "b3:1")] {
+            keep(store, "guardrails", hash, &files("one"), at(second)).await.unwrap();
+        }
+        let hashes = |kept: Vec<KeptSet>| kept.into_iter().map(|kept| kept.hash).collect::<Vec<_>>();
+        assert_eq!(hashes(kept(store, "guardrails", 9).await.unwrap()), ["b3:1", "b3:3"]);
+        assert_eq!(hashes(kept(store, "guardrails", 1).await.unwrap()), ["b3:1"]);
     }
 }
