@@ -19,6 +19,7 @@
 pub mod app;
 pub mod audit;
 pub mod cache;
+pub mod casefile;
 pub mod catalogue;
 pub mod cli;
 pub mod condition;

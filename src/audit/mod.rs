@@ -9,6 +9,7 @@ mod append;
 pub mod bulk;
 mod chain;
 pub mod index;
+pub mod chained;
 mod queue;
 mod records;
 mod reviews;

@@ -397,6 +397,49 @@ pub(crate) async fn newest_review(store: &Store) -> Result<i64, StoreError> {
     Ok(query.fetch_one(store.reader()).await?)
 }
 
+const ENTRY: &str = "SELECT c.seq, c.kind, c.at AS entry_at, c.prev, c.hash, c.bytes,
+            p.seq AS payload_seq, p.salt AS payload_salt, p.bytes AS payload_bytes
+     FROM chain c LEFT JOIN payloads p ON p.seq = c.seq WHERE ";
+
+/// The entries of a generation, of the reviews and of the verdicts on it, in order, with what stands beside each.
+pub(crate) async fn entries_of_generation(
+    store: &Store,
+    id: &str,
+) -> Result<Vec<(Entry, Option<PayloadRow>)>, StoreError> {
+    let mut sql = QueryBuilder::<Sqlite>::new(ENTRY);
+    sql.push("c.seq IN (SELECT seq FROM generations WHERE id = ").push_bind(id.to_owned());
+    sql.push(" UNION SELECT seq FROM reviews WHERE generation = ").push_bind(id.to_owned());
+    sql.push(" UNION SELECT seq FROM verdicts WHERE generation = ").push_bind(id.to_owned());
+    sql.push(") ORDER BY c.seq");
+    let rows = sql.build().fetch_all(store.reader()).await?;
+    rows.iter().map(|row| Ok((entry_row(row)?, payload_row(row)?))).collect()
+}
+
+/// One entry, with what stands beside it.
+pub(crate) async fn entry(
+    store: &Store,
+    seq: i64,
+) -> Result<Option<(Entry, Option<PayloadRow>)>, StoreError> {
+    let mut sql = QueryBuilder::<Sqlite>::new(ENTRY);
+    sql.push("c.seq = ").push_bind(seq);
+    let row = sql.build().fetch_optional(store.reader()).await?;
+    row.map(|row| Ok((entry_row(&row)?, payload_row(&row)?))).transpose()
+}
+
+/// The entries that say what was taken out on purpose, the newest first.
+pub(crate) async fn receipts(store: &Store) -> Result<Vec<(Entry, Option<PayloadRow>)>, StoreError> {
+    let mut sql = QueryBuilder::<Sqlite>::new(ENTRY);
+    sql.push("c.kind IN ('erasure', 'retention') ORDER BY c.seq DESC");
+    let rows = sql.build().fetch_all(store.reader()).await?;
+    rows.iter().map(|row| Ok((entry_row(row)?, payload_row(row)?))).collect()
+}
+
+/// The blocks of serves whose last is of this time or later, in order.
+pub(crate) async fn blocks_since(store: &Store, from: Timestamp) -> Result<Vec<i64>, StoreError> {
+    let query = sqlx::query_scalar("SELECT seq FROM chain WHERE kind = 'serves' AND at >= $1 ORDER BY seq");
+    Ok(query.bind(micros(from)).fetch_all(store.reader()).await?)
+}
+
 /// The exact bytes of an entry, and what stands beside it.
 pub(crate) struct EntryBytes {
     pub(crate) bytes: Vec<u8>,
@@ -435,15 +478,19 @@ pub(crate) async fn text(store: &Store, hash: &str) -> Result<Option<String>, St
     Ok(query.bind(hash).fetch_optional(store.reader()).await?)
 }
 
-fn entry_beside(row: &SqliteRow) -> Result<EntryBeside, StoreError> {
-    let entry = Entry {
+fn entry_row(row: &SqliteRow) -> Result<Entry, StoreError> {
+    Ok(Entry {
         seq: row.try_get("seq")?,
         kind: row.try_get("kind")?,
         at: timestamp(row.try_get("entry_at")?)?,
         prev: row.try_get("prev")?,
         hash: row.try_get("hash")?,
         bytes: row.try_get("bytes")?,
-    };
+    })
+}
+
+fn entry_beside(row: &SqliteRow) -> Result<EntryBeside, StoreError> {
+    let entry = entry_row(row)?;
     let (index, review, verdict) = (index_row(row)?, review_row(row)?, verdict_row(row)?);
     Ok(EntryBeside { entry, index, review, verdict, payload: payload_row(row)? })
 }

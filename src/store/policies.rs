@@ -122,10 +122,8 @@ pub async fn of_revision(store: &Store, revision: &str) -> Result<Option<Revisio
     let sql = "SELECT guardrails, prompts, since FROM revisions WHERE revision = $1";
     let row: Option<(String, String, i64)> =
         sqlx::query_as(sql).bind(revision).fetch_optional(store.reader()).await?;
-    row.map(|(guardrails, prompts, since)| {
-        Ok(RevisionRow { guardrails, prompts, since: timestamp(since)? })
-    })
-    .transpose()
+    row.map(|(guardrails, prompts, since)| Ok(RevisionRow { guardrails, prompts, since: timestamp(since)? }))
+        .transpose()
 }
 
 #[cfg(test)]

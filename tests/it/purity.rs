@@ -40,6 +40,7 @@ const ORDER: &[&str] = &[
     "http",
     "simulate",
     "pipeline",
+    "casefile",
     "policy",
     "generate",
     "cache",
