@@ -8,8 +8,9 @@
 mod append;
 pub mod bulk;
 mod chain;
-pub mod index;
 pub mod chained;
+pub mod heads;
+pub mod index;
 mod queue;
 mod records;
 mod reviews;

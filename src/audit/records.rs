@@ -588,6 +588,8 @@ pub(super) const ERASURE: &str = "erasure";
 pub(super) const RETENTION: &str = "retention";
 const HOLD: &str = "hold";
 const EXPORT: &str = "export";
+/// The kinds of entries that are kept for good.
+pub(super) const KEPT: &[&str] = &[POLICY, KEY, GAP, ERASURE, RETENTION, HOLD, EXPORT];
 
 /// A record as JSON, with its format version and type.
 pub(super) fn encode(kind: &str, record: &impl Serialize) -> Result<Vec<u8>, serde_json::Error> {

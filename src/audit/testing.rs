@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use super::*;
 use crate::store::Store;
-use crate::store::testing::at;
+use crate::store::testing::{TestStore, at};
 use crate::words::*;
 
 /// A settled id.
@@ -139,4 +139,27 @@ pub(super) async fn write_sample(store: &Store) {
     let blocked = GenerationRecord { outcome: Outcome::Blocked, ..generation(4) };
     recorder.generation(blocked, GenerationPayload { text: None, ..payload(4) }).await.unwrap();
     recorder.close().await;
+}
+
+/// Blanks the payload of these entries, as an erasure does, and leaves its receipt.
+pub(super) async fn erase(held: &TestStore, payloads: &[Run]) {
+    for (first, last) in payloads {
+        held.tamper(&format!(
+            "UPDATE payloads SET salt = NULL, bytes = NULL WHERE seq BETWEEN {first} AND {last}"
+        ))
+        .await;
+    }
+    let record = ErasureRecord {
+        id: id(4_000_001),
+        at: at(200),
+        by: "jo".into(),
+        reference: None,
+        users: Vec::new(),
+        payloads: payloads.to_vec(),
+        texts: Vec::new(),
+        serves: 0,
+        older_serves: 0,
+        shared: 0,
+    };
+    append_beside(&held.store, Event::Erasure(record)).await.unwrap();
 }

@@ -307,7 +307,7 @@ async fn reviews_are_chained_with_their_notes_beside_them() {
                "note": "Not our voice."})
     );
 
-    held.tamper("UPDATE payloads SET salt = NULL, bytes = NULL WHERE seq > 4").await;
+    erase(&held, &[(5, 5), (7, 7), (10, 10)]).await;
     assert_eq!(proof(&held.store).await.fault, None, "a note may be erased");
     let whole = search::generation(&held.store, id(2)).await.unwrap().unwrap();
     assert!(whole.reviews.len() == 3 && whole.reviews.iter().all(|review| review.note.is_none()));
@@ -409,7 +409,7 @@ async fn verdicts_are_chained_with_their_reasons_beside_them_and_their_costs_cou
     assert_eq!(search::spent_since(&held.store, at(0)).await.unwrap(), Micros(25 + 14));
     assert_eq!(search::spent_since(&held.store, at(3)).await.unwrap(), Micros(7));
     assert_eq!(proof(&held.store).await.fault, None);
-    held.tamper("UPDATE payloads SET salt = NULL, bytes = NULL").await;
+    erase(&held, &[(1, 2)]).await;
     assert_eq!(proof(&held.store).await.fault, None);
     let whole = search::generation(&held.store, id(1)).await.unwrap().unwrap();
     assert!(whole.verdicts.len() == 2 && whole.verdicts.iter().all(|verdict| verdict.reason.is_none()));
@@ -441,7 +441,7 @@ async fn an_index_of_verdicts_that_says_something_else_is_found() {
 async fn erased_payloads_leave_the_chain_whole() {
     let held = test_store().await;
     write_sample(&held.store).await;
-    held.tamper("UPDATE payloads SET salt = NULL, bytes = NULL").await;
+    erase(&held, &[(1, 2), (5, 5)]).await;
     let report = proof(&held.store).await;
     assert_eq!((report.fault, report.erased), (None, 3));
     let found = search::generation(&held.store, id(1)).await.unwrap().unwrap();

@@ -23,7 +23,7 @@ impl UserKey {
         let path = dir.join("user.key");
         let bytes = match std::fs::read(&path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                make(dir, &path)?;
+                make(dir, &path, &rand::random::<[u8; 32]>())?;
                 std::fs::read(&path)?
             }
             read => read?,
@@ -64,12 +64,12 @@ pub async fn references(store: &Store, digest: &[u8; 32]) -> Result<Vec<String>,
     Ok(own.into_iter().chain([older]).collect())
 }
 
-/// Puts a new key in place whole, or leaves the one that another process put there meanwhile.
-fn make(dir: &Path, path: &Path) -> io::Result<()> {
+/// Puts a new key in place whole, or leaves the one that another process put there meanwhile. Its owner alone may read it.
+pub(super) fn make(dir: &Path, path: &Path, key: &[u8]) -> io::Result<()> {
     std::fs::create_dir_all(dir)?;
     // Temporary files are made for their owner alone.
     let mut file = tempfile::NamedTempFile::new_in(dir)?;
-    file.write_all(&rand::random::<[u8; 32]>())?;
+    file.write_all(key)?;
     file.as_file().sync_all()?;
     match file.persist_noclobber(path) {
         Err(failed) if failed.error.kind() != io::ErrorKind::AlreadyExists => Err(failed.error),

@@ -209,11 +209,6 @@ impl Snapshot {
         Ok(Self(store.reader().begin().await?))
     }
 
-    /// How many entries there are.
-    pub(crate) async fn entries(&mut self) -> Result<i64, StoreError> {
-        Ok(sqlx::query_scalar("SELECT count(*) FROM chain").fetch_one(&mut *self.0).await?)
-    }
-
     /// The next entries after `seq`, in order.
     pub(crate) async fn page(&mut self, after: i64, limit: u32) -> Result<Vec<EntryBeside>, StoreError> {
         let query = sqlx::query(
@@ -239,33 +234,6 @@ impl Snapshot {
     pub(crate) async fn find(&mut self, hash: &str) -> Result<Option<i64>, StoreError> {
         let query = sqlx::query_scalar("SELECT seq FROM chain WHERE hash = $1");
         Ok(query.bind(hash).fetch_optional(&mut *self.0).await?)
-    }
-
-    /// An index row (its `seq` and id) to which no generation in the chain belongs.
-    pub(crate) async fn stray_index_row(&mut self) -> Result<Option<(i64, String)>, StoreError> {
-        let query = sqlx::query_as(
-            "SELECT g.seq, g.id FROM generations g LEFT JOIN chain c ON c.seq = g.seq AND c.kind = 'generation'
-             WHERE c.seq IS NULL ORDER BY g.seq LIMIT 1",
-        );
-        Ok(query.fetch_optional(&mut *self.0).await?)
-    }
-
-    /// A row of the index of reviews (its `seq` and generation) to which no review in the chain belongs.
-    pub(crate) async fn stray_review(&mut self) -> Result<Option<(i64, String)>, StoreError> {
-        let query = sqlx::query_as(
-            "SELECT r.seq, r.generation FROM reviews r LEFT JOIN chain c ON c.seq = r.seq AND c.kind = 'review'
-             WHERE c.seq IS NULL ORDER BY r.seq LIMIT 1",
-        );
-        Ok(query.fetch_optional(&mut *self.0).await?)
-    }
-
-    /// A row of the index of verdicts (its `seq` and generation) to which no verdict in the chain belongs.
-    pub(crate) async fn stray_verdict(&mut self) -> Result<Option<(i64, String)>, StoreError> {
-        let query = sqlx::query_as(
-            "SELECT v.seq, v.generation FROM verdicts v LEFT JOIN chain c ON c.seq = v.seq AND c.kind = 'verdict'
-             WHERE c.seq IS NULL ORDER BY v.seq LIMIT 1",
-        );
-        Ok(query.fetch_optional(&mut *self.0).await?)
     }
 
     /// The next texts after the hash `after`, each after its hash, in order.

@@ -11,6 +11,7 @@ pub(crate) mod log;
 pub mod opinions;
 pub mod policies;
 pub(crate) mod products;
+mod proof;
 mod sqlite;
 pub mod users;
 
