@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::future::Future;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -19,7 +20,8 @@ use tokio::sync::{Mutex, watch};
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
-use crate::audit::{self, Clock, PolicyRecord, Recorder, Reviews, UserKey, search};
+use crate::audit::erase::{EraseError, Erased, Order};
+use crate::audit::{self, Clock, PolicyRecord, Recorder, Reviews, UserKey, erase, search};
 use crate::cache::{Admission, Flights, Keys, Looks, Memory, Users};
 use crate::catalogue::Catalogue;
 use crate::config::{PolicySettings, Settings};
@@ -44,6 +46,8 @@ const LAST_WORDS: Duration = Duration::from_secs(5);
 const BETWEEN_ENTRIES: Duration = Duration::from_millis(100);
 /// How long after a failure it is tried again.
 const RETRY_ENTRY: Duration = Duration::from_secs(1);
+/// How long it is tried to bring what was erased out of the store's files.
+const SWEEP: Duration = Duration::from_secs(600);
 /// How many texts wait at most to be judged for `POST /v1/check`.
 const MOST_TO_JUDGE: usize = 64;
 
@@ -109,6 +113,8 @@ pub struct Shared {
     pub desk: Desk,
     /// The store.
     pub store: Store,
+    /// The folder of what is kept beside the store.
+    pub data_dir: PathBuf,
     /// The keys that are known, by id; looked up anew every second.
     pub keys: ArcSwap<BTreeMap<String, KeyRow>>,
     /// How often each publishable key was sent lately.
@@ -168,6 +174,13 @@ impl App {
                 settings.data_dir.display()
             )
         })?;
+        let resumed = erase::resume(&store, &settings.data_dir, now()).await.map_err(|error| {
+            anyhow::anyhow!("an erasure cannot be carried out, and nothing is served before: {error}")
+        })?;
+        if resumed > 0 {
+            tracing::info!(erasures = resumed, "erasures were carried out that the store did not have");
+            sweep(store.clone());
+        }
         let generator = generator(&settings, &store, now()).await?;
         if generator.is_none() {
             tracing::warn!(
@@ -207,6 +220,7 @@ impl App {
             store,
             keys: ArcSwap::default(),
             rates: http::Rates::default(),
+            data_dir: settings.data_dir,
             judging: Gate::new(spare_processors(), MOST_TO_JUDGE),
             stopping: AtomicBool::new(false),
             looked_for_keys: Mutex::default(),
@@ -343,6 +357,18 @@ impl Shared {
         };
         // A store that hangs must not hold up the answer either.
         let _ = tokio::time::timeout(BETWEEN, look).await;
+    }
+
+    /// Erases what the log holds of a user, and drops it from memory before it answers.
+    ///
+    /// # Errors
+    /// When a legal hold covers some of it, or the store or the file of erasures fails.
+    pub async fn erase(&self, user: &str, by: &str, reference: Option<&str>) -> Result<Erased, EraseError> {
+        let order = Order::new(&self.parts.user_key.digest(user), by, reference, (self.parts.now)());
+        let erased = erase::erase(&self.store, &self.data_dir, &order).await?;
+        self.refresh_reviews().await;
+        sweep(self.store.clone());
+        Ok(erased)
     }
 
     /// Learns what people decided since the last look; on a failing store that waits for the next one.
@@ -562,6 +588,21 @@ async fn keep_ledger(shared: Arc<Shared>) {
         }
         tokio::time::sleep(BETWEEN_ENTRIES).await;
     }
+}
+
+/// Brings what was erased out of the store's files, behind everybody's back: a long read may hold it up.
+fn sweep(store: Store) {
+    tokio::spawn(async move {
+        match erase::sweep(&store, SWEEP).await {
+            Ok(true) => {}
+            Ok(false) => tracing::warn!(
+                "what was erased still stands in the store's write-ahead log, since somebody reads the store all the while"
+            ),
+            Err(error) => {
+                tracing::warn!(%error, "what was erased may still stand in the store's write-ahead log")
+            }
+        }
+    });
 }
 
 async fn write_ledger(store: &Store, budget: &Budget) -> Result<(), StoreError> {

@@ -96,7 +96,7 @@ pub struct Parts {
 pub type Landed = Result<(Arc<Kept>, Source), Reason>;
 
 impl Parts {
-    /// Learns what people decided since the last time, and drops the copy that they rejected.
+    /// Learns what people decided and what was erased since the last time, and drops the copy that is rejected or erased.
     ///
     /// # Errors
     /// When the store cannot be read.
@@ -106,7 +106,10 @@ impl Parts {
                 self.memory.reject(key, generation);
             }
         };
-        self.reviews.refresh(drop).await
+        if self.reviews.refresh(drop).await? {
+            self.repeats.drop_from_memory();
+        }
+        Ok(())
     }
 
     /// Keeps copy, unless a person rejected it a moment ago.

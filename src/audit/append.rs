@@ -236,6 +236,11 @@ impl Appending {
         self.append.holds(entry).await
     }
 
+    /// The transaction itself, for what goes along with the records.
+    pub(super) fn within(&mut self) -> &mut Append {
+        &mut self.append
+    }
+
     /// Adds a record of its own. The user that it names must be among those [looked up](Self::users).
     pub(super) fn record(&mut self, sealed: &Sealed) -> Result<(), StoreError> {
         let mut bytes = sealed.bytes.clone();

@@ -1,4 +1,4 @@
-//! What people decided on generations, as one process knows it.
+//! What people decided on generations, and which of them were erased, as one process knows it.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
@@ -6,9 +6,10 @@ use std::sync::{Mutex, PoisonError};
 
 use uuid::Uuid;
 
+use super::erase;
 use super::records::Decision;
 use super::search::{self, Decided, PassedGeneration};
-use crate::store::{Store, StoreError, log};
+use crate::store::{Store, StoreError, forget, log};
 
 /// How many reviews are read at once.
 const PAGE: u32 = 500;
@@ -20,13 +21,15 @@ pub struct Reviews {
     store: Store,
     /// The newest review that was read.
     read: AtomicI64,
+    /// The newest receipt of an erasure that was read.
+    erased: AtomicI64,
     /// In which store: see [`Store::changes`].
     changes: AtomicU64,
     /// The latest decision on each generation, with the entry that says so.
     decided: Mutex<HashMap<Uuid, (i64, Decision)>>,
 }
 
-/// A generation that was rejected: its text must not be served any more.
+/// A generation that was rejected, or whose text was erased: it must not be served any more.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Rejected {
     /// Which generation.
@@ -43,7 +46,8 @@ impl Reviews {
     /// When the store cannot be read.
     pub async fn open(store: Store) -> Result<Self, StoreError> {
         let read = AtomicI64::new(log::newest_review(&store).await?);
-        Ok(Self { store, read, changes: AtomicU64::new(0), decided: Mutex::default() })
+        let erased = AtomicI64::new(forget::newest_erasure(&store).await?);
+        Ok(Self { store, read, erased, changes: AtomicU64::new(0), decided: Mutex::default() })
     }
 
     /// The latest decision on a generation; `None` when nobody decided, as far as this process knows.
@@ -52,13 +56,14 @@ impl Reviews {
         decided.get(&generation).map(|(_, decision)| *decision)
     }
 
-    /// Learns what was decided since the last time, by whichever process, and tells `rejected` of what is rejected. Two who
-    /// look at once may both be told: neither is done before all that it found is told.
+    /// Learns what was decided and what was erased since the last time, by whichever process, and tells `rejected` of what is
+    /// rejected or erased. Two who look at once may both be told: neither is done before all that it found is told. Answers
+    /// whether anything was erased.
     ///
     /// # Errors
     ///
     /// When the store cannot be read; the next time then begins where this one stopped.
-    pub async fn refresh(&self, mut rejected: impl FnMut(Rejected)) -> Result<(), StoreError> {
+    pub async fn refresh(&self, mut rejected: impl FnMut(Rejected)) -> Result<bool, StoreError> {
         self.begin_anew_in_another_store();
         while let Some((page, last)) =
             search::decisions(&self.store, self.read.load(Ordering::Acquire), PAGE).await?
@@ -70,7 +75,20 @@ impl Reviews {
             }
             self.read.fetch_max(last, Ordering::AcqRel);
         }
-        Ok(())
+        let erasures = forget::erasures(&self.store, self.erased.load(Ordering::Acquire)).await?;
+        for (seq, bytes) in &erasures {
+            for run in erase::receipt(*seq, bytes)?.payloads {
+                for (id, cache_key) in forget::generations_among(&self.store, run).await? {
+                    let corrupt = |_| StoreError::Corrupt(format!("the index names a generation `{id}`"));
+                    let generation = id.parse().map_err(corrupt)?;
+                    // No review brings back what was erased.
+                    self.learn(generation, (i64::MAX, Decision::Rejected));
+                    rejected(Rejected { generation, cache_key });
+                }
+            }
+            self.erased.fetch_max(*seq, Ordering::AcqRel);
+        }
+        Ok(!erasures.is_empty())
     }
 
     /// The newest copy that passed for this cache key and that nobody rejected; its decision is known from here on.
@@ -117,6 +135,7 @@ impl Reviews {
             *decision == Decision::Rejected
         });
         self.read.store(0, Ordering::Release);
+        self.erased.store(0, Ordering::Release);
     }
 
     /// Learns a decision, unless a later one is known, and answers which holds.

@@ -5,6 +5,7 @@ mod auth;
 mod blurbs;
 mod body;
 mod check;
+mod erasures;
 mod generations;
 mod idempotency;
 mod metrics;
@@ -184,8 +185,10 @@ pub fn router(shared: Arc<Shared>) -> Router {
         .route("/v1/generations/{id}", get(generations::one))
         .route("/v1/generations/{id}/reviews", post(generations::review))
         .route_layer(needs(Role::Review));
-    let compliance =
-        Router::new().route("/v1/policy", get(policy::policy)).route_layer(needs(Role::Compliance));
+    let compliance = Router::new()
+        .route("/v1/policy", get(policy::policy))
+        .route("/v1/erasures", post(erasures::erase))
+        .route_layer(needs(Role::Compliance));
     Router::new()
         .merge(serve)
         .merge(review)

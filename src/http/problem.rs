@@ -86,6 +86,14 @@ impl Problem {
         Self::new(StatusCode::CONFLICT, kind, "There is no text to approve", detail)
     }
 
+    /// 409: a legal hold covers what was to be erased.
+    pub fn held(id: uuid::Uuid, reason: &str) -> Self {
+        let detail = format!(
+            "Legal hold {id} covers some of it ({reason}), so nothing was erased. `copyrail audit hold lift` ends a hold."
+        );
+        Self::new(StatusCode::CONFLICT, "urn:copyrail:held", "A legal hold covers this", detail)
+    }
+
     /// 413: the body is too large.
     pub fn too_large(limit: usize) -> Self {
         let detail = format!(
@@ -150,6 +158,15 @@ impl Problem {
     /// 503: the log cannot be written.
     pub fn log_unavailable() -> Self {
         let detail = "The log cannot be written at the moment, so this has no effect; send it again later.";
+        let kind = "urn:copyrail:store-unavailable";
+        let problem = Self::new(StatusCode::SERVICE_UNAVAILABLE, kind, "The log cannot be written", detail);
+        Self { retry_after: Some(5), ..problem }
+    }
+
+    /// 503: an erasure did not come to its end.
+    pub fn not_erased() -> Self {
+        let detail = "The store cannot be written at the moment; send it again later. What was begun is finished then, or when the \
+            service starts next.";
         let kind = "urn:copyrail:store-unavailable";
         let problem = Self::new(StatusCode::SERVICE_UNAVAILABLE, kind, "The log cannot be written", detail);
         Self { retry_after: Some(5), ..problem }

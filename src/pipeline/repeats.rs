@@ -161,6 +161,11 @@ impl Repeats {
         idempotency::forget(&self.store, (self.now)()).await
     }
 
+    /// Lets go of all that is in memory: what is still kept is in the store.
+    pub fn drop_from_memory(&self) {
+        self.memory.invalidate_all();
+    }
+
     fn in_memory(&self, slot: &[u8; 32]) -> Option<Arc<Given>> {
         self.memory.get(slot).filter(|given| (self.now)() < given.until)
     }

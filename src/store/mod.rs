@@ -3,6 +3,7 @@
 //! A backend is a variant of an enum, and the statements stand here, by topic, so that the rooms above know no SQL.
 //! This room knows nothing of what a record means, how entries are chained, or what a product is.
 
+pub(crate) mod forget;
 pub mod idempotency;
 pub(crate) mod index;
 pub mod keys;

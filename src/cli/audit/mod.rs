@@ -1,12 +1,17 @@
 //! `copyrail audit`: each command in a file of its own.
 
+mod erase;
 mod head;
 mod show;
 mod verify;
 
+use std::io::IsTerminal;
+
 use clap::Subcommand;
 
 use super::{Failure, Shell};
+use crate::audit::UserKey;
+use crate::config::Settings;
 
 #[derive(Debug, Subcommand)]
 #[command(before_help = "Example:\n  copyrail audit verify")]
@@ -17,6 +22,40 @@ pub(super) enum Audit {
     Head(head::Head),
     /// Show one generation: prompt, attempts, findings, text, verdicts of second models, reviews
     Show(show::Show),
+    /// Erase what the log holds of one user; the chain stays whole
+    Erase(erase::Erase),
+}
+
+/// The key for user references; it must be there, for a new one would find nobody.
+fn user_key(settings: &Settings) -> Result<UserKey, Failure> {
+    let path = settings.data_dir.join("user.key");
+    if !path.exists() {
+        let said =
+            format!("there is no {}; without it nobody can tell which records are whose", path.display());
+        return Err(Failure::Failed(anyhow::anyhow!(said)));
+    }
+    Ok(UserKey::open(&settings.data_dir)?)
+}
+
+/// Who runs this command: what `--by` says, or the account.
+fn whoever(by: Option<String>, shell: &Shell) -> String {
+    by.or_else(|| shell.environment.get("USER").cloned())
+        .filter(|by| !by.is_empty())
+        .unwrap_or_else(|| "command line".into())
+}
+
+/// Asks whoever sits at the terminal to agree; `yes` agrees beforehand. Where nobody sits, nothing is agreed to.
+fn agreed(question: &str, yes: bool, shell: &Shell) -> Result<bool, Failure> {
+    if yes {
+        return Ok(true);
+    }
+    if !shell.out.watched || !std::io::stdin().is_terminal() {
+        return Err(Failure::Usage(format!("{question} Add `--yes` to agree where nobody can be asked.")));
+    }
+    shell.out.talk(&format!("{question} Type `yes` to go on:"));
+    let mut answer = String::new();
+    std::io::stdin().read_line(&mut answer)?;
+    Ok(answer.trim() == "yes")
 }
 
 pub(super) async fn run(command: Audit, shell: &mut Shell) -> Result<(), Failure> {
@@ -24,5 +63,6 @@ pub(super) async fn run(command: Audit, shell: &mut Shell) -> Result<(), Failure
         Audit::Verify(args) => verify::run(args, shell).await,
         Audit::Head(args) => head::run(args, shell).await,
         Audit::Show(args) => show::run(args, shell).await,
+        Audit::Erase(args) => erase::run(args, shell).await,
     }
 }

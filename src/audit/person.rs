@@ -1,0 +1,189 @@
+//! All that the log holds of one person: their serves, and the copy that was written for them alone.
+
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+
+use aho_corasick::AhoCorasick;
+use serde_json::value::RawValue;
+use uuid::Uuid;
+
+use super::records::{self, GENERATION, GenerationRecord, Record, ServeRecord};
+use super::user;
+use crate::store::StoreError;
+use crate::store::forget::{AboutEntry, GenerationEntry, Look};
+use crate::words::Tier;
+
+/// What was found of a person in the log up to one entry.
+pub(super) struct Trace {
+    /// The names under which their records stand.
+    pub(super) names: Vec<String>,
+    /// What they were shown.
+    pub(super) serves: Vec<ServeRecord>,
+    /// Copy for one user that they were shown or that was written for them, and whether somebody else was shown it.
+    pub(super) generations: BTreeMap<Uuid, bool>,
+    /// Such copy as it stands beside serves, since a rule corrected it, and whether somebody else was shown it.
+    pub(super) texts: BTreeMap<String, bool>,
+    /// Whether serves are kept with the outcomes of their conditions.
+    whole: bool,
+    upto: i64,
+}
+
+/// A generation that is a person's own, with what stands beside it.
+pub(super) struct Own {
+    pub(super) seq: i64,
+    pub(super) record: GenerationRecord,
+    pub(super) entry: GenerationEntry,
+    pub(super) about: Vec<AboutEntry>,
+}
+
+/// The names under which the log may hold records of the user with this digest.
+pub(super) async fn names(look: &mut Look<'_>, digest: &[u8; 32]) -> Result<Vec<String>, StoreError> {
+    let own = look.user(digest).await?.map(|own| user::reference(&own, digest));
+    Ok(own.into_iter().chain([older_name(digest)]).collect())
+}
+
+/// The name that older versions gave the user with this digest.
+pub(super) fn older_name(digest: &[u8; 32]) -> String {
+    blake3::Hash::from_bytes(*digest).to_hex().to_string()
+}
+
+impl Trace {
+    /// Of a person with these names, with nothing found yet. `whole`: serves are kept with the outcomes of their conditions.
+    pub(super) fn of(names: Vec<String>, whole: bool) -> Self {
+        let (serves, generations, texts) = Default::default();
+        Self { names, serves, generations, texts, whole, upto: 0 }
+    }
+
+    /// Looks at what came since the last look.
+    pub(super) async fn extend(&mut self, look: &mut Look<'_>) -> Result<(), StoreError> {
+        let last = look.last().await?;
+        let known = self.shared_by();
+        let needles: Vec<String> = self.names.iter().chain(&known).cloned().collect();
+        scan(look, self.upto, &needles, |record| self.take(record)).await?;
+        // Who else was shown what turned up only now is told by what stands before it too.
+        let new: Vec<String> = self.shared_by().difference(&known).cloned().collect();
+        scan(look, 0, &new, |record| self.note_others(&record)).await?;
+        self.upto = last;
+        Ok(())
+    }
+
+    /// What records of others hold where they were shown the same copy.
+    fn shared_by(&self) -> BTreeSet<String> {
+        self.generations.keys().map(Uuid::to_string).chain(self.texts.keys().cloned()).collect()
+    }
+
+    fn take(&mut self, record: Record) {
+        self.note_others(&record);
+        match record {
+            Record::Serve(mut serve) if self.is_theirs(serve.user.as_ref()) => {
+                if let Some(generation) = serve.generation_id.filter(|_| serve.tier == Tier::User) {
+                    self.generations.entry(generation).or_default();
+                    if let Some(hash) = &serve.text_hash {
+                        self.texts.entry(hash.clone()).or_default();
+                    }
+                }
+                if !self.whole {
+                    serve.conditions = RawValue::NULL.to_owned();
+                }
+                self.serves.push(*serve);
+            }
+            Record::Generation(stored) if self.is_theirs(stored.record.user.as_ref()) => {
+                self.generations.entry(stored.record.id).or_default();
+            }
+            _ => {}
+        }
+    }
+
+    fn note_others(&mut self, record: &Record) {
+        match record {
+            Record::Serve(serve) if !self.is_theirs(serve.user.as_ref()) => {
+                let shown = serve.generation_id.and_then(|id| self.generations.get_mut(&id));
+                let text = serve.text_hash.as_ref().and_then(|hash| self.texts.get_mut(hash));
+                shown.into_iter().chain(text).for_each(|others| *others = true);
+            }
+            Record::Generation(stored) if !self.is_theirs(stored.record.user.as_ref()) => {
+                let others = self.generations.get_mut(&stored.record.id);
+                others.into_iter().for_each(|others| *others |= stored.record.user.is_some());
+            }
+            _ => {}
+        }
+    }
+
+    fn is_theirs(&self, user: Option<&String>) -> bool {
+        user.is_some_and(|user| self.names.contains(user))
+    }
+
+    /// The generations that are theirs and nobody else's.
+    pub(super) fn own(&self) -> impl Iterator<Item = Uuid> {
+        self.generations.iter().filter(|(_, others)| !**others).map(|(id, _)| *id)
+    }
+
+    /// How many were shown to others too.
+    pub(super) fn shared(&self) -> usize {
+        self.generations.values().filter(|others| **others).count()
+    }
+
+    /// The slots of the answers that are kept for them, and those answers.
+    pub(super) async fn answers(&self, look: &mut Look<'_>) -> Result<Vec<(String, String)>, StoreError> {
+        #[derive(serde::Deserialize)]
+        struct Names {
+            generation_id: Option<Uuid>,
+            serve_id: Uuid,
+        }
+        let serves: HashSet<Uuid> = self.serves.iter().map(|serve| serve.id).collect();
+        let own: BTreeSet<Uuid> = self.own().collect();
+        let (mut found, mut after) = (Vec::new(), String::new());
+        loop {
+            let page = look.answers(&after).await?;
+            let Some((last, _)) = page.last() else { return Ok(found) };
+            after.clone_from(last);
+            found.extend(page.into_iter().filter(|(_, answer)| {
+                serde_json::from_str::<Names>(answer).is_ok_and(|names| {
+                    serves.contains(&names.serve_id)
+                        || names.generation_id.is_some_and(|id| own.contains(&id))
+                })
+            }));
+        }
+    }
+}
+
+/// A generation whole; `None` when retention has deleted it.
+pub(super) async fn read_own(look: &mut Look<'_>, id: Uuid) -> Result<Option<Own>, StoreError> {
+    let name = id.to_string();
+    let Some(entry) = look.generation(&name).await? else { return Ok(None) };
+    let record = match records::decode(&entry.bytes) {
+        Ok(Record::Generation(stored)) => stored.record,
+        _ => return Err(StoreError::Corrupt(format!("entry {} is no generation", entry.seq))),
+    };
+    let about = look.about(&name).await?;
+    Ok(Some(Own { seq: entry.seq, record, entry, about }))
+}
+
+/// Reads every serve and every generation after entry `after` that holds one of these words.
+async fn scan(
+    look: &mut Look<'_>,
+    mut after: i64,
+    needles: &[String],
+    mut found: impl FnMut(Record),
+) -> Result<(), StoreError> {
+    if needles.is_empty() {
+        return Ok(());
+    }
+    let needles =
+        AhoCorasick::new(needles).map_err(|_| StoreError::Corrupt("too much to look for at once".into()))?;
+    loop {
+        let page = look.blocks(after).await?;
+        let Some((last, ..)) = page.last() else { return Ok(()) };
+        after = *last;
+        for (seq, kind, bytes) in page.iter().filter(|(.., bytes)| needles.is_match(bytes)) {
+            let lines = bytes.split(|byte| *byte == b'\n' && kind != GENERATION);
+            for line in lines.filter(|line| needles.is_match(*line)) {
+                match records::decode(line) {
+                    Ok(record) => found(record),
+                    Err(error) => {
+                        tracing::error!(%error, seq, "a record cannot be read; run `copyrail audit verify`")
+                    }
+                }
+            }
+        }
+    }
+}
