@@ -21,6 +21,7 @@ use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
 use crate::audit::erase::{EraseError, Erased, Order};
+use crate::audit::heads::Keeper;
 use crate::audit::{self, Clock, PolicyRecord, Recorder, Reviews, UserKey, erase, search};
 use crate::cache::{Admission, Flights, Keys, Looks, Memory, Users};
 use crate::catalogue::Catalogue;
@@ -117,6 +118,8 @@ pub struct Shared {
     pub data_dir: PathBuf,
     /// The keys that are known, by id; looked up anew every second.
     pub keys: ArcSwap<BTreeMap<String, KeyRow>>,
+    /// What writes signed heads of the log elsewhere, when the settings say where.
+    pub heads: Option<Keeper>,
     /// How often each publishable key was sent lately.
     pub rates: http::Rates,
     /// Who may have a text judged now: no more at once than leave a processor to those who answer pages.
@@ -181,6 +184,8 @@ impl App {
             tracing::info!(erasures = resumed, "erasures were carried out that the store did not have");
             sweep(store.clone());
         }
+        let open = |place: &String| Keeper::open(store.clone(), &settings.data_dir, place, Arc::clone(&now));
+        let heads = settings.audit.heads.as_ref().map(open).transpose()?;
         let generator = generator(&settings, &store, now()).await?;
         if generator.is_none() {
             tracing::warn!(
@@ -218,6 +223,7 @@ impl App {
             parts,
             desk,
             store,
+            heads,
             keys: ArcSwap::default(),
             rates: http::Rates::default(),
             data_dir: settings.data_dir,
@@ -240,6 +246,7 @@ impl App {
         tokio::spawn(watch_files(Arc::clone(&shared), stopped.clone()));
         tokio::spawn(refresh(Arc::clone(&shared), stopped.clone()));
         tokio::spawn(forget(Arc::clone(&shared), stopped.clone()));
+        tokio::spawn(keep_heads(Arc::clone(&shared), settings.audit.heads_every, stopped.clone()));
         let ledger = tokio::spawn(keep_ledger(Arc::clone(&shared)));
         let router = http::router(Arc::clone(&shared));
         let served = tokio::spawn(http::serve(listener, router, connections, until(stopped)));
@@ -282,6 +289,9 @@ impl App {
         let _ = self.ledger.await;
         if let Some(generator) = &parts.generator {
             let _ = write_ledger(&self.shared.store, generator.budget()).await;
+        }
+        if let Some(heads) = &self.shared.heads {
+            let _ = tokio::time::timeout(LAST_WORDS, heads.turn()).await;
         }
         self.shared.store.close().await;
         if let Some(metrics) = self.metrics {
@@ -554,6 +564,13 @@ async fn forget(shared: Arc<Shared>, stopped: watch::Receiver<bool>) {
         }
     })
     .await;
+}
+
+/// Writes the head of the log at the start and then once in so long.
+async fn keep_heads(shared: Arc<Shared>, period: Duration, stopped: watch::Receiver<bool>) {
+    let Some(heads) = &shared.heads else { return };
+    heads.turn().await;
+    every(period, stopped, || heads.turn()).await;
 }
 
 async fn every<F: Future<Output = ()>>(

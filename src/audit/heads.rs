@@ -326,7 +326,7 @@ impl Keeper {
             Place::File(path) => append(path.clone(), line + "\n").await?,
             Place::Address(client, url) => {
                 let request = client.post(url.clone()).header(CONTENT_TYPE, "application/json").body(line);
-                let response = request.send().await.map_err(|error| error.without_url().to_string())?;
+                let response = request.send().await.map_err(|error| told(&error.without_url()))?;
                 if !response.status().is_success() {
                     return Err(format!("the address answered with status {}", response.status().as_u16()));
                 }
@@ -352,6 +352,12 @@ fn address(url: &str) -> anyhow::Result<Place> {
         builder = builder.tls_certs_only([]);
     }
     Ok(Place::Address(builder.build()?, url))
+}
+
+/// An error with what caused it.
+fn told(error: &dyn std::error::Error) -> String {
+    let causes = std::iter::successors(error.source(), |cause| cause.source());
+    causes.fold(error.to_string(), |told, cause| format!("{told}: {cause}"))
 }
 
 /// Adds a line to a file and waits until it is on the disk.
@@ -416,4 +422,93 @@ fn decode_base64(text: &str) -> Option<Vec<u8>> {
         }
     }
     Some(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::write_sample;
+    use super::*;
+    use crate::store::testing::{at, test_store};
+
+    #[test]
+    fn base64_is_that_of_rfc_4648() {
+        for (bytes, text) in [
+            ("", ""),
+            ("f", "Zg=="),
+            ("fo", "Zm8="),
+            ("foo", "Zm9v"),
+            ("foobar", "Zm9vYmFy"),
+            ("\u{ff}\u{fe}>?", "w7/Dvj4/"),
+        ] {
+            assert_eq!(encode_base64(bytes.as_bytes()), text);
+            assert_eq!(decode_base64(text).as_deref(), Some(bytes.as_bytes()), "{text}");
+        }
+        assert_eq!(decode_base64("Z*=="), None);
+    }
+
+    #[tokio::test]
+    async fn a_signed_head_is_good_as_it_is_and_in_no_other_form() {
+        let held = test_store().await;
+        let (here, there) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let signer = Signer::open(here.path()).unwrap();
+        assert_eq!(now(&held.store, &signer, at(0)).await.unwrap(), None, "the log is empty");
+        write_sample(&held.store).await;
+        let head = now(&held.store, &signer, at(0)).await.unwrap().unwrap();
+        assert_eq!(head.seq, 5);
+        let again = Signer::open(here.path()).unwrap();
+        assert_eq!(now(&held.store, &again, at(0)).await.unwrap().unwrap(), head, "the key is kept");
+        let own = own_key(here.path()).unwrap().unwrap();
+        let other = Signer::open(there.path()).unwrap().public();
+        assert!(head.is_signed(&[]) && head.is_signed(&[other.clone(), own.clone()]));
+        assert!(!head.is_signed(std::slice::from_ref(&other)));
+        let changed: [fn(&mut SignedHead); 6] = [
+            |head| head.at = at(1),
+            |head| head.seq = 6,
+            |head| head.head.replace_range(..1, "x"),
+            |head| head.signature = head.signature.chars().rev().collect(),
+            |head| head.key.truncate(62),
+            |head| head.signature = "é".into(),
+        ];
+        for change in changed {
+            let mut changed = head.clone();
+            change(&mut changed);
+            assert!(!changed.is_signed(&[own.clone()]) && !changed.is_signed(&[]), "{changed:?}");
+        }
+        let forged = SignedHead { key: chain::hex(&other.0), ..head };
+        assert!(!forged.is_signed(&[]));
+    }
+
+    #[test]
+    fn a_public_key_of_another_key_is_not_taken_for_its_own() {
+        let (here, there) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        Signer::open(here.path()).unwrap();
+        Signer::open(there.path()).unwrap();
+        std::fs::copy(there.path().join(PUBLIC), here.path().join(PUBLIC)).unwrap();
+        let fault = Signer::open(here.path()).err().unwrap();
+        assert!(fault.to_string().contains("head.pub is not of the key beside it"), "{fault}");
+        std::fs::write(here.path().join(KEY), "short").unwrap();
+        let fault = Signer::open(here.path()).err().unwrap();
+        assert!(fault.to_string().contains("is no Ed25519 key"), "{fault}");
+    }
+
+    #[tokio::test]
+    async fn lines_that_were_cut_off_are_passed_over_and_others_are_named() {
+        let held = test_store().await;
+        write_sample(&held.store).await;
+        let dir = tempfile::tempdir().unwrap();
+        let signer = Signer::open(dir.path()).unwrap();
+        let head = now(&held.store, &signer, at(0)).await.unwrap().unwrap();
+        let (path, line) = (dir.path().join("a/b/heads.jsonl"), serde_json::to_string(&head).unwrap());
+        let (start, _) = line.split_at(40);
+        append(path.clone(), start.to_owned()).await.unwrap();
+        append(path.clone(), line.clone() + "\n").await.unwrap();
+        append(path.clone(), start.to_owned()).await.unwrap();
+        assert_eq!(read(&path, &[]).unwrap(), [head]);
+        append(path.clone(), line.replace("\"seq\":5", "\"seq\":4") + "\n").await.unwrap();
+        assert!(matches!(read(&path, &[]), Err(HeadsError::Signature { line: 4, .. })));
+        std::fs::write(&path, "no head\n").unwrap();
+        assert!(matches!(read(&path, &[]), Err(HeadsError::Line { line: 1, .. })));
+        std::fs::write(&path, "[".repeat(10_000)).unwrap();
+        assert!(read(&path, &[]).is_err());
+    }
 }

@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 
 use super::Pinned;
 use crate::app::Shared;
+use crate::audit::heads::Keeper;
 use crate::diagnostic::Diagnostic;
 use crate::generate::{BreakerState, FaultKind, ProviderStanding};
 use crate::policy::{Refusal, Set, Standing, withdrawn};
@@ -68,6 +69,10 @@ pub(super) async fn readyz(State(shared): State<Arc<Shared>>) -> Response {
     if parts.recorder.lost() > 0 {
         let detail = format!("{} serves could not be recorded since the start", parts.recorder.lost());
         degraded.push(json!({"part": "log", "detail": detail}));
+    }
+    if let Some(error) = shared.heads.as_ref().and_then(Keeper::trouble) {
+        let detail = format!("the log's signed head cannot be written: {error}");
+        degraded.push(json!({"part": "heads", "detail": detail}));
     }
     match &parts.generator {
         Some(generator) => {

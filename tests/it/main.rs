@@ -45,6 +45,7 @@ mod second;
 mod segments_report;
 mod soak;
 mod spans;
+mod tampering;
 mod upstream_faults;
 mod usage;
 mod vale;
