@@ -263,7 +263,9 @@ pub struct Keeper {
     signer: Signer,
     place: Place,
     now: Clock,
-    /// The number of the entry that was written last, and what went wrong since.
+    /// Held while a head is written, so that none is written twice.
+    writing: tokio::sync::Mutex<()>,
+    /// What was written last, and what went wrong since.
     state: Mutex<State>,
 }
 
@@ -286,12 +288,20 @@ impl Keeper {
             true => address(place)?,
             false => Place::File(PathBuf::from(place)),
         };
-        Ok(Self { store, signer, place, now, state: Mutex::default() })
+        Ok(Self {
+            store,
+            signer,
+            place,
+            now,
+            writing: tokio::sync::Mutex::default(),
+            state: Mutex::default(),
+        })
     }
 
     /// Writes the head, when it is another than the one written last. A failure is told once, and tried again at the next
     /// turn.
     pub async fn turn(&self) {
+        let _writing = self.writing.lock().await;
         let outcome = self.write().await;
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         match outcome {

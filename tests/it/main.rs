@@ -21,6 +21,7 @@ mod explain;
 mod faults;
 mod flights;
 mod grounded;
+mod heads;
 mod http;
 mod idempotency;
 mod kept;
