@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
@@ -31,7 +31,7 @@ use crate::document::Files;
 use crate::generate::{Budget, Closing, Gate, Generator, Spent};
 use crate::guardrail::Enforcement;
 use crate::http;
-use crate::pipeline::{Parts, Repeats, SecondModels, Trouble};
+use crate::pipeline::{self, Parts, Repeats, SecondModels, Trouble};
 use crate::policy::{Desk, Edit, Set, Sources};
 use crate::store::keys::KeyRow;
 use crate::store::policies::RevisionRow;
@@ -243,6 +243,7 @@ impl App {
             None => None,
         };
         let metrics_address = metrics.as_ref().map(|metrics| metrics.address);
+        tokio::spawn(warm_up(Arc::clone(&shared), stopped.clone()));
         tokio::spawn(watch_files(Arc::clone(&shared), stopped.clone()));
         tokio::spawn(refresh(Arc::clone(&shared), stopped.clone()));
         tokio::spawn(forget(Arc::clone(&shared), stopped.clone()));
@@ -531,6 +532,22 @@ async fn until(mut stopped: watch::Receiver<bool>) {
     let _ = stopped.wait_for(|stopped| *stopped).await;
 }
 
+/// Takes back into memory what was written before the restart.
+async fn warm_up(shared: Arc<Shared>, stopped: watch::Receiver<bool>) {
+    let (began, policy) = (Instant::now(), shared.desk.pin());
+    let warmed = tokio::select! {
+        warmed = pipeline::warm(&shared.parts, &policy) => warmed,
+        () = until(stopped) => return,
+    };
+    let took_ms = began.elapsed().as_millis();
+    match warmed {
+        Ok(texts) => tracing::info!(texts, took_ms, "copy that was written before is in memory again"),
+        Err(error) => {
+            tracing::warn!(%error, "copy that was written before is looked for in the log as it is asked for")
+        }
+    }
+}
+
 async fn watch_files(shared: Arc<Shared>, stopped: watch::Receiver<bool>) {
     let settings = shared.desk.settings().clone();
     every(settings.reload, stopped, || async {
@@ -544,9 +561,18 @@ async fn watch_files(shared: Arc<Shared>, stopped: watch::Receiver<bool>) {
 /// New keys, reviews and a new catalogue are in use within two seconds, whoever wrote them; and so is a store that was put
 /// back.
 async fn refresh(shared: Arc<Shared>, stopped: watch::Receiver<bool>) {
+    let resumed = AtomicU64::new(0);
     every(Duration::from_secs(1), stopped, || async {
         // Those who read or write next say that it is gone, and why.
         let _ = shared.store.look().await;
+        let changes = shared.store.changes();
+        if resumed.load(Ordering::Relaxed) != changes {
+            // A backup holds what was erased since.
+            match erase::resume(&shared.store, &shared.data_dir, (shared.parts.now)()).await {
+                Ok(_) => resumed.store(changes, Ordering::Relaxed),
+                Err(error) => tracing::error!(%error, "an erasure cannot be carried out in the store that was put in place"),
+            }
+        }
         shared.refresh_keys().await;
         shared.refresh_reviews().await;
         if let Err(error) = shared.parts.catalogue.refresh().await {

@@ -13,6 +13,7 @@ mod response;
 mod rubric;
 mod second;
 mod trouble;
+mod warm;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -26,6 +27,7 @@ pub use request::{Priority, ProductRef, Request};
 pub use response::Answer;
 pub use second::SecondModels;
 pub use trouble::Trouble;
+pub use warm::warm;
 
 use crate::audit::{Decision, Recorder, Rejected, Reviews, UserKey};
 use crate::cache::{Admission, Flights, Kept, Key, Keys, Looks, Memory, Users};
@@ -116,6 +118,17 @@ impl Parts {
     fn keep(&self, key: Key, kept: &Arc<Kept>) {
         self.memory.keep(key, Arc::clone(kept));
         self.looks.forget(&key);
+        self.unless_rejected(key, kept);
+    }
+
+    /// The same of copy from before the restart, unless there is some already.
+    fn keep_first(&self, key: Key, kept: &Arc<Kept>) {
+        self.memory.keep_first(key, Arc::clone(kept));
+        self.unless_rejected(key, kept);
+    }
+
+    /// Drops what was just kept if a person rejected it meanwhile.
+    fn unless_rejected(&self, key: Key, kept: &Kept) {
         // Whoever rejects says so first and drops the copy then: one of the two sees the other.
         if self.reviews.decision(kept.generation) == Some(Decision::Rejected) {
             self.memory.reject(key, kept.generation);

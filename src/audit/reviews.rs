@@ -7,7 +7,7 @@ use std::sync::{Mutex, PoisonError};
 use uuid::Uuid;
 
 use super::erase;
-use super::records::Decision;
+use super::records::{Decision, GenerationRecord};
 use super::search::{self, Decided, PassedGeneration};
 use crate::store::{Store, StoreError, forget, log};
 
@@ -107,6 +107,25 @@ impl Reviews {
             self.learn(generation, decided);
         }
         Ok(found)
+    }
+
+    /// The next copy before an entry of the chain that passed and that nobody rejected, newest first, with the records of its
+    /// generations, and how far back it reaches; `None` when there is none. Its decisions are known from here on. `None` stands
+    /// for a text that was erased.
+    ///
+    /// # Errors
+    ///
+    /// When the store cannot be read.
+    pub async fn passed_before(
+        &self,
+        before: i64,
+        limit: u32,
+    ) -> Result<Option<(Vec<(GenerationRecord, Option<String>)>, i64)>, StoreError> {
+        let Some((page, last)) = search::passed(&self.store, before, limit).await? else { return Ok(None) };
+        for decided in page.iter().filter(|passed| passed.decided) {
+            self.learn_of(decided.record.id).await?;
+        }
+        Ok(Some((page.into_iter().map(|passed| (passed.record, passed.text)).collect(), last)))
     }
 
     /// Learns what was decided on a generation before this process began; [`decision`](Self::decision) knows it from here on.

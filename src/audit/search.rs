@@ -8,7 +8,7 @@ use super::records::{
     self, Decision, GenerationPayload, GenerationRecord, Outcome, Record, ReviewPayload, ReviewRecord,
     StoredGeneration, StoredReview, StoredVerdict, VerdictPayload, VerdictRecord,
 };
-use crate::store::log::{self, EntryBytes, PayloadRow, Query};
+use crate::store::log::{self, EntryBytes, PassedRow, PayloadRow, Query};
 use crate::store::{Store, StoreError};
 use crate::words::{Micros, PlacementId, SegmentId};
 
@@ -212,6 +212,49 @@ pub async fn latest_passed_for_key(
     let text = generation.payload.as_ref().and_then(|payload| payload.text.clone());
     let (id, finished) = (generation.record.id, generation.record.finished);
     Ok(text.map(|text| PassedGeneration { id, finished, text, generation }))
+}
+
+/// Copy that passed, found without its question being asked.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Passed {
+    /// The evidence.
+    pub(super) record: GenerationRecord,
+    /// The text; `None` once it was erased.
+    pub(super) text: Option<String>,
+    /// Whether a person decided on it.
+    pub(super) decided: bool,
+}
+
+/// The next generations before an entry of the chain that passed and that nobody rejected, newest first, and how far back
+/// they reach; `None` when there are none. What cannot be read is left out: `audit verify` says what is wrong with it.
+///
+/// # Errors
+///
+/// When the store cannot be read.
+pub(super) async fn passed(
+    store: &Store,
+    before: i64,
+    limit: u32,
+) -> Result<Option<(Vec<Passed>, i64)>, StoreError> {
+    let rows = log::passed(store, before, limit).await?;
+    let Some(last) = rows.last().map(|row| row.seq) else { return Ok(None) };
+    let read = |PassedRow { seq, found, decided }: PassedRow| {
+        let StoredGeneration { record, payload_hash } = *stored(&found.bytes)?;
+        if record.outcome != Outcome::Passed {
+            let what = format!("the index lists entry {seq} as a generation that passed");
+            return Err(StoreError::Corrupt(what));
+        }
+        let payload: Option<GenerationPayload> = payload(found.payload, &payload_hash, record.id)?;
+        Ok(Passed { record, text: payload.and_then(|payload| payload.text), decided })
+    };
+    // Hashing and reading take their time, and those who answer pages have none to give.
+    let read = move || {
+        let read =
+            |row| read(row).inspect_err(|error| tracing::error!(%error, "a generation is left out")).ok();
+        rows.into_iter().filter_map(read).collect()
+    };
+    let read = tokio::task::spawn_blocking(read).await;
+    read.map(|read| Some((read, last))).map_err(|error| StoreError::Corrupt(error.to_string()))
 }
 
 /// The next decisions after an entry of the chain, in order, and how far they reach; `None` when there are none.

@@ -83,6 +83,18 @@ impl Memory {
         self.0.insert(key, Entry::Kept(kept));
     }
 
+    /// Keeps a text, unless there is one already.
+    pub fn keep_first(&self, key: Key, kept: Arc<Kept>) {
+        self.0.entry(key).or_insert(Entry::Kept(kept));
+    }
+
+    /// Whether so many in a hundred of the bytes that there are for it are taken. Brings the memory's own books up to date
+    /// first.
+    pub fn is_full(&self, percent: u64) -> bool {
+        let most = self.0.policy().max_capacity().unwrap_or(u64::MAX);
+        self.size().1 >= most / 100 * percent
+    }
+
     /// Keeps that a question came to nothing, and why; `refusal` is [`Key::refusal`].
     pub fn refuse(&self, refusal: Key, reason: Reason, until: Timestamp) {
         self.0.insert(refusal, Entry::Refused(until, reason));

@@ -17,7 +17,7 @@ use crate::guardrail::{
     facts_hash, ground_hash, questions, still_approved,
 };
 use crate::policy::Policy;
-use crate::prompt::{Chosen, ExplainedLadder, Placement, Prompt, Standing, told};
+use crate::prompt::{Chosen, ExplainedLadder, Placement, Prompt, Standing, Template, told};
 use crate::segment::{Decision, Outcome, Shaped};
 use crate::words::{DEFAULT_SEGMENT, Locale, Reason, SegmentId, Tier};
 
@@ -109,8 +109,9 @@ fn as_of(
     }
 }
 
-fn reads_offer(chosen: Chosen<'_>) -> bool {
-    chosen.template.inputs.iter().any(|input| input.path.starts_with("product.offer"))
+/// Whether what is written by that template may speak of the product's offer.
+pub(super) fn reads_offer(template: &Template) -> bool {
+    template.inputs.iter().any(|input| input.path.starts_with("product.offer"))
 }
 
 impl<'a> Case<'a> {
@@ -300,12 +301,12 @@ impl<'a> Case<'a> {
 
     /// When the product's offer ends, for a template that reads it.
     pub(super) fn offer_ends(&self, chosen: Chosen<'_>) -> Option<Timestamp> {
-        self.policy.guardrails.offer_ends(self.facts()).filter(|_| reads_offer(chosen))
+        self.policy.guardrails.offer_ends(self.facts()).filter(|_| reads_offer(chosen.template))
     }
 
     /// Whether what was written by that template may speak of an offer that is over.
     pub(super) fn offer_is_over(&self, chosen: Chosen<'_>) -> bool {
-        self.offer_is_over && reads_offer(chosen)
+        self.offer_is_over && reads_offer(chosen.template)
     }
 
     /// The key of what these models would be asked for a template, made anew.

@@ -589,13 +589,18 @@ fn kept(job: &Job, approved: &Approved, generation: Uuid, finished: Timestamp) -
 
 /// From when on copy that was finished then is due to be written anew, and from when on it is not served any more.
 fn lifetime(job: &Job, finished: Timestamp) -> (Timestamp, Timestamp) {
+    let capped = |at: Timestamp| job.offer_ends.map_or(at, |ends| at.min(ends));
+    let (stale, expires) = lifetime_at(&job.placement, finished);
+    (capped(stale), capped(expires))
+}
+
+/// The same by the placement alone.
+pub(super) fn lifetime_at(placement: &Placement, finished: Timestamp) -> (Timestamp, Timestamp) {
     let after = |duration: Duration| {
         let later = SignedDuration::try_from(duration).ok().and_then(|d| finished.checked_add(d).ok());
         later.unwrap_or(Timestamp::MAX)
     };
-    let capped = |at: Timestamp| job.offer_ends.map_or(at, |ends| at.min(ends));
-    let ttl = &job.placement.ttl;
-    (capped(after(ttl.soft)), capped(after(ttl.hard)))
+    (after(placement.ttl.soft), after(placement.ttl.hard))
 }
 
 /// Attempts as they stand in a record: what the model said may hold personal data, and stands in a payload.

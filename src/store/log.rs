@@ -428,6 +428,32 @@ async fn one_generation(
     row.as_ref().map(entry_bytes).transpose()
 }
 
+/// A generation that passed, as it stands in the tables.
+pub(crate) struct PassedRow {
+    pub(crate) seq: i64,
+    pub(crate) found: EntryBytes,
+    /// Whether a person decided on it.
+    pub(crate) decided: bool,
+}
+
+/// The generations before the entry `before` that passed and were not rejected, newest first.
+pub(crate) async fn passed(store: &Store, before: i64, limit: u32) -> Result<Vec<PassedRow>, StoreError> {
+    let mut sql = QueryBuilder::<Sqlite>::new(
+        "SELECT g.seq, c.bytes, p.seq AS payload_seq, p.salt AS payload_salt, p.bytes AS payload_bytes, (",
+    );
+    sql.push(LATEST_DECISION).push(") AS decision ");
+    sql.push("FROM generations g JOIN chain c ON c.seq = g.seq LEFT JOIN payloads p ON p.seq = c.seq ");
+    sql.push("WHERE g.outcome = 'passed' AND coalesce(decision, '') <> 'rejected' AND g.seq < ");
+    sql.push_bind(before).push(" ORDER BY g.seq DESC LIMIT ").push_bind(limit);
+    let rows = sql.build().fetch_all(store.reader()).await?;
+    rows.iter()
+        .map(|row| {
+            let decided = row.try_get::<Option<String>, _>("decision")?.is_some();
+            Ok(PassedRow { seq: row.try_get("seq")?, found: entry_bytes(row)?, decided })
+        })
+        .collect()
+}
+
 /// What all generations that finished at `since` or later, and second models asked since, have cost, in millionths.
 pub(crate) async fn cost_since(store: &Store, since: Timestamp) -> Result<i64, StoreError> {
     let query = sqlx::query_scalar(

@@ -50,3 +50,4 @@ mod tampering;
 mod upstream_faults;
 mod usage;
 mod vale;
+mod warm;
