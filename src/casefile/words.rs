@@ -189,6 +189,7 @@ pub fn operator(name: &str) -> &str {
         "$within" => "is no longer ago than that",
         "$olderThan" => "is longer ago than that",
         "$fresh" => "was measured lately enough",
+        "$segment" => "that is named matches",
         other => other,
     }
 }

@@ -73,22 +73,28 @@ async fn one_generation_is_shown() {
     for part in [
         &id,
         "why-this/default",
-        "passed",
-        "said by system",
-        "said by user",
+        "The text passed the guardrails.",
+        "Prompt: system",
+        "Prompt: user",
         "Lumo lamp",
-        "attempt at ",
+        "\nAttempts\n",
         COPY,
     ] {
         assert!(shown.out.contains(part), "{part}: {}", shown.out);
     }
     let json = audit(folder.path(), &url, &["show", &id, "--format", "json"]).await;
     let generation: Value = serde_json::from_str(&json.out).unwrap();
-    assert_eq!((&generation["id"], &generation["payload"]["text"]), (&json!(id), &json!(COPY)));
+    assert_eq!(generation["asked"], json!({"kind": "generation", "id": id}));
+    assert_eq!(generation["text"]["text"], json!(COPY));
     let unknown = "0192f3c1-7a2b-7c3d-8e4f-5a6b7c8d9e0f";
     let missing = audit(folder.path(), &url, &["show", unknown]).await;
     assert_eq!((missing.code, missing.out.as_str()), (Some(1), ""));
-    assert_eq!(missing.err, format!("error: the log holds no generation {unknown}\n"));
+    assert_eq!(
+        missing.err,
+        format!(
+            "error: the log holds no serve and no generation {unknown}; find one with `copyrail audit search`\n"
+        )
+    );
 }
 
 #[test]

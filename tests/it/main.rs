@@ -9,6 +9,7 @@ mod support;
 
 mod audit;
 mod blurbs;
+mod casefile;
 mod check;
 mod claims;
 mod commands;

@@ -21,6 +21,7 @@ pub(super) enum Audit {
     /// Print the log's head, signed, to be kept elsewhere
     Head(head::Head),
     /// Show one generation: prompt, attempts, findings, text, verdicts of second models, reviews
+    /// Tell one serve or generation whole: what was shown and why, prompt, attempts, findings, rules of that day
     Show(show::Show),
     /// Erase what the log holds of one user; the chain stays whole
     Erase(erase::Erase),

@@ -1,0 +1,152 @@
+//! A record told whole: what was shown and why, by the rules of its own day.
+
+use serde_json::{Value, json};
+
+use crate::support::{Ran, Reply, TestApp, Upstream, copyrail};
+
+/// A shop's own rule, in one of its editions.
+fn rule(edition: u32) -> String {
+    format!(
+        "rules:\n  - id: mate\n    extends: existence\n    message: \"Edition {edition} does not know '%s'.\"\n    level: warning\n    \
+         tokens: [companion]\n    owner: edition{edition}@example.com\n    examples: {{fail: [A companion.], pass: [A friend.]}}\n"
+    )
+}
+
+/// Somebody who agreed to personalisation, in the segment of the bargain hunters.
+fn bargain(product: &str) -> Value {
+    json!({
+        "placement": "why-this",
+        "product": {"id": product, "name": "Lumo lamp", "features": {"Power": "12 W"}},
+        "user": {"id": "u-17", "attributes": {"orders_90d": 2, "discount_affinity": 0.8}},
+        "context": {"locale": "en-GB"},
+        "consent": {"personalisation": true},
+        "deadline_ms": 30_000
+    })
+}
+
+/// Runs an `audit` command on a store.
+pub async fn audit(app: &TestApp, arguments: &[&str]) -> Ran {
+    let (folder, url) = (app.folder.path().to_owned(), app.store_url().to_owned());
+    let arguments: Vec<String> = ["audit"].iter().chain(arguments).map(|a| (*a).to_owned()).collect();
+    let run = move || {
+        let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+        copyrail(&folder, &arguments, &[("COPYRAIL__STORE__URL", &url), ("COLUMNS", "120")], "")
+    };
+    tokio::task::spawn_blocking(run).await.unwrap()
+}
+
+/// A text with its lines as one.
+fn flat(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// The rule of the house in a case.
+fn mate(case: &Value) -> &Value {
+    let rules = case["policies"][0]["rules"].as_array().unwrap();
+    rules.iter().find(|rule| rule["id"] == "house.mate").unwrap()
+}
+
+/// A shop that had a text mended, shown and approved, and then changed its rules four times; and the answer.
+pub async fn told() -> (TestApp, Value) {
+    let upstream = Upstream::with(|call, _| match call {
+        1 => Reply::Text("A <companion> for the desk.".into()),
+        _ => Reply::Text("A lamp of 12 W for the desk & the shelf.".into()),
+    })
+    .await;
+    let first = rule(1);
+    let mut app = TestApp::start_with(&upstream, &[("guardrails/house.yml", &first)], &[]).await;
+    let answer = app.blurb(bargain("p-1")).await;
+    assert_eq!(answer["source"], "generated", "{answer}");
+    let review = app
+        .client()
+        .post(app.url(&format!("/v1/generations/{}/reviews", answer["generation_id"].as_str().unwrap())))
+        .bearer_auth(app.key("review"))
+        .json(&json!({"action": "approve", "note": "As the data sheet says."}));
+    assert_eq!(app.send(review).await.status, 201);
+    for edition in 2..=5 {
+        app.edit("guardrails/house.yml", &rule(edition)).await;
+    }
+    app.app.take().unwrap().stop().await;
+    (app, answer)
+}
+
+#[tokio::test]
+async fn a_serve_is_shown_with_the_rules_of_its_own_day() {
+    let (app, answer) = told().await;
+    let serve = answer["serve_id"].as_str().unwrap();
+    let shown = audit(&app, &["show", serve]).await;
+    assert_eq!((shown.code, shown.err.as_str()), (Some(0), ""), "{}", shown.out);
+    for part in [
+        &format!("Serve {serve}\n"),
+        "A lamp of 12 W for the desk & the shelf.",
+        "answered for segment `bargain-hunters`",
+        "`user.orders_90d` is at least that: yes",
+        "Prompt: user, added to have the first text mended",
+        "house.mate (warning, repair) in attempt 1",
+        "A <[companion]> for the desk.",
+        "Edition 1 does not know 'companion'.",
+        "Edition 1 does not know '%s'.",
+        "review approved it",
+        "As the data sheet says.",
+    ] {
+        assert!(flat(&shown.out).contains(&flat(part)), "{part}: {}", shown.out);
+    }
+    assert!(!shown.out.contains("Edition 5"), "{}", shown.out);
+    assert!(!shown.out.contains("u-17"), "nobody is named: {}", shown.out);
+    let files = audit(&app, &["show", serve, "--rules"]).await;
+    assert!(files.out.contains("owner: edition1@example.com"), "{}", files.out);
+    assert!(!files.out.contains("edition2@example.com"));
+
+    let case = audit(&app, &["show", serve, "--format", "json"]).await;
+    let case: Value = serde_json::from_str(&case.out).unwrap();
+    assert_eq!(case["asked"], json!({"kind": "serve", "id": serve}));
+    assert_eq!(case["policies"].as_array().unwrap().len(), 1);
+    let policy = &case["policies"][0];
+    assert_eq!((&policy["when"], &policy["missing"]), (&json!(["shown", "written"]), &json!(null)));
+    assert!(policy["rules"][0]["matches"].as_u64().unwrap() > 0, "what found something stands first");
+    assert_eq!((&mate(&case)["matches"], &mate(&case)["owner"]), (&json!(1), &json!("edition1@example.com")));
+    let full = policy["prompts"]["files"].as_array().unwrap().iter().filter(|file| file["text"].is_string());
+    assert_eq!(full.count(), 3, "template, placement and segments are there in full");
+    assert_eq!(case["generation"]["decided"]["by"], "review");
+}
+
+#[tokio::test]
+async fn a_revision_that_was_not_kept_is_found_among_the_sets_that_were() {
+    let (app, answer) = told().await;
+    let database = sqlx::SqlitePool::connect(app.store_url()).await.unwrap();
+    let kept: i64 = sqlx::query_scalar("SELECT count(*) FROM revisions").fetch_one(&database).await.unwrap();
+    assert_eq!(kept, 5);
+    sqlx::raw_sql("DELETE FROM revisions").execute(&database).await.unwrap();
+    let case = audit(&app, &["show", answer["serve_id"].as_str().unwrap(), "--format", "json"]).await;
+    let case: Value = serde_json::from_str(&case.out).unwrap();
+    assert_eq!(mate(&case)["owner"], "edition1@example.com");
+
+    // And where the files are gone too, that is said, and the rest is told all the same.
+    sqlx::raw_sql("DELETE FROM policies").execute(&database).await.unwrap();
+    database.close().await;
+    let shown = audit(&app, &["show", answer["serve_id"].as_str().unwrap()]).await;
+    assert_eq!(shown.code, Some(0), "{}", shown.err);
+    assert!(
+        shown.out.contains("The store does not say which files this revision stands for."),
+        "{}",
+        shown.out
+    );
+    assert!(shown.out.contains("A lamp of 12 W for the desk & the shelf."), "{}", shown.out);
+}
+
+#[tokio::test]
+async fn copy_that_was_not_shown_says_why() {
+    let upstream = Upstream::saying("A risk-free lamp.").await;
+    let mut app = TestApp::start(&upstream).await;
+    let answer = app.blurb(bargain("p-1")).await;
+    assert_eq!(answer["reason"], "guardrail", "{answer}");
+    app.app.take().unwrap().stop().await;
+    let shown = audit(&app, &["show", answer["serve_id"].as_str().unwrap()]).await;
+    for part in [
+        "with copy that people wrote",
+        "Nothing better was shown: what was written did not pass the guardrails, so it was not shown.",
+        "People wrote the text",
+    ] {
+        assert!(flat(&shown.out).contains(part), "{part}: {}", shown.out);
+    }
+}
