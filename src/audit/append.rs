@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 use jiff::Timestamp;
-
 use serde::ser::Error;
+use tokio::sync::oneshot;
 
 use super::chain::{self, GENESIS};
 use super::records::{
@@ -14,7 +14,7 @@ use super::records::{
     VerdictPayload, VerdictRecord,
 };
 use super::user;
-use crate::store::log::{Append, Entry, Head, IndexRow, PayloadRow, ReviewRow, VerdictRow};
+use crate::store::log::{Append, Entry, Head, IndexRow, Meta, PayloadRow, ReviewRow, VerdictRow};
 use crate::store::{Store, StoreError};
 
 /// A record that must be durable before somebody goes on. All but its place in the chain is settled.
@@ -96,7 +96,22 @@ pub(super) struct ServeLine {
     pub(super) at: Timestamp,
     line: Vec<u8>,
     user: Option<Named>,
-    text: Option<(String, Arc<str>)>,
+    /// Its text after that's hash, where no generation holds it.
+    pub(super) text: Option<(String, Arc<str>)>,
+    /// Who waits until it is durable.
+    pub(super) done: Option<oneshot::Sender<()>>,
+}
+
+impl ServeLine {
+    /// The record in JSON, with the digest of its user.
+    pub(super) fn line(&self) -> &[u8] {
+        self.line.strip_suffix(b"\n").unwrap_or(&self.line)
+    }
+
+    /// About how many bytes of memory it takes. Texts of people are there once for all.
+    pub(super) fn size(&self) -> usize {
+        self.line.len() + 200
+    }
 }
 
 /// Seals a generation.
@@ -158,7 +173,20 @@ pub(super) fn serve(mut record: ServeRecord, text: Option<Arc<str>>) -> Result<S
     let mut line = records::encode(SERVE, &record)?;
     let user = Named::find(&line, record.user.as_deref())?;
     line.push(b'\n');
-    Ok(ServeLine { at: record.at, line, user, text })
+    Ok(ServeLine { at: record.at, line, user, text, done: None })
+}
+
+/// The same again from its JSON, its bytes as they are. `text` may be missing: then it is kept already.
+pub(super) fn spooled(json: &str, text: Option<Arc<str>>) -> Result<ServeLine, serde_json::Error> {
+    let record: ServeRecord = serde_json::from_str(json)?;
+    let text = text.map(|text| (chain::text_hash(&text), text));
+    if text.as_ref().is_some_and(|(hash, _)| record.text_hash.as_ref() != Some(hash)) {
+        return Err(Error::custom("the text is another one"));
+    }
+    let mut line = json.as_bytes().to_vec();
+    let user = Named::find(&line, record.user.as_deref())?;
+    line.push(b'\n');
+    Ok(ServeLine { at: record.at, line, user, text, done: None })
 }
 
 /// What the search index says of a record: the one place that decides it, for writing and for verifying.
@@ -231,6 +259,21 @@ impl Appending {
         Ok(())
     }
 
+    /// What the store keeps by name, as it is now.
+    pub(super) async fn meta(&mut self) -> Result<Meta, StoreError> {
+        self.append.meta().await
+    }
+
+    /// Keeps numbers by name.
+    pub(super) async fn keep_meta(&mut self, numbers: &[(&str, i64)]) -> Result<(), StoreError> {
+        self.append.keep_meta(numbers).await
+    }
+
+    /// When the last record of the chain was made.
+    pub(super) async fn last_at(&mut self) -> Result<Option<Timestamp>, StoreError> {
+        self.append.last_at().await
+    }
+
     /// Whether this very entry is in the chain.
     pub(super) async fn holds(&mut self, entry: &Head) -> Result<bool, StoreError> {
         self.append.holds(entry).await
@@ -265,13 +308,13 @@ impl Appending {
     /// as of [`record`](Self::record).
     pub(super) async fn serves(
         &mut self,
-        serves: &[ServeLine],
+        serves: &[&ServeLine],
         known: &KnownTexts,
     ) -> Result<(), StoreError> {
         for serves in serves.chunks(MOST_LINES) {
             let Some(at) = serves.iter().map(|serve| serve.at).max() else { continue };
             let mut bytes = Vec::with_capacity(serves.iter().map(|serve| serve.line.len()).sum());
-            for ServeLine { line, user, .. } in serves {
+            for ServeLine { line, user, .. } in serves.iter().copied() {
                 let begins = bytes.len();
                 bytes.extend_from_slice(line);
                 if let (Some(user), Some(line)) = (user, bytes.get_mut(begins..)) {
@@ -315,7 +358,6 @@ impl Appending {
 }
 
 /// Hashes of texts that are known to be durable, so that pre-written copy is not written again with every flush.
-/// Whoever comes to delete texts must make running recorders forget them.
 #[derive(Default)]
 pub(super) struct KnownTexts(HashSet<String>);
 
@@ -324,10 +366,10 @@ impl KnownTexts {
     const MOST: usize = 10_000;
 
     /// Learns the texts of serves that were committed.
-    pub(super) fn learn(&mut self, serves: &[ServeLine]) {
+    pub(super) fn learn<'s>(&mut self, serves: impl Iterator<Item = &'s ServeLine>) {
         if self.0.len() > Self::MOST {
             self.0.clear();
         }
-        self.0.extend(serves.iter().filter_map(|serve| serve.text.as_ref()).map(|(hash, _)| hash.clone()));
+        self.0.extend(serves.filter_map(|serve| serve.text.as_ref()).map(|(hash, _)| hash.clone()));
     }
 }

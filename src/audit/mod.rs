@@ -19,6 +19,7 @@ mod records;
 pub mod retain;
 mod reviews;
 pub mod search;
+mod spool;
 mod user;
 pub mod verify;
 mod writer;
@@ -31,7 +32,7 @@ pub use records::{
 };
 pub use reviews::{Rejected, Reviews};
 pub use user::{UserKey, reference, references};
-pub use writer::{Clock, LogUnavailable, Recorder, Settings, append_beside};
+pub use writer::{Clock, Condition, LogUnavailable, Recorder, Settings, Standing, append_beside};
 
 #[cfg(test)]
 mod testing;

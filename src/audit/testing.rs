@@ -124,7 +124,7 @@ pub(super) fn verdict(n: u64, generation: u64) -> VerdictRecord {
 /// A recorder whose clock stands at second 100, and that tries a failing store every few milliseconds.
 pub(super) fn recorder(store: &Store, capacity: usize) -> Recorder {
     let (max_delay, retry) = (Duration::from_millis(5), Duration::from_millis(5));
-    let settings = Settings { capacity, max_delay, retry };
+    let settings = Settings { capacity, max_delay, retry, ..Settings::default() };
     Recorder::start(store.clone(), settings, Arc::new(|| at(100)))
 }
 

@@ -82,7 +82,7 @@ async fn blocks_have_at_most_4096_lines() {
     let held = test_store().await;
     let lines: Vec<_> = (0..5_000).map(|n| append::serve(serve(n), None).unwrap()).collect();
     let mut appending = Appending::begin(&held.store).await.unwrap();
-    appending.serves(&lines, &Default::default()).await.unwrap();
+    appending.serves(&lines.iter().collect::<Vec<_>>(), &Default::default()).await.unwrap();
     appending.insert().await.unwrap();
     appending.commit().await.unwrap();
     let blocks = entries(&held.store).await;

@@ -39,6 +39,7 @@ fn standing(shared: &Shared) -> Standing {
     let gate = parts.gate.fullness();
     let (cache_entries, cache_bytes) = parts.memory.size();
     let refused = shared.desk.refused();
+    let log = parts.recorder.condition();
     let (spent, budget) = budget(parts);
     Standing {
         running: gate.running,
@@ -54,6 +55,9 @@ fn standing(shared: &Shared) -> Standing {
         recorder_healthy: parts.recorder.healthy(),
         recorder_lost: parts.recorder.lost(),
         recorder_queue: parts.recorder.queued(),
+        recorder_spooled: log.spooled,
+        recorder_spool_bytes: log.spool_bytes,
+        recorder_spool_limit: log.spool_limit,
         refused: [Set::Guardrails, Set::Prompts]
             .map(|set| (set.as_str(), refused.iter().any(|refusal| refusal.set == set)))
             .to_vec(),

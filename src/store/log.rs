@@ -81,6 +81,15 @@ pub(crate) struct EntryBeside {
     pub(crate) payload: Option<PayloadRow>,
 }
 
+/// The numbers that the store keeps by name.
+pub(crate) type Meta = HashMap<String, i64>;
+
+/// The same, outside of any transaction.
+pub(crate) async fn meta(store: &Store) -> Result<Meta, StoreError> {
+    let query = sqlx::query_as("SELECT name, value FROM meta");
+    Ok(query.fetch_all(store.reader()).await?.into_iter().collect())
+}
+
 /// One transaction that adds to the log. Dropped before [`commit`](Self::commit), it leaves no trace.
 pub(crate) struct Append(pub(super) SqliteTransaction<'static>);
 
@@ -94,6 +103,26 @@ impl Append {
         let query = sqlx::query("SELECT seq, hash FROM chain ORDER BY seq DESC LIMIT 1");
         let row = query.fetch_optional(&mut *self.0).await?;
         row.map(|row| Ok(Head { seq: row.try_get("seq")?, hash: row.try_get("hash")? })).transpose()
+    }
+
+    pub(crate) async fn meta(&mut self) -> Result<Meta, StoreError> {
+        let query = sqlx::query_as("SELECT name, value FROM meta");
+        Ok(query.fetch_all(&mut *self.0).await?.into_iter().collect())
+    }
+
+    pub(crate) async fn keep_meta(&mut self, numbers: &[(&str, i64)]) -> Result<(), StoreError> {
+        let sql = "INSERT INTO meta (name, value) VALUES ($1, $2)
+                   ON CONFLICT DO UPDATE SET value = excluded.value";
+        for (name, value) in numbers {
+            sqlx::query(sql).bind((*name).to_owned()).bind(value).execute(&mut *self.0).await?;
+        }
+        Ok(())
+    }
+
+    /// When the last entry was made.
+    pub(crate) async fn last_at(&mut self) -> Result<Option<Timestamp>, StoreError> {
+        let query = sqlx::query_scalar("SELECT at FROM chain ORDER BY seq DESC LIMIT 1");
+        query.fetch_optional(&mut *self.0).await?.map(timestamp).transpose()
     }
 
     /// Whether this very entry is in the chain.

@@ -174,6 +174,9 @@ pub enum StoreError {
         /// What the system said.
         source: std::io::Error,
     },
+    /// It does not answer; what it was asked may happen all the same.
+    #[error("the store did not answer within {} ms; another process may hold it, or its disk hangs", .0.as_millis())]
+    Slow(std::time::Duration),
     /// What was read is not what copyrail writes.
     #[error("the store holds something unreadable: {0}; run `copyrail audit verify`")]
     Corrupt(String),

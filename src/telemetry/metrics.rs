@@ -23,6 +23,8 @@ const ANSWERS: &[f64] =
     &[0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.15, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0];
 /// Where those of generations and calls are, in seconds.
 const CALLS: &[f64] = &[0.05, 0.1, 0.25, 0.5, 1.0, 1.5, 2.0, 3.0, 4.0, 6.0, 8.0, 12.0, 20.0, 30.0, 60.0];
+/// Where those of writing to the log are, in seconds.
+const FLUSHES: &[f64] = &[0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0];
 /// The most names of one sort that are told apart; those beyond are `other`.
 const MOST_NAMES: usize = 1000;
 const OTHER: &str = "other";
@@ -49,6 +51,7 @@ pub struct Metrics {
     attempt_duration: Family<ProviderLabels, Histogram, fn() -> Histogram>,
     tokens: Family<TokenLabels, Counter>,
     cost: Family<ProviderLabels, Counter<f64, AtomicU64>>,
+    recorder_flush_duration: Histogram,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -156,6 +159,7 @@ impl Metrics {
             attempt_duration: Family::new_with_constructor(calls),
             tokens: Family::default(),
             cost: Family::default(),
+            recorder_flush_duration: Histogram::new(FLUSHES.iter().copied()),
         };
         let mut registry = std::mem::take(&mut metrics.registry);
         register(&mut registry, names::REQUESTS, &metrics.requests);
@@ -172,8 +176,14 @@ impl Metrics {
         register(&mut registry, names::ATTEMPT_DURATION, &metrics.attempt_duration);
         register(&mut registry, names::TOKENS, &metrics.tokens);
         register(&mut registry, names::COST, &metrics.cost);
+        register(&mut registry, names::RECORDER_FLUSH_DURATION, &metrics.recorder_flush_duration);
         metrics.registry = registry;
         metrics
+    }
+
+    /// Records were written to the log, or could not be, and that took so long.
+    pub fn flushed(&self, took: Duration) {
+        self.recorder_flush_duration.observe(took.as_secs_f64());
     }
 
     /// A request for copy was answered. The words are those of the answer; `reason` is `none` where nothing better was

@@ -128,7 +128,15 @@ metrics! {
     RECORDER_LOST = Counter "recorder_lost" []
         "Answers that could not be recorded";
     RECORDER_QUEUE = Gauge "recorder_queue" []
-        "Records that wait to be written";
+        "Records that wait in memory to be written";
+    RECORDER_SPOOLED = Gauge "recorder_spooled" []
+        "Answers whose records are in the spool, until the log can be written again";
+    RECORDER_SPOOL_BYTES = Gauge "recorder_spool_bytes" []
+        "Bytes that the spool takes";
+    RECORDER_SPOOL_LIMIT = Gauge "recorder_spool_limit_bytes" []
+        "Bytes that the spool may take";
+    RECORDER_FLUSH_DURATION = Histogram "recorder_flush_duration_seconds" []
+        "Seconds that writing to the log took, failed attempts included";
     POLICY_REFUSED = Gauge "policy_refused" ["set"]
         "1 while the newest edit of the `guardrails` or the `prompts` is refused and an older one in force";
     POLICY = Info "policy" ["revision"]

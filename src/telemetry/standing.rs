@@ -36,8 +36,14 @@ pub struct Standing {
     pub recorder_healthy: bool,
     /// Answers that could not be recorded since the start.
     pub recorder_lost: u64,
-    /// Records that wait to be written.
+    /// Records that wait in memory to be written.
     pub recorder_queue: usize,
+    /// Answers whose records are in the spool.
+    pub recorder_spooled: u64,
+    /// Bytes that the spool takes.
+    pub recorder_spool_bytes: u64,
+    /// Bytes that it may take.
+    pub recorder_spool_limit: u64,
     /// For each set of the policy whether its newest edit is refused.
     pub refused: Vec<(&'static str, bool)>,
     /// The policy in force.
@@ -93,6 +99,9 @@ impl Collector for Standing {
         gauge(&names::RECORDER_HEALTHY, f64::from(u8::from(self.recorder_healthy)))?;
         gauge(&names::RECORDER_LOST, self.recorder_lost as f64)?;
         gauge(&names::RECORDER_QUEUE, count(self.recorder_queue))?;
+        gauge(&names::RECORDER_SPOOLED, self.recorder_spooled as f64)?;
+        gauge(&names::RECORDER_SPOOL_BYTES, self.recorder_spool_bytes as f64)?;
+        gauge(&names::RECORDER_SPOOL_LIMIT, self.recorder_spool_limit as f64)?;
         let providers = || self.providers.iter().map(|provider| ([provider.name.as_str()], provider));
         let breakers = providers().map(|(name, provider)| (name, f64::from(provider.breaker)));
         write(&mut encoder, &names::BREAKER_STATE, breakers)?;
