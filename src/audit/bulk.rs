@@ -47,7 +47,9 @@ pub async fn append_many(store: &Store, entries: Vec<Entry>) -> Result<(), Store
     for one in &sealed {
         match one {
             One::Record(record) => appending.record(record)?,
-            One::Serves(serves) => appending.serves(serves, &KnownTexts::default()).await?,
+            One::Serves(serves) => {
+                appending.serves(&serves.iter().collect::<Vec<_>>(), &KnownTexts::default()).await?
+            }
         }
     }
     appending.insert().await?;
