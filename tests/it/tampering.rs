@@ -168,8 +168,11 @@ pub async fn write_log(folder: &Path) -> String {
     let database = SqlitePool::connect(&url).await.unwrap();
     // Serves wait for the generation that is written with them.
     let (capacity, max_delay, retry) = (100, Duration::from_secs(3_600), Duration::from_millis(5));
-    let recorder =
-        Recorder::start(store.clone(), Settings { capacity, max_delay, retry }, Arc::new(|| at(100)));
+    let recorder = Recorder::start(
+        store.clone(),
+        Settings { capacity, max_delay, retry, ..Settings::default() },
+        Arc::new(|| at(100)),
+    );
     let generate = async |n| {
         let (record, payload) = generation(n);
         recorder.generation(record, payload).await.unwrap();
