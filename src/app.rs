@@ -248,6 +248,7 @@ impl App {
         tokio::spawn(refresh(Arc::clone(&shared), stopped.clone()));
         tokio::spawn(forget(Arc::clone(&shared), stopped.clone()));
         tokio::spawn(keep_heads(Arc::clone(&shared), settings.audit.heads_every, stopped.clone()));
+        tokio::spawn(index_log(shared.store.clone(), stopped.clone()));
         let ledger = tokio::spawn(keep_ledger(Arc::clone(&shared)));
         let router = http::router(Arc::clone(&shared));
         let served = tokio::spawn(http::serve(listener, router, connections, until(stopped)));
@@ -597,6 +598,25 @@ async fn keep_heads(shared: Arc<Shared>, period: Duration, stopped: watch::Recei
     let Some(heads) = &shared.heads else { return };
     heads.turn().await;
     every(period, stopped, || heads.turn()).await;
+}
+
+/// What is in the log can be searched for by its indexes within a second or so.
+async fn index_log(store: Store, stopped: watch::Receiver<bool>) {
+    let told = AtomicBool::new(false);
+    every(Duration::from_millis(500), stopped.clone(), || async {
+        let indexed = tokio::select! {
+            indexed = audit::index::catch_up(&store) => indexed,
+            () = until(stopped.clone()) => return,
+        };
+        match indexed {
+            Ok(_) => told.store(false, Ordering::Relaxed),
+            Err(error) if !told.swap(true, Ordering::Relaxed) => {
+                tracing::warn!(%error, "the log cannot be indexed; searches look through what is not");
+            }
+            Err(_) => {}
+        }
+    })
+    .await;
 }
 
 async fn every<F: Future<Output = ()>>(

@@ -1,4 +1,7 @@
-//! Finding generations in the log, newest first.
+//! Finding generations and serves in the log, and all that stands beside a generation.
+
+mod filter;
+mod find;
 
 use jiff::Timestamp;
 use uuid::Uuid;
@@ -8,31 +11,15 @@ use super::records::{
     self, Decision, GenerationPayload, GenerationRecord, Outcome, Record, ReviewPayload, ReviewRecord,
     StoredGeneration, StoredReview, StoredVerdict, VerdictPayload, VerdictRecord,
 };
-use crate::store::log::{self, EntryBytes, PassedRow, PayloadRow, Query};
+use crate::store::log::{self, EntryBytes, PassedRow, PayloadRow};
 use crate::store::{Store, StoreError};
-use crate::words::{Micros, PlacementId, SegmentId};
+use crate::words::Micros;
 
-/// The most generations on a page.
+/// The most records on a page.
 pub const MAX_PAGE: u32 = 500;
 
-/// What to find; absent fields find all.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Filter {
-    /// For this placement.
-    pub placement: Option<PlacementId>,
-    /// For the product with this id.
-    pub product: Option<String>,
-    /// For this segment.
-    pub segment: Option<SegmentId>,
-    /// That ended like this.
-    pub outcome: Option<Outcome>,
-    /// That stand like this with those who review.
-    pub review: Option<ReviewState>,
-    /// That finished at this time or later.
-    pub since: Option<Timestamp>,
-    /// That finished before this time.
-    pub until: Option<Timestamp>,
-}
+pub use filter::{Filter, NoWords, ServeFilter, Words};
+pub use find::{Serve, generations, serve, serves, serves_around};
 
 /// How a generation stands with those who review.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Deserialize)]
@@ -48,9 +35,9 @@ pub enum ReviewState {
 
 /// One page of what was found.
 #[derive(Clone, Debug, PartialEq, serde::Serialize)]
-pub struct Page {
-    /// The generations, newest first.
-    pub items: Vec<GenerationRecord>,
+pub struct Page<T = GenerationRecord> {
+    /// What was found, newest first.
+    pub items: Vec<T>,
     /// What to ask the next page with; `None` on the last. It stays good while the log grows.
     pub next_cursor: Option<String>,
 }
@@ -131,44 +118,12 @@ pub enum SearchError {
     /// The cursor is none that a page gave.
     #[error("`{0}` is no cursor; leave it out for the first page, or give a page's `next_cursor`")]
     Cursor(String),
+    /// An index is not what copyrail makes.
+    #[error("an index of the log is broken; make it anew with `copyrail audit search --rebuild-index`")]
+    Index,
     /// The store cannot be read.
     #[error(transparent)]
     Store(#[from] StoreError),
-}
-
-/// Finds generations, newest first: `limit` of them, 1 to [`MAX_PAGE`], from `cursor` on.
-///
-/// # Errors
-///
-/// When the cursor is none, or the store cannot be read.
-pub async fn generations(
-    store: &Store,
-    filter: &Filter,
-    limit: u32,
-    cursor: Option<&str>,
-) -> Result<Page, SearchError> {
-    let limit = limit.clamp(1, MAX_PAGE);
-    let query = Query {
-        placement: filter.placement.as_ref().map(PlacementId::as_str),
-        product: filter.product.as_deref(),
-        segment: filter.segment.as_ref().map(SegmentId::as_str),
-        outcome: filter.outcome.map(Outcome::as_str),
-        decision: filter.review.map(|state| match state {
-            ReviewState::Awaiting => None,
-            ReviewState::Approved => Some(Decision::Approved.as_str()),
-            ReviewState::Rejected => Some(Decision::Rejected.as_str()),
-        }),
-        since: filter.since,
-        until: filter.until,
-        before: cursor.map(read_cursor).transpose()?,
-    };
-    // One more than asked for tells whether there is another page.
-    let mut rows = log::generations(store, &query, limit + 1).await?;
-    let more = rows.len() > limit as usize;
-    rows.truncate(limit as usize);
-    let next_cursor = rows.last().filter(|_| more).map(|(seq, _)| format!("{seq:016x}"));
-    let items = rows.iter().map(|(_, bytes)| Ok(stored(bytes)?.record)).collect::<Result<_, StoreError>>()?;
-    Ok(Page { items, next_cursor })
 }
 
 /// A generation by its id, with its payload and its reviews. `None` when there is none.
@@ -300,10 +255,6 @@ pub async fn text(store: &Store, hash: &str) -> Result<Option<String>, StoreErro
     log::text(store, hash).await
 }
 
-fn read_cursor(cursor: &str) -> Result<i64, SearchError> {
-    i64::from_str_radix(cursor, 16).map_err(|_| SearchError::Cursor(cursor.to_owned()))
-}
-
 fn stored(bytes: &[u8]) -> Result<Box<StoredGeneration>, StoreError> {
     match records::decode(bytes) {
         Ok(Record::Generation(stored)) => Ok(stored),
@@ -361,3 +312,6 @@ fn payload<T: serde::de::DeserializeOwned>(
     let payload = serde_json::from_slice(&bytes);
     payload.map(Some).map_err(|error| StoreError::Corrupt(format!("the payload of {record}: {error}")))
 }
+
+#[cfg(test)]
+mod tests;

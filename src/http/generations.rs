@@ -8,6 +8,7 @@ use axum::extract::rejection::QueryRejection;
 use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
+use jiff::Timestamp;
 use serde::Deserialize;
 use uuid::Uuid;
 
@@ -15,11 +16,11 @@ use super::Problem;
 use super::auth::Caller;
 use super::body::Body;
 use crate::app::Shared;
-use crate::audit::search::{self, Filter, SearchError};
-use crate::audit::{Outcome, ReviewAction, ReviewRecord};
-use crate::words::{PlacementId, SegmentId, new_id};
+use crate::audit::search::{self, Filter, SearchError, Words};
+use crate::audit::{Outcome, ReviewAction, ReviewRecord, references};
+use crate::words::{PlacementId, Revision, SegmentId, TemplateId, new_id};
 
-/// The most generations of one page.
+/// The most records of one page.
 const MAX_PAGE: u32 = 200;
 /// The most characters of a note.
 const MAX_NOTE: usize = 2_000;
@@ -31,10 +32,19 @@ pub(super) struct Search {
     placement: Option<String>,
     product: Option<String>,
     segment: Option<String>,
+    template: Option<String>,
+    revision: Option<String>,
     outcome: Option<String>,
+    reason: Option<String>,
+    rule: Option<String>,
+    locale: Option<String>,
+    model: Option<String>,
     review: Option<String>,
-    since: Option<jiff::Timestamp>,
-    until: Option<jiff::Timestamp>,
+    user: Option<String>,
+    user_hash: Option<String>,
+    words: Option<String>,
+    since: Option<Timestamp>,
+    until: Option<Timestamp>,
     limit: Option<u32>,
     cursor: Option<String>,
 }
@@ -44,44 +54,89 @@ pub(super) async fn list(
     query: Result<Query<Search>, QueryRejection>,
 ) -> Result<Response, Problem> {
     let Query(search) = query.map_err(|error| unreadable(&error.body_text()))?;
-    let outcome = search.outcome.map(|outcome| {
-        serde_json::from_value(outcome.into())
-            .map_err(|_| Problem::malformed("`outcome`: write `passed`, `blocked`, `failed` or `abandoned`"))
-    });
-    let review = search.review.map(|review| {
-        serde_json::from_value(review.into())
-            .map_err(|_| Problem::malformed("`review`: write `awaiting`, `approved` or `rejected`"))
-    });
     let filter = Filter {
         placement: search.placement.map(PlacementId::new),
         product: search.product,
         segment: search.segment.map(SegmentId::new),
-        outcome: outcome.transpose()?,
-        review: review.transpose()?,
+        template: search.template.map(TemplateId::new),
+        revision: search.revision.map(Revision::new),
+        outcome: word(search.outcome, "`outcome`: write `passed`, `blocked`, `failed` or `abandoned`")?,
+        reason: word(search.reason, REASONS)?,
+        rule: search.rule,
+        locale: search.locale,
+        model: search.model,
+        review: word(search.review, "`review`: write `awaiting`, `approved` or `rejected`")?,
+        user: user(&shared, search.user, search.user_hash).await?,
+        words: words(search.words)?,
         since: search.since,
         until: search.until,
     };
-    let limit = search.limit.unwrap_or(50).clamp(1, MAX_PAGE);
+    let limit = page_size(search.limit);
     let page = search::generations(&shared.store, &filter, limit, search.cursor.as_deref()).await;
-    match page {
-        Ok(page) => Ok(Json(page).into_response()),
-        Err(SearchError::Cursor(_)) => {
-            Err(Problem::malformed("`cursor`: send the `next_cursor` of the page before"))
+    page.map(|page| Json(page).into_response()).map_err(failed)
+}
+
+/// What to write for a reason.
+pub(super) const REASONS: &str = "`reason`: write one of the reasons of answers, such as `guardrail`";
+
+/// The size of a page.
+pub(super) fn page_size(limit: Option<u32>) -> u32 {
+    limit.unwrap_or(50).clamp(1, MAX_PAGE)
+}
+
+/// A value that is one of a few words.
+pub(super) fn word<T: serde::de::DeserializeOwned>(
+    sent: Option<String>,
+    fault: &str,
+) -> Result<Option<T>, Problem> {
+    let word = |sent: String| serde_json::from_value(sent.into()).map_err(|_| Problem::malformed(fault));
+    sent.map(word).transpose()
+}
+
+/// The words to find.
+pub(super) fn words(sent: Option<String>) -> Result<Option<Words>, Problem> {
+    let words = sent.as_deref().map(Words::parse).transpose();
+    words.map_err(|error| Problem::malformed(format!("`words`: {error}")))
+}
+
+/// The names that records give the user whom the shop calls so, or the one that was found in a record.
+pub(super) async fn user(
+    shared: &Shared,
+    reference: Option<String>,
+    hash: Option<String>,
+) -> Result<Option<Vec<String>>, Problem> {
+    match (reference, hash) {
+        (Some(_), Some(_)) => {
+            Err(Problem::malformed("`user_hash`: send either the user's reference, or the hash in a record"))
         }
-        Err(SearchError::Store(error)) => {
+        (None, hash) => Ok(hash.map(|hash| vec![hash])),
+        (Some(reference), None) => {
+            let digest = shared.parts.user_key.digest(&reference);
+            let names = references(&shared.store, &digest).await;
+            names.map(Some).map_err(|error| failed(error.into()))
+        }
+    }
+}
+
+/// Why a search could not be made.
+pub(super) fn failed(error: SearchError) -> Problem {
+    match error {
+        SearchError::Cursor(_) => Problem::malformed("`cursor`: send the `next_cursor` of the page before"),
+        error => {
             tracing::error!(%error, "the log cannot be searched");
-            Err(Problem::store_unavailable())
+            Problem::store_unavailable()
         }
     }
 }
 
 /// Why a query cannot be read, from what its reader says: the parameter, a colon, what is wrong with it.
-fn unreadable(said: &str) -> Problem {
+pub(super) fn unreadable(said: &str) -> Problem {
     let said = said.rsplit_once("query string: ").map_or(said, |(_, said)| said);
     let (parameter, wrong) = said.split_once(": ").unwrap_or(("query", said));
     let what = match parameter {
-        "since" | "until" => "write an instant, such as `2026-11-20T10:00:00Z`",
+        "since" | "until" | "at" => "write an instant, such as `2026-11-20T10:00:00Z`",
         "limit" => "write a whole number of 1 to 200",
+        "generation" => "write the id of a generation",
         _ => wrong,
     };
     Problem::malformed(format!("`{parameter}`: {what}"))

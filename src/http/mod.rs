@@ -13,6 +13,7 @@ mod policy;
 mod problem;
 mod publishable;
 mod rates;
+mod serves;
 mod watch;
 
 use std::future::Future;
@@ -184,6 +185,8 @@ pub fn router(shared: Arc<Shared>) -> Router {
         .route("/v1/generations", get(generations::list))
         .route("/v1/generations/{id}", get(generations::one))
         .route("/v1/generations/{id}/reviews", post(generations::review))
+        .route("/v1/serves", get(serves::list))
+        .route("/v1/serves/{id}", get(serves::one))
         .route_layer(needs(Role::Review));
     let compliance = Router::new()
         .route("/v1/policy", get(policy::policy))

@@ -210,8 +210,6 @@ pub(crate) struct Rows {
 /// What stands in an entry.
 pub(crate) struct Found {
     pub(crate) seq: i64,
-    /// When its last record was made, in microseconds since 1970.
-    pub(crate) at: i64,
     pub(crate) bytes: Vec<u8>,
 }
 
@@ -309,15 +307,15 @@ impl Snapshot {
 
     /// Entries of a kind by their numbers, newest first; those that were deleted for their age are passed over.
     pub(crate) async fn entries_of(&mut self, kind: &str, entries: &[i64]) -> Result<Vec<Found>, StoreError> {
-        let mut query = QueryBuilder::<Sqlite>::new("SELECT seq, at, bytes FROM chain WHERE seq IN (");
+        let mut query = QueryBuilder::<Sqlite>::new("SELECT seq, bytes FROM chain WHERE seq IN (");
         let mut list = query.separated(", ");
         for seq in entries {
             list.push_bind(*seq);
         }
         query.push(") AND bytes <> x'' AND kind = ").push_bind(kind.to_owned());
         query.push(" ORDER BY seq DESC");
-        let found: Vec<(i64, i64, Vec<u8>)> = query.build_query_as().fetch_all(&mut *self.0).await?;
-        Ok(found.into_iter().map(|(seq, at, bytes)| Found { seq, at, bytes }).collect())
+        let found: Vec<(i64, Vec<u8>)> = query.build_query_as().fetch_all(&mut *self.0).await?;
+        Ok(found.into_iter().map(|(seq, bytes)| Found { seq, bytes }).collect())
     }
 
     /// The numbers of the entries of a kind whose last record was made from this time on (microseconds since 1970), newest
@@ -336,14 +334,28 @@ impl Snapshot {
         Ok(query.fetch_all(&mut *self.0).await?)
     }
 
-    /// The numbers of the generations that were decided on after an entry, up to so many.
-    pub(crate) async fn decided_after(&mut self, after: i64, limit: i64) -> Result<Vec<i64>, StoreError> {
+    /// The same, oldest first.
+    pub(crate) async fn blocks_since(
+        &mut self,
+        kind: &str,
+        since: i64,
+        rows: Rows,
+        limit: i64,
+    ) -> Result<Vec<i64>, StoreError> {
         let query = sqlx::query_scalar(
-            "SELECT g.seq FROM (SELECT DISTINCT generation FROM reviews WHERE seq > $1 AND decision IS NOT NULL
-                                LIMIT $2) AS r
+            "SELECT seq FROM chain WHERE seq >= $1 AND seq < $2 AND kind = $3 AND at >= $4 ORDER BY seq LIMIT $5",
+        );
+        let query = query.bind(rows.from).bind(rows.to).bind(kind).bind(since).bind(limit);
+        Ok(query.fetch_all(&mut *self.0).await?)
+    }
+
+    /// The numbers of the generations that were decided on after an entry.
+    pub(crate) async fn decided_after(&mut self, after: i64) -> Result<Vec<i64>, StoreError> {
+        let query = sqlx::query_scalar(
+            "SELECT g.seq FROM (SELECT DISTINCT generation FROM reviews WHERE seq > $1 AND decision IS NOT NULL) AS r
              JOIN generations g ON g.id = r.generation",
         );
-        Ok(query.bind(after).bind(limit).fetch_all(&mut *self.0).await?)
+        Ok(query.bind(after).fetch_all(&mut *self.0).await?)
     }
 
     /// The latest decision on a generation, by its id.
@@ -383,19 +395,19 @@ impl Words {
     pub(crate) async fn new() -> Result<Self, StoreError> {
         let mut memory = SqliteConnectOptions::new().in_memory(true).connect().await?;
         let table =
-            "CREATE VIRTUAL TABLE words USING fts5 (words, tokenize = \"unicode61 remove_diacritics 2\")";
+            "CREATE VIRTUAL TABLE held USING fts5 (words, tokenize = \"unicode61 remove_diacritics 2\")";
         sqlx::raw_sql(table).execute(&mut memory).await?;
         Ok(Self(memory))
     }
 
     /// For each text whether it holds them.
     pub(crate) async fn held(&mut self, expression: &str, texts: &[&str]) -> Result<Vec<bool>, StoreError> {
-        sqlx::raw_sql("DELETE FROM words").execute(&mut self.0).await?;
+        sqlx::raw_sql("DELETE FROM held").execute(&mut self.0).await?;
         for (row, text) in (0_i64..).zip(texts) {
-            let insert = sqlx::query("INSERT INTO words (rowid, words) VALUES ($1, $2)");
+            let insert = sqlx::query("INSERT INTO held (rowid, words) VALUES ($1, $2)");
             insert.bind(row).bind(*text).execute(&mut self.0).await?;
         }
-        let query = sqlx::query_scalar("SELECT rowid FROM words WHERE words MATCH $1");
+        let query = sqlx::query_scalar("SELECT rowid FROM held WHERE held MATCH $1");
         let rows: Vec<i64> = query.bind(expression).fetch_all(&mut self.0).await?;
         Ok((0_i64..).zip(texts).map(|(row, _)| rows.contains(&row)).collect())
     }

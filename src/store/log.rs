@@ -276,67 +276,9 @@ impl Snapshot {
     }
 }
 
-/// What to find generations by; absent fields find all. Times are when generations finished.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Query<'a> {
-    pub(crate) placement: Option<&'a str>,
-    pub(crate) product: Option<&'a str>,
-    pub(crate) segment: Option<&'a str>,
-    pub(crate) outcome: Option<&'a str>,
-    /// With this as the latest decision; `Some(None)` finds those that passed and nobody has decided on.
-    pub(crate) decision: Option<Option<&'a str>>,
-    /// From this time on.
-    pub(crate) since: Option<Timestamp>,
-    /// Up to but not including this time.
-    pub(crate) until: Option<Timestamp>,
-    /// Only entries before this one.
-    pub(crate) before: Option<i64>,
-}
-
 /// The latest decision on a generation `g`, as a subquery.
 const LATEST_DECISION: &str = "SELECT r.decision FROM reviews r
      WHERE r.generation = g.id AND r.decision IS NOT NULL ORDER BY r.seq DESC LIMIT 1";
-
-/// The entries of the generations found: `seq` and bytes, newest first.
-pub(crate) async fn generations(
-    store: &Store,
-    query: &Query<'_>,
-    limit: u32,
-) -> Result<Vec<(i64, Vec<u8>)>, StoreError> {
-    let mut sql = QueryBuilder::<Sqlite>::new(
-        "SELECT c.seq, c.bytes FROM generations g JOIN chain c ON c.seq = g.seq WHERE TRUE",
-    );
-    let words = [
-        (" AND g.placement = ", query.placement),
-        (" AND g.product = ", query.product),
-        (" AND g.segment = ", query.segment),
-        (" AND g.outcome = ", query.outcome),
-    ];
-    for (condition, value) in words {
-        if let Some(value) = value {
-            sql.push(condition).push_bind(value.to_owned());
-        }
-    }
-    if let Some(decision) = query.decision {
-        if decision.is_none() {
-            sql.push(" AND g.outcome = 'passed'");
-        }
-        sql.push(" AND coalesce((").push(LATEST_DECISION).push("), '') = ");
-        sql.push_bind(decision.unwrap_or_default().to_owned());
-    }
-    let numbers = [
-        (" AND g.at >= ", query.since.map(micros)),
-        (" AND g.at < ", query.until.map(micros)),
-        (" AND g.seq < ", query.before),
-    ];
-    for (condition, value) in numbers {
-        if let Some(value) = value {
-            sql.push(condition).push_bind(value);
-        }
-    }
-    sql.push(" ORDER BY g.seq DESC LIMIT ").push_bind(limit);
-    Ok(sql.build_query_as().fetch_all(store.reader()).await?)
-}
 
 /// A generation's entry, by its id.
 pub(crate) async fn generation(store: &Store, id: &str) -> Result<Option<EntryBytes>, StoreError> {

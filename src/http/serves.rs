@@ -1,0 +1,89 @@
+//! `GET /v1/serves` and `GET /v1/serves/{id}`: what was shown where and when, for reviewers.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::rejection::QueryRejection;
+use axum::extract::{Path, Query, State};
+use axum::response::{IntoResponse, Response};
+use jiff::Timestamp;
+use serde::Deserialize;
+use uuid::Uuid;
+
+use super::Problem;
+use super::generations::{REASONS, failed, page_size, unreadable, user, word, words};
+use crate::app::Shared;
+use crate::audit::search::{self, ServeFilter};
+use crate::words::{PlacementId, Revision, SegmentId, TemplateId};
+
+/// What to search for, as sent.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Search {
+    placement: Option<String>,
+    product: Option<String>,
+    segment: Option<String>,
+    template: Option<String>,
+    revision: Option<String>,
+    tier: Option<String>,
+    source: Option<String>,
+    reason: Option<String>,
+    locale: Option<String>,
+    user: Option<String>,
+    user_hash: Option<String>,
+    generation: Option<Uuid>,
+    words: Option<String>,
+    at: Option<Timestamp>,
+    since: Option<Timestamp>,
+    until: Option<Timestamp>,
+    limit: Option<u32>,
+    cursor: Option<String>,
+}
+
+pub(super) async fn list(
+    State(shared): State<Arc<Shared>>,
+    query: Result<Query<Search>, QueryRejection>,
+) -> Result<Response, Problem> {
+    let Query(search) = query.map_err(|error| unreadable(&error.body_text()))?;
+    let filter = ServeFilter {
+        placement: search.placement.map(PlacementId::new),
+        product: search.product,
+        segment: search.segment.map(SegmentId::new),
+        template: search.template.map(TemplateId::new),
+        revision: search.revision.map(Revision::new),
+        tier: word(search.tier, "`tier`: write `user`, `segment`, `prewritten` or `none`")?,
+        source: word(search.source, "`source`: write `generated`, `cache`, `prewritten` or `none`")?,
+        reason: word(search.reason, REASONS)?,
+        locale: search.locale,
+        user: user(&shared, search.user, search.user_hash).await?,
+        generation: search.generation,
+        words: words(search.words)?,
+        since: search.since,
+        until: search.until,
+    };
+    let limit = page_size(search.limit);
+    let page = match (search.at, search.cursor.as_deref()) {
+        (Some(_), Some(_)) => {
+            return Err(Problem::malformed("`cursor`: a search by `at` has one page; leave it out"));
+        }
+        (Some(at), None) => search::serves_around(&shared.store, &filter, at, limit).await,
+        (None, cursor) => search::serves(&shared.store, &filter, limit, cursor).await,
+    };
+    page.map(|page| Json(page).into_response()).map_err(failed)
+}
+
+pub(super) async fn one(
+    State(shared): State<Arc<Shared>>,
+    Path(id): Path<String>,
+) -> Result<Response, Problem> {
+    let read = Uuid::try_parse(&id);
+    let id = read.map_err(|_| {
+        Problem::malformed(
+            "the path ends with the id of a serve, such as `0192f3c1-7a2b-7c3d-8e4f-5a6b7c8d9e0f`",
+        )
+    })?;
+    match search::serve(&shared.store, id).await.map_err(failed)? {
+        Some(serve) => Ok(Json(serve).into_response()),
+        None => Err(Problem::no_such_record(format!("The log holds no serve {id}."))),
+    }
+}
