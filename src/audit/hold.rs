@@ -64,7 +64,7 @@ pub async fn add(
             within.look().user(&digest).await?.map(|own| user::reference(&own, &digest))
         }
     };
-    let scope = HoldScope { user: name, ..scope };
+    let scope = HoldScope { user: name.or(scope.user), ..scope };
     let hold = Hold { id: new_id(now), at: now, by: by.into(), reason: reason.into(), scope, lifted: None };
     let row = HoldRow {
         id: hold.id.to_string(),
@@ -156,6 +156,12 @@ impl InForce {
             }
         }
         Ok(held)
+    }
+
+    /// Whether the same holds are in force still.
+    pub(super) async fn are(&self, look: &mut Look<'_>) -> Result<bool, StoreError> {
+        let now = Self::read(look).await?;
+        Ok(self.0.iter().map(|hold| hold.id).eq(now.0.iter().map(|hold| hold.id)))
     }
 
     pub(super) fn is_empty(&self) -> bool {

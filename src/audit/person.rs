@@ -6,11 +6,15 @@ use aho_corasick::AhoCorasick;
 use serde_json::value::RawValue;
 use uuid::Uuid;
 
-use super::records::{self, GENERATION, GenerationRecord, Record, ServeRecord};
+use super::index::{self, Field, LINES};
+use super::records::{self, GenerationRecord, Record, ServeRecord};
 use super::user;
 use crate::store::StoreError;
 use crate::store::forget::{AboutEntry, GenerationEntry, Look};
 use crate::words::Tier;
+
+/// How many blocks are asked for at once.
+const PAGE: u32 = 64;
 
 /// What was found of a person in the log up to one entry.
 pub(super) struct Trace {
@@ -55,20 +59,76 @@ impl Trace {
 
     /// Looks at what came since the last look.
     pub(super) async fn extend(&mut self, look: &mut Look<'_>) -> Result<(), StoreError> {
-        let last = look.last().await?;
+        let (last, indexed) = (look.last().await?, index::reaches(look).await?);
+        let mut entries = BTreeSet::new();
+        for name in &self.names {
+            let (term, mut before) = (Field::User.term(name), indexed + 1);
+            entries.extend(look.generations_with(&term, self.upto).await?);
+            loop {
+                let page = look.blocks_with(&term, (self.upto, before), LINES, PAGE).await?;
+                let Some(oldest) = page.last() else { break };
+                before = *oldest;
+                entries.extend(page);
+            }
+        }
         let known = self.shared_by();
-        let needles: Vec<String> = self.names.iter().chain(&known).cloned().collect();
-        scan(look, self.upto, &needles, |record| self.take(record)).await?;
-        // Who else was shown what turned up only now is told by what stands before it too.
-        let new: Vec<String> = self.shared_by().difference(&known).cloned().collect();
-        scan(look, 0, &new, |record| self.note_others(&record)).await?;
+        let needles = self.names.iter().chain(known.keys()).cloned().collect();
+        let needles = Needles::new(needles)?;
+        for seq in entries.range(..=indexed) {
+            let bytes = look.bytes(*seq).await?.unwrap_or_default();
+            needles.read(*seq, &bytes, |record| self.take(record));
+        }
+        needles.scan(look, self.upto.max(indexed), |record| self.take(record)).await?;
+        // What was known is told of others by what came since; what turned up only now, by all of the log.
+        let new: BTreeMap<_, _> =
+            self.shared_by().into_iter().filter(|(value, _)| !known.contains_key(value)).collect();
+        for (value, field) in &known {
+            self.look_for_others(look, (*field, value), (self.upto, indexed + 1)).await?;
+        }
+        for (value, field) in &new {
+            self.look_for_others(look, (*field, value), (0, indexed + 1)).await?;
+        }
+        let needles = Needles::new(new.into_keys().collect())?;
+        needles.scan(look, indexed, |record| self.note_others(&record)).await?;
         self.upto = last;
         Ok(())
     }
 
+    /// Asks the index who else was shown a generation or a text, until somebody is found.
+    async fn look_for_others(
+        &mut self,
+        look: &mut Look<'_>,
+        (field, value): (Field, &String),
+        (after, mut before): (i64, i64),
+    ) -> Result<(), StoreError> {
+        let (term, needles) = (field.term(value), Needles::new(vec![value.clone()])?);
+        if field == Field::Generation
+            && let Some(generation) = look.generation(value).await?
+        {
+            needles.read(generation.seq, &generation.bytes, |record| self.note_others(&record));
+        }
+        loop {
+            let shared = match field {
+                Field::Text => self.texts.get(value).copied(),
+                _ => value.parse().ok().and_then(|id: Uuid| self.generations.get(&id).copied()),
+            };
+            if shared.unwrap_or(true) {
+                return Ok(());
+            }
+            let page = look.blocks_with(&term, (after, before), LINES, PAGE).await?;
+            let Some(oldest) = page.last() else { return Ok(()) };
+            before = *oldest;
+            for seq in page {
+                let bytes = look.bytes(seq).await?.unwrap_or_default();
+                needles.read(seq, &bytes, |record| self.note_others(&record));
+            }
+        }
+    }
+
     /// What records of others hold where they were shown the same copy.
-    fn shared_by(&self) -> BTreeSet<String> {
-        self.generations.keys().map(Uuid::to_string).chain(self.texts.keys().cloned()).collect()
+    fn shared_by(&self) -> BTreeMap<String, Field> {
+        let generations = self.generations.keys().map(|id| (id.to_string(), Field::Generation));
+        generations.chain(self.texts.keys().map(|hash| (hash.clone(), Field::Text))).collect()
     }
 
     fn take(&mut self, record: Record) {
@@ -158,32 +218,47 @@ pub(super) async fn read_own(look: &mut Look<'_>, id: Uuid) -> Result<Option<Own
     Ok(Some(Own { seq: entry.seq, record, entry, about }))
 }
 
-/// Reads every serve and every generation after entry `after` that holds one of these words.
-async fn scan(
-    look: &mut Look<'_>,
-    mut after: i64,
-    needles: &[String],
-    mut found: impl FnMut(Record),
-) -> Result<(), StoreError> {
-    if needles.is_empty() {
-        return Ok(());
+/// Words that lines are read for.
+pub(super) struct Needles(Option<AhoCorasick>);
+
+impl Needles {
+    pub(super) fn new(needles: Vec<String>) -> Result<Self, StoreError> {
+        if needles.is_empty() {
+            return Ok(Self(None));
+        }
+        let too_many = |_| StoreError::Corrupt("too much to look for at once".into());
+        AhoCorasick::new(needles).map(Some).map(Self).map_err(too_many)
     }
-    let needles =
-        AhoCorasick::new(needles).map_err(|_| StoreError::Corrupt("too much to look for at once".into()))?;
-    loop {
-        let page = look.blocks(after).await?;
-        let Some((last, ..)) = page.last() else { return Ok(()) };
-        after = *last;
-        for (seq, kind, bytes) in page.iter().filter(|(.., bytes)| needles.is_match(bytes)) {
-            let lines = bytes.split(|byte| *byte == b'\n' && kind != GENERATION);
-            for line in lines.filter(|line| needles.is_match(*line)) {
-                match records::decode(line) {
-                    Ok(record) => found(record),
-                    Err(error) => {
-                        tracing::error!(%error, seq, "a record cannot be read; run `copyrail audit verify`")
-                    }
+
+    /// Reads those lines of an entry that hold one of the words.
+    fn read(&self, seq: i64, bytes: &[u8], mut found: impl FnMut(Record)) {
+        let Some(needles) = self.0.as_ref().filter(|needles| needles.is_match(bytes)) else { return };
+        // A record of its own is one line.
+        for line in bytes.split(|byte| *byte == b'\n').filter(|line| needles.is_match(*line)) {
+            match records::decode(line) {
+                Ok(record) => found(record),
+                Err(error) => {
+                    tracing::error!(%error, seq, "a record cannot be read; run `copyrail audit verify`");
                 }
             }
         }
+    }
+
+    /// Reads every serve and every generation after entry `after` that holds one of the words.
+    pub(super) async fn scan(
+        &self,
+        look: &mut Look<'_>,
+        mut after: i64,
+        mut found: impl FnMut(Record),
+    ) -> Result<(), StoreError> {
+        while self.0.is_some() {
+            let page = look.blocks(after).await?;
+            let Some((last, ..)) = page.last() else { break };
+            after = *last;
+            for (seq, _, bytes) in &page {
+                self.read(*seq, bytes, &mut found);
+            }
+        }
+        Ok(())
     }
 }

@@ -6,11 +6,14 @@ use std::time::Duration;
 use jiff::Timestamp;
 use sqlx::{AssertSqlSafe, Row, SqliteConnection};
 
+use super::index::{Reach, read_reach};
 use super::log::{Append, PayloadRow, Snapshot};
 use super::{Store, StoreError, micros, timestamp};
 
 /// How many serves' blocks and generations are read at once: a block may have more than a megabyte.
 const BLOCKS: u32 = 32;
+/// How many old entries are listed at once.
+const OLD: u32 = 256;
 /// How many answers are read at once.
 const ANSWERS: u32 = 500;
 /// How long one attempt to shorten the write-ahead log may hold up whoever writes.
@@ -89,6 +92,100 @@ impl Look<'_> {
     /// The bytes of one entry.
     pub(crate) async fn bytes(&mut self, seq: i64) -> Result<Option<Vec<u8>>, StoreError> {
         let query = sqlx::query_scalar("SELECT bytes FROM chain WHERE seq = $1");
+        Ok(query.bind(seq).fetch_optional(&mut *self.0).await?)
+    }
+
+    /// How far the indexes reach.
+    pub(crate) async fn reach(&mut self) -> Result<Reach, StoreError> {
+        read_reach(self.0).await
+    }
+
+    /// Blocks that hold serves with this term, newest first: those after entry `after` and before `before`. `lines` is how
+    /// many rows a block has in the index.
+    pub(crate) async fn blocks_with(
+        &mut self,
+        term: &str,
+        (after, before): (i64, i64),
+        lines: i64,
+        limit: u32,
+    ) -> Result<Vec<i64>, StoreError> {
+        let query = sqlx::query_scalar(
+            "SELECT DISTINCT rowid / $4 AS seq FROM serve_index
+             WHERE serve_index MATCH $1 AND rowid >= ($2 + 1) * $4 AND rowid < $3 * $4 ORDER BY seq DESC LIMIT $5",
+        );
+        let query = query.bind(format!("\"{term}\"")).bind(after).bind(before).bind(lines).bind(limit);
+        Ok(query.fetch_all(&mut *self.0).await?)
+    }
+
+    /// Entries of generations with this term, after entry `after`.
+    pub(crate) async fn generations_with(&mut self, term: &str, after: i64) -> Result<Vec<i64>, StoreError> {
+        let query = sqlx::query_scalar(
+            "SELECT rowid FROM generation_index WHERE generation_index MATCH $1 AND rowid > $2 ORDER BY rowid",
+        );
+        Ok(query.bind(format!("terms : \"{term}\"")).bind(after).fetch_all(&mut *self.0).await?)
+    }
+
+    /// A row of a serve with this term; `None` when there is none.
+    pub(crate) async fn serve_with(&mut self, term: &str) -> Result<Option<i64>, StoreError> {
+        let query = sqlx::query_scalar(
+            "SELECT rowid FROM serve_index WHERE serve_index MATCH $1 ORDER BY rowid DESC LIMIT 1",
+        );
+        Ok(query.bind(format!("\"{term}\"")).fetch_optional(&mut *self.0).await?)
+    }
+
+    /// The next blocks of serves after `seq` that were not emptied, in order.
+    pub(crate) async fn old_serves(&mut self, after: i64) -> Result<Vec<OldEntry>, StoreError> {
+        self.old(
+            "SELECT seq, kind, at, hash, length(bytes) AS size FROM chain
+             WHERE seq > $1 AND kind = 'serves' AND length(bytes) > 0 ORDER BY seq LIMIT $2",
+            after,
+        )
+        .await
+    }
+
+    /// The next entries after `seq` beside which something stands, in order.
+    pub(crate) async fn old_payloads(&mut self, after: i64) -> Result<Vec<OldEntry>, StoreError> {
+        self.old(
+            "SELECT c.seq, c.kind, c.at, c.hash, length(p.bytes) AS size FROM payloads p JOIN chain c ON c.seq = p.seq
+             WHERE p.seq > $1 AND p.bytes IS NOT NULL ORDER BY p.seq LIMIT $2",
+            after,
+        )
+        .await
+    }
+
+    /// The next generations after `seq` that were not emptied, in order.
+    pub(crate) async fn old_generations(&mut self, after: i64) -> Result<Vec<OldEntry>, StoreError> {
+        self.old(
+            "SELECT seq, kind, at, hash, length(bytes) AS size FROM chain
+             WHERE seq > $1 AND kind = 'generation' AND length(bytes) > 0 ORDER BY seq LIMIT $2",
+            after,
+        )
+        .await
+    }
+
+    async fn old(&mut self, sql: &'static str, after: i64) -> Result<Vec<OldEntry>, StoreError> {
+        let rows = sqlx::query(sql).bind(after).bind(OLD).fetch_all(&mut *self.0).await?;
+        let read = |row: &sqlx::sqlite::SqliteRow| {
+            Ok(OldEntry {
+                seq: row.try_get("seq")?,
+                kind: row.try_get("kind")?,
+                at: timestamp(row.try_get("at")?)?,
+                hash: row.try_get("hash")?,
+                size: row.try_get("size")?,
+            })
+        };
+        rows.iter().map(read).collect()
+    }
+
+    /// The payload of an entry, unless it was blanked.
+    pub(crate) async fn payload(&mut self, seq: i64) -> Result<Option<Vec<u8>>, StoreError> {
+        let query = sqlx::query_scalar("SELECT bytes FROM payloads WHERE seq = $1 AND bytes IS NOT NULL");
+        Ok(query.bind(seq).fetch_optional(&mut *self.0).await?)
+    }
+
+    /// The hash of an entry.
+    pub(crate) async fn hash(&mut self, seq: i64) -> Result<Option<String>, StoreError> {
+        let query = sqlx::query_scalar("SELECT hash FROM chain WHERE seq = $1");
         Ok(query.bind(seq).fetch_optional(&mut *self.0).await?)
     }
 
@@ -224,6 +321,28 @@ impl Append {
             let query = sqlx::query("UPDATE payloads SET salt = NULL, bytes = NULL WHERE seq = $1");
             query.bind(seq).execute(&mut *self.0).await?;
         }
+        Ok(())
+    }
+
+    /// Deletes the bytes of entries, what stands beside them and what lists them: number and hash stay.
+    pub(crate) async fn empty(&mut self, seqs: &[i64]) -> Result<(), StoreError> {
+        for seq in seqs {
+            for sql in [
+                "UPDATE chain SET bytes = x'' WHERE seq = $1",
+                "DELETE FROM payloads WHERE seq = $1",
+                "DELETE FROM generations WHERE seq = $1",
+                "DELETE FROM reviews WHERE seq = $1",
+                "DELETE FROM verdicts WHERE seq = $1",
+            ] {
+                sqlx::query(sql).bind(seq).execute(&mut *self.0).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Deletes a text that no serve refers to any more.
+    pub(crate) async fn delete_text(&mut self, hash: &str) -> Result<(), StoreError> {
+        sqlx::query("DELETE FROM texts WHERE hash = $1").bind(hash).execute(&mut *self.0).await?;
         Ok(())
     }
 
