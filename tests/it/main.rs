@@ -47,6 +47,7 @@ mod second;
 mod segments_report;
 mod soak;
 mod spans;
+mod stores;
 mod tampering;
 mod upstream_faults;
 mod usage;

@@ -194,18 +194,9 @@ fn say(report: &Report, shell: &Shell) -> std::io::Result<()> {
         let (seq, at) = (resumed.seq, utc(resumed.at));
         out.line(&format!("entries 1 to {seq} were checked at {at} and before, and not now"))?;
     }
-    match &report.fault {
-        Some(fault) => {
-            return out.line(&format!(
-                "\n{} {}",
-                out.paint(Paint::Strong, "what to do:"),
-                fault.what.advice()
-            ));
-        }
-        None if !report.stopped => {
-            out.line(&format!("head {}", report.head.as_deref().unwrap_or("none yet: the log is empty")))?;
-        }
-        None => {}
+    if let Some(fault) = &report.fault {
+        let heading = out.paint(Paint::Strong, "what to do:");
+        return out.line(&format!("\n{heading} {}", fault.what.advice()));
     }
     out.line(&out.paint(Paint::Faint, "\nno check finds:"))?;
     BLIND_SPOTS.iter().try_for_each(|spot| out.line(&out.paint(Paint::Faint, &format!("- {spot}"))))
