@@ -16,7 +16,7 @@ use serde_json::Value;
 use uuid::Uuid;
 
 pub use library::{KeptGuardrails, Library};
-pub use page::page;
+pub use page::{CHECK_CASE, CHECK_CHAIN, page};
 pub use policy::{ClaimThen, EvidenceThen, FileThen, PolicyThen, RuleThen, SetThen};
 pub use told::{AttemptThen, FindingThen, MessageThen, SegmentThen};
 pub use why::{Why, why};
