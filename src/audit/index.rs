@@ -9,6 +9,7 @@ use super::records::{
     self, GENERATION, GenerationPayload, GenerationRecord, Outcome, REVIEW, Record, SERVES, ServeRecord,
     StoredGeneration,
 };
+use crate::store::forget::Look;
 use crate::store::index::{Indexable, reach};
 use crate::store::log::Append;
 use crate::store::{Store, StoreError};
@@ -69,6 +70,12 @@ impl Field {
         let hash = blake3::hash(value.as_bytes()).to_hex();
         std::iter::once(self.letter()).chain(hash.chars().take(16)).collect()
     }
+}
+
+/// Up to which entry the indexes can be asked; 0 when not at all.
+pub(super) async fn reaches(look: &mut Look<'_>) -> Result<i64, StoreError> {
+    let at = look.reach().await?;
+    Ok(if at.format == FORMAT { at.indexed } else { 0 })
 }
 
 /// The minute of a time, since 1970.
@@ -141,7 +148,7 @@ pub(super) fn word(value: impl serde::Serialize) -> String {
 }
 
 /// The serves of a block, each after its line's number. What cannot be read is passed over.
-fn serves(bytes: &[u8]) -> impl Iterator<Item = (i64, Box<ServeRecord>)> {
+pub(super) fn serves(bytes: &[u8]) -> impl Iterator<Item = (i64, Box<ServeRecord>)> {
     let lines = bytes.split(|byte| *byte == b'\n').filter(|line| !line.is_empty());
     (0..LINES).zip(lines).filter_map(|(number, line)| match records::decode(line) {
         Ok(Record::Serve(record)) => Some((number, record)),
@@ -259,7 +266,6 @@ async fn index(append: &mut Append, entry: &Indexable) -> Result<usize, StoreErr
 /// # Errors
 ///
 /// When the store cannot be read or written.
-#[allow(dead_code, reason = "erasure is about to call it")]
 pub(super) async fn forget_words(
     append: &mut Append,
     seq: i64,
@@ -285,7 +291,6 @@ pub(super) async fn forget_words(
 /// # Errors
 ///
 /// When the store cannot be read or written.
-#[allow(dead_code, reason = "erasure is about to call it")]
 pub(super) async fn forget_text(append: &mut Append, hash: &str, text: &str) -> Result<(), StoreError> {
     append.unindex_text(hash, text).await
 }
@@ -296,7 +301,6 @@ pub(super) async fn forget_text(append: &mut Append, hash: &str, text: &str) -> 
 /// # Errors
 ///
 /// When the store cannot be read or written.
-#[allow(dead_code, reason = "retention is about to call it")]
 pub(super) async fn forget(
     append: &mut Append,
     seq: i64,

@@ -32,7 +32,7 @@ pub(crate) async fn reach(store: &Store) -> Result<Reach, StoreError> {
     read_reach(&mut *store.reader().acquire().await?).await
 }
 
-async fn read_reach(connection: &mut SqliteConnection) -> Result<Reach, StoreError> {
+pub(super) async fn read_reach(connection: &mut SqliteConnection) -> Result<Reach, StoreError> {
     let query = sqlx::query_as(
         "SELECT coalesce((SELECT value FROM meta WHERE name = 'indexed'), 0),
                 coalesce((SELECT value FROM meta WHERE name = 'index_format'), 0),
