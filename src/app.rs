@@ -22,10 +22,11 @@ use tokio::time::Instant;
 
 use crate::audit::erase::{EraseError, Erased, Order};
 use crate::audit::heads::Keeper;
+use crate::audit::retain::Deleted;
 use crate::audit::{self, Clock, PolicyRecord, Recorder, Reviews, UserKey, erase, search};
 use crate::cache::{Admission, Flights, Keys, Looks, Memory, Users};
 use crate::catalogue::Catalogue;
-use crate::config::{PolicySettings, Settings};
+use crate::config::{PolicySettings, Retention, Settings};
 use crate::diagnostic::Diagnostic;
 use crate::document::Files;
 use crate::generate::{Budget, Closing, Gate, Generator, Spent};
@@ -47,6 +48,10 @@ const LAST_WORDS: Duration = Duration::from_secs(5);
 const BETWEEN_ENTRIES: Duration = Duration::from_millis(100);
 /// How long after a failure it is tried again.
 const RETRY_ENTRY: Duration = Duration::from_secs(1);
+/// How long after the start what is too old is deleted for the first time.
+const FIRST_RETENTION: Duration = Duration::from_secs(60);
+/// How long after that it is again.
+const BETWEEN_RETENTIONS: Duration = Duration::from_secs(3_600);
 /// How long it is tried to bring what was erased out of the store's files.
 const SWEEP: Duration = Duration::from_secs(600);
 /// How many texts wait at most to be judged for `POST /v1/check`.
@@ -249,6 +254,7 @@ impl App {
         tokio::spawn(forget(Arc::clone(&shared), stopped.clone()));
         tokio::spawn(keep_heads(Arc::clone(&shared), settings.audit.heads_every, stopped.clone()));
         tokio::spawn(index_log(shared.store.clone(), stopped.clone()));
+        tokio::spawn(retain(Arc::clone(&shared), settings.audit.retention, stopped.clone()));
         let ledger = tokio::spawn(keep_ledger(Arc::clone(&shared)));
         let router = http::router(Arc::clone(&shared));
         let served = tokio::spawn(http::serve(listener, router, connections, until(stopped)));
@@ -617,6 +623,37 @@ async fn index_log(store: Store, stopped: watch::Receiver<bool>) {
         }
     })
     .await;
+}
+
+/// What is too old is deleted every hour, for the first time a minute after the start.
+async fn retain(shared: Arc<Shared>, retention: Retention, stopped: watch::Receiver<bool>) {
+    tokio::select! {
+        () = tokio::time::sleep(FIRST_RETENTION) => {}
+        () = until(stopped.clone()) => return,
+    }
+    loop {
+        match audit::retain::run(&shared.store, &retention, (shared.parts.now)(), false).await {
+            Ok(deleted) if deleted.blocks + deleted.payloads + deleted.generations > 0 => {
+                let Deleted { blocks, payloads, generations, texts, held, .. } = deleted;
+                tracing::info!(
+                    blocks,
+                    payloads,
+                    generations,
+                    texts,
+                    held,
+                    "what was too old was deleted from the log"
+                );
+            }
+            Ok(_) => {}
+            Err(error) => {
+                tracing::warn!(%error, "what is too old could not all be deleted from the log; it is tried again in an hour");
+            }
+        }
+        tokio::select! {
+            () = tokio::time::sleep(BETWEEN_RETENTIONS) => {}
+            () = until(stopped.clone()) => return,
+        }
+    }
 }
 
 async fn every<F: Future<Output = ()>>(

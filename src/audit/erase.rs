@@ -16,6 +16,7 @@ use uuid::Uuid;
 
 use super::append::{self, Appending};
 use super::hold::{InForce, Subject};
+use super::index;
 use super::person::{self, Own, Trace};
 use super::records::{self, ErasureRecord, Event, Record, Run, VERDICT};
 use crate::store::forget::Look;
@@ -284,7 +285,7 @@ async fn carry_out(
             }
             within.count_erasure().await?;
             let sealed = append::event(&Event::Erasure(receipt.clone()));
-            appending.record(&sealed.map_err(|error| StoreError::Corrupt(error.to_string()))?);
+            appending.record(&sealed.map_err(|error| StoreError::Corrupt(error.to_string()))?)?;
             appending.insert().await?;
             appending.commit().await?;
             if last {
@@ -301,7 +302,9 @@ async fn carry_out(
 async fn blank(append: &mut Append, own: &[Own]) -> Result<Vec<Run>, StoreError> {
     let (mut seqs, mut questions) = (BTreeSet::new(), Vec::new());
     for own in own {
-        if own.entry.payload.as_ref().is_some_and(|payload| payload.bytes.is_some()) {
+        if let Some(bytes) = own.entry.payload.as_ref().and_then(|payload| payload.bytes.as_ref()) {
+            let payload = serde_json::from_slice(bytes).unwrap_or_default();
+            index::forget_words(append, own.seq, &own.record, &payload).await?;
             seqs.insert(own.seq);
         }
         seqs.extend(own.about.iter().filter(|about| about.payload).map(|about| about.seq));
@@ -325,7 +328,8 @@ async fn unlink(
     receipt: &mut ErasureRecord,
 ) -> Result<(), StoreError> {
     for (hash, _) in trace.texts.iter().filter(|(_, others)| !**others) {
-        if append.look().text(hash).await?.is_some_and(|text| !text.is_empty()) {
+        if let Some(text) = append.look().text(hash).await?.filter(|text| !text.is_empty()) {
+            index::forget_text(append, hash, &text).await?;
             receipt.texts.push(hash.clone());
         }
     }

@@ -109,7 +109,7 @@ pub async fn lift(
 
 async fn record(mut appending: Appending, record: HoldRecord) -> Result<(), StoreError> {
     let sealed = append::event(&Event::Hold(record)).map_err(|e| StoreError::Corrupt(e.to_string()))?;
-    appending.record(&sealed);
+    appending.record(&sealed)?;
     appending.insert().await?;
     appending.commit().await
 }

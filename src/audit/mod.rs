@@ -6,6 +6,7 @@
 //! ```
 
 mod append;
+pub mod backup;
 pub mod bulk;
 mod chain;
 pub mod chained;
@@ -20,6 +21,7 @@ pub mod retain;
 mod reviews;
 pub mod search;
 mod spool;
+pub mod subject;
 mod user;
 pub mod verify;
 mod writer;

@@ -383,6 +383,9 @@ pub enum GapCause {
     /// The service before this one did not end in order: what it answered in its last moments may be missing, and nobody
     /// counted it.
     Killed,
+    /// The store was restored from a backup: what was recorded between that and then is not in it, and nobody can tell how
+    /// much that was.
+    Restored,
 }
 
 /// Entries of the chain by their numbers: the first and the last of a run.

@@ -198,6 +198,7 @@ pub fn operator(name: &str) -> &str {
 pub fn gap(cause: Option<GapCause>) -> &'static str {
     match cause {
         Some(GapCause::Killed) => "the service before did not end in order",
+        Some(GapCause::Restored) => "the store was restored from a backup",
         Some(GapCause::Store) | None => "the log could not be written",
     }
 }

@@ -3,6 +3,7 @@
 //! A backend is a variant of an enum, and the statements stand here, by topic, so that the rooms above know no SQL.
 //! This room knows nothing of what a record means, how entries are chained, or what a product is.
 
+pub(crate) mod copies;
 pub(crate) mod forget;
 pub mod idempotency;
 pub(crate) mod index;
@@ -54,17 +55,8 @@ impl Store {
     /// When the URL names no store of this version, another service holds the store, a newer version wrote it, or
     /// the file cannot be opened.
     pub async fn open(url: &str, access: Access) -> Result<Self, StoreError> {
-        if url.starts_with("postgres://") || url.starts_with("postgresql://") {
-            return Err(StoreError::Postgres);
-        }
-        let path = url.strip_prefix("sqlite://").or_else(|| url.strip_prefix("sqlite:"));
-        match path {
-            Some(path) if !path.is_empty() && !path.starts_with(':') => {
-                let backend = Backend::Sqlite(Sqlite::open(path.into(), access).await?);
-                Ok(Self { backend })
-            }
-            _ => Err(StoreError::Url(url.to_owned())),
-        }
+        let backend = Backend::Sqlite(Sqlite::open(copies::file_of(url)?, access).await?);
+        Ok(Self { backend })
     }
 
     /// Waits until every connection is closed. Clones of the store cannot be used afterwards.

@@ -342,7 +342,7 @@ fn make_file(path: &Path) -> Result<(), StoreError> {
 }
 
 /// Takes the lock of the one service. It stands in a file of its own, because SQLite locks its own files.
-fn lock(path: &Path) -> Result<File, StoreError> {
+pub(super) fn lock(path: &Path) -> Result<File, StoreError> {
     let name = beside(path, ".lock");
     let file = OpenOptions::new().create(true).append(true).open(&name);
     let file = file.map_err(|source| file_error(&name, source))?;

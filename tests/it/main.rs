@@ -8,6 +8,7 @@
 mod support;
 
 mod audit;
+mod backup;
 mod blurbs;
 mod casefile;
 mod check;
@@ -18,6 +19,7 @@ mod crash;
 mod declared;
 mod demo;
 mod edits;
+mod erasure;
 mod explain;
 mod faults;
 mod flights;

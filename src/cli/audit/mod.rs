@@ -1,8 +1,12 @@
 //! `copyrail audit`: each command in a file of its own.
 
+mod backup;
 mod erase;
 mod head;
+mod hold;
+mod retain;
 mod show;
+mod subject;
 mod verify;
 
 use std::io::IsTerminal;
@@ -20,11 +24,21 @@ pub(super) enum Audit {
     Verify(verify::Verify),
     /// Print the log's head, signed, to be kept elsewhere
     Head(head::Head),
-    /// Show one generation: prompt, attempts, findings, text, verdicts of second models, reviews
     /// Tell one serve or generation whole: what was shown and why, prompt, attempts, findings, rules of that day
     Show(show::Show),
     /// Erase what the log holds of one user; the chain stays whole
     Erase(erase::Erase),
+    /// All that is held of one user, for them
+    Subject(subject::Subject),
+    /// Legal holds: what is neither erased nor deleted for its age
+    #[command(subcommand)]
+    Hold(hold::HoldCommand),
+    /// Delete now what is too old; a running service does so every hour
+    Retain(retain::Retain),
+    /// Copy the log to one file while it is written
+    Backup(backup::Backup),
+    /// Put a backup in the store's place and erase again what was erased since
+    Restore(backup::Restore),
 }
 
 /// The key for user references; it must be there, for a new one would find nobody.
@@ -65,5 +79,10 @@ pub(super) async fn run(command: Audit, shell: &mut Shell) -> Result<(), Failure
         Audit::Head(args) => head::run(args, shell).await,
         Audit::Show(args) => show::run(args, shell).await,
         Audit::Erase(args) => erase::run(args, shell).await,
+        Audit::Subject(args) => subject::run(args, shell).await,
+        Audit::Hold(command) => hold::run(command, shell).await,
+        Audit::Retain(args) => retain::run(args, shell).await,
+        Audit::Backup(args) => backup::run(args, shell).await,
+        Audit::Restore(args) => backup::restore(args, shell).await,
     }
 }
