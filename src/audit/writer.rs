@@ -130,7 +130,7 @@ impl Recorder {
             spool: None,
             kept: Kept::default(),
             known: KnownTexts::default(),
-            erasures: 0,
+            erasures: (0, 0),
             opening: true,
             resumed: false,
             spool_again: None,
@@ -317,8 +317,8 @@ struct Writer {
     spool: Option<Arc<Mutex<Spool>>>,
     kept: Kept,
     known: KnownTexts,
-    /// How many erasures there were when `known` was begun.
-    erasures: i64,
+    /// How many erasures there were when `known` was begun, and how many stores before this one.
+    erasures: (i64, u64),
     /// Whether nothing was written yet.
     opening: bool,
     /// Whether the store has said where the spool stands.
@@ -360,9 +360,9 @@ struct Plan {
     kept: Vec<ServeLine>,
     waiting: Vec<Waiting>,
     serves: Vec<ServeLine>,
-    /// Texts that need not be written; what the writer knew is not true any more once there were other erasures.
+    /// Texts that need not be written; what the writer knew is not true any more once there were other erasures, nor in another store.
     known: KnownTexts,
-    erasures: i64,
+    erasures: (i64, u64),
 }
 
 impl Plan {
@@ -795,7 +795,7 @@ async fn write(
     let mut appending = Appending::begin(store).await?;
     let _ = progress.began.set(());
     let meta = appending.meta().await?;
-    let erasures = meta.get(ERASURES).copied().unwrap_or_default();
+    let erasures = (meta.get(ERASURES).copied().unwrap_or_default(), store.changes());
     if erasures != plan.erasures {
         (plan.known, plan.erasures) = (KnownTexts::default(), erasures);
     }
