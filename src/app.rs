@@ -208,6 +208,7 @@ impl App {
             keys: Keys::default(),
             flights: Flights::default(),
             looks: Looks::default(),
+            recorded_in: AtomicU64::new(0),
             admission: Admission::default(),
             users: Users::default(),
             generator,
@@ -568,7 +569,7 @@ async fn watch_files(shared: Arc<Shared>, stopped: watch::Receiver<bool>) {
 /// New keys, reviews and a new catalogue are in use within two seconds, whoever wrote them; and so is a store that was put
 /// back.
 async fn refresh(shared: Arc<Shared>, stopped: watch::Receiver<bool>) {
-    let resumed = AtomicU64::new(0);
+    let (resumed, until_stopped) = (AtomicU64::new(0), stopped.clone());
     every(Duration::from_secs(1), stopped, || async {
         // Those who read or write next say that it is gone, and why.
         let _ = shared.store.look().await;
@@ -576,7 +577,11 @@ async fn refresh(shared: Arc<Shared>, stopped: watch::Receiver<bool>) {
         if resumed.load(Ordering::Relaxed) != changes {
             // A backup holds what was erased since.
             match erase::resume(&shared.store, &shared.data_dir, (shared.parts.now)()).await {
-                Ok(_) => resumed.store(changes, Ordering::Relaxed),
+                Ok(_) => {
+                    resumed.store(changes, Ordering::Relaxed);
+                    shared.parts.forget_other_stores();
+                    tokio::spawn(warm_up(Arc::clone(&shared), until_stopped.clone()));
+                }
                 Err(error) => tracing::error!(%error, "an erasure cannot be carried out in the store that was put in place"),
             }
         }

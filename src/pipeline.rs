@@ -16,6 +16,7 @@ mod trouble;
 mod warm;
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -61,6 +62,8 @@ pub struct Parts {
     pub flights: Flights<Landed>,
     /// What the log was asked for in vain.
     pub looks: Looks,
+    /// In which store what is in memory was recorded: see [`Reviews::store_changes`].
+    pub recorded_in: AtomicU64,
     /// How often was asked what nothing is there for.
     pub admission: Admission,
     /// How much each user had written today.
@@ -112,6 +115,16 @@ impl Parts {
             self.repeats.drop_from_memory();
         }
         Ok(())
+    }
+
+    /// Forgets what was recorded in a store that another one took the place of: nothing is shown that the log does not hold.
+    pub fn forget_other_stores(&self) {
+        let changes = self.reviews.store_changes();
+        if self.recorded_in.load(Ordering::Acquire) != changes {
+            self.memory.clear();
+            self.looks.clear();
+            self.recorded_in.store(changes, Ordering::Release);
+        }
     }
 
     /// Keeps copy, unless a person rejected it a moment ago.
@@ -269,6 +282,7 @@ fn kept(
     key: &Key,
     may_ask: bool,
 ) -> Result<Option<Served>, Shortfall> {
+    parts.forget_other_stores();
     let kept = parts.memory.get(key, case.now);
     parts.metrics.looked_up(match &kept {
         None => "miss",

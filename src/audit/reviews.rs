@@ -50,6 +50,11 @@ impl Reviews {
         Ok(Self { store, read, erased, changes: AtomicU64::new(0), decided: Mutex::default() })
     }
 
+    /// How often another store took the place of the one that is asked: see [`Store::changes`].
+    pub fn store_changes(&self) -> u64 {
+        self.store.changes()
+    }
+
     /// The latest decision on a generation; `None` when nobody decided, as far as this process knows.
     pub fn decision(&self, generation: Uuid) -> Option<Decision> {
         let decided = self.decided.lock().unwrap_or_else(PoisonError::into_inner);

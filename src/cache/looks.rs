@@ -32,6 +32,11 @@ impl Looks {
         self.0.get(key).is_some_and(|(at, until)| at == *refusal && now < until)
     }
 
+    /// Another log is asked from now on.
+    pub fn clear(&self) {
+        self.0.invalidate_all();
+    }
+
     /// Something is there now.
     pub fn forget(&self, key: &Key) {
         self.0.invalidate(key);

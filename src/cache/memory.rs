@@ -83,6 +83,11 @@ impl Memory {
         self.0.insert(key, Entry::Kept(kept));
     }
 
+    /// Drops all that is kept now.
+    pub fn clear(&self) {
+        self.0.invalidate_all();
+    }
+
     /// Keeps a text, unless there is one already.
     pub fn keep_first(&self, key: Key, kept: Arc<Kept>) {
         self.0.entry(key).or_insert(Entry::Kept(kept));

@@ -49,6 +49,7 @@ mod second;
 mod segments_report;
 mod soak;
 mod spans;
+mod store_faults;
 mod stores;
 mod tampering;
 mod upstream_faults;
