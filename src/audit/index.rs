@@ -88,8 +88,9 @@ pub(super) fn rules(record: &GenerationRecord) -> impl Iterator<Item = &str> {
     record.findings.as_array().into_iter().flatten().filter_map(|finding| finding.get("rule")?.as_str())
 }
 
-/// The text of a generation that its words are of: the one that passed, or the last one that was written.
-pub(super) fn text_of(payload: &GenerationPayload) -> &str {
+/// The text of a generation that its words are of: the one that passed, or the last one that was written. Empty when
+/// there is none.
+pub fn text_of(payload: &GenerationPayload) -> &str {
     let raw = || payload.raw_texts.iter().rev().find_map(Option::as_deref);
     payload.text.as_deref().or_else(raw).unwrap_or_default()
 }
@@ -139,8 +140,8 @@ fn serve_terms(record: &ServeRecord) -> String {
     ])
 }
 
-/// The contract's word for a value, as records have it.
-pub(super) fn word(value: impl serde::Serialize) -> String {
+/// The contract's word for a value that is one of a few, as records have it; empty for what is none.
+pub fn word(value: impl serde::Serialize) -> String {
     match serde_json::to_value(value) {
         Ok(serde_json::Value::String(word)) => word,
         _ => String::new(),

@@ -47,6 +47,7 @@ mod scan;
 mod schema;
 mod second;
 mod segments_report;
+mod serves;
 mod soak;
 mod spans;
 mod store_faults;

@@ -5,6 +5,7 @@ mod erase;
 mod head;
 mod hold;
 mod retain;
+mod search;
 mod show;
 mod subject;
 mod verify;
@@ -26,6 +27,8 @@ pub(super) enum Audit {
     Head(head::Head),
     /// Tell one serve or generation whole: what was shown and why, prompt, attempts, findings, rules of that day
     Show(show::Show),
+    /// Find what was shown, or generated: by user, time, placement, product, words and more
+    Search(search::Search),
     /// Erase what the log holds of one user; the chain stays whole
     Erase(erase::Erase),
     /// All that is held of one user, for them
@@ -78,6 +81,7 @@ pub(super) async fn run(command: Audit, shell: &mut Shell) -> Result<(), Failure
         Audit::Verify(args) => verify::run(args, shell).await,
         Audit::Head(args) => head::run(args, shell).await,
         Audit::Show(args) => show::run(args, shell).await,
+        Audit::Search(args) => search::run(args, shell).await,
         Audit::Erase(args) => erase::run(args, shell).await,
         Audit::Subject(args) => subject::run(args, shell).await,
         Audit::Hold(command) => hold::run(command, shell).await,
