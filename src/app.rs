@@ -253,7 +253,6 @@ impl App {
         tokio::spawn(watch_files(Arc::clone(&shared), stopped.clone()));
         tokio::spawn(refresh(Arc::clone(&shared), stopped.clone()));
         tokio::spawn(forget(Arc::clone(&shared), stopped.clone()));
-        tokio::spawn(index_log(shared.store.clone(), stopped.clone()));
         tokio::spawn(keep_heads(Arc::clone(&shared), settings.audit.heads_every, stopped.clone()));
         tokio::spawn(index_log(shared.store.clone(), stopped.clone()));
         tokio::spawn(retain(Arc::clone(&shared), settings.audit.retention, stopped.clone()));
@@ -600,25 +599,6 @@ async fn forget(shared: Arc<Shared>, stopped: watch::Receiver<bool>) {
     every(Duration::from_secs(3_600), stopped, || async {
         if let Err(error) = shared.parts.repeats.forget().await {
             tracing::warn!(%error, "answers that are not repeated any more could not be deleted");
-        }
-    })
-    .await;
-}
-
-/// What is in the log can be searched for by its indexes within a second or so.
-async fn index_log(store: Store, stopped: watch::Receiver<bool>) {
-    let told = AtomicBool::new(false);
-    every(Duration::from_millis(500), stopped.clone(), || async {
-        let indexed = tokio::select! {
-            indexed = audit::index::catch_up(&store) => indexed,
-            () = until(stopped.clone()) => return,
-        };
-        match indexed {
-            Ok(_) => told.store(false, Ordering::Relaxed),
-            Err(error) if !told.swap(true, Ordering::Relaxed) => {
-                tracing::warn!(%error, "the log cannot be indexed; searches look through what is not");
-            }
-            Err(_) => {}
         }
     })
     .await;
