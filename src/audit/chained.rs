@@ -125,6 +125,21 @@ pub fn in_block(seq: i64, bytes: &[u8], id: Uuid) -> Option<ChainedServe> {
     })
 }
 
+/// What the serves of a block name their texts by: a hash, or a generation. Each pair once.
+pub(super) fn in_texts(bytes: &[u8]) -> Vec<(Option<String>, Option<String>)> {
+    #[derive(serde::Deserialize)]
+    struct Named {
+        text_hash: Option<String>,
+        generation_id: Option<String>,
+    }
+    let lines = bytes.split(|byte| *byte == b'\n').filter(|line| !line.is_empty());
+    let named = lines.filter_map(|line| serde_json::from_slice::<Named>(line).ok());
+    let mut named: Vec<_> = named.map(|named| (named.text_hash, named.generation_id)).collect();
+    named.sort_unstable();
+    named.dedup();
+    named
+}
+
 /// Why something is not in the log any more: the receipt that says so.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Receipt {

@@ -11,6 +11,7 @@ pub mod bulk;
 mod chain;
 pub mod chained;
 pub mod erase;
+pub mod export;
 pub mod heads;
 pub mod hold;
 pub mod index;

@@ -102,6 +102,10 @@ pub(super) fn sentences(
             moment(record.finished),
             record.template
         ));
+        let repair = |attempt: &serde_json::Value| attempt.get("repair").and_then(serde_json::Value::as_bool);
+        if record.attempts.as_array().into_iter().flatten().any(|attempt| repair(attempt) == Some(true)) {
+            said.push("The first text was sent back to the model with what the rules had found.".to_owned());
+        }
         if record.outcome != Outcome::Passed || serve.is_none() {
             said.push(words::outcome(record.outcome).to_owned());
         }
@@ -123,8 +127,8 @@ pub(super) fn sentences(
         let found = match (generation.is_some(), found) {
             (false, _) => String::new(),
             (true, 0) => "; none of them found anything".to_owned(),
-            (true, 1) => "; one of them found something".to_owned(),
-            (true, found) => format!("; {found} of them found something"),
+            (true, 1) => "; one of them found something in what the model wrote".to_owned(),
+            (true, found) => format!("; {found} of them found something in what the model wrote"),
         };
         let rules = policy.rules.len();
         let verb = if policy.when.contains(&"shown") { "shown" } else { "written" };

@@ -48,7 +48,7 @@ pub fn reason(reason: Reason) -> &'static str {
 pub fn tier(tier: Tier) -> &'static str {
     match tier {
         Tier::User => "copy generated from this visitor's own attributes",
-        Tier::Segment => "copy generated for a segment, from no attribute of the visitor",
+        Tier::Segment => "copy generated for the segment, the same for everybody in it",
         Tier::Prewritten => "copy that people wrote",
         Tier::None => "no copy: the place stayed empty",
     }

@@ -336,7 +336,11 @@ pub(crate) async fn newest_review(store: &Store) -> Result<i64, StoreError> {
     Ok(query.fetch_one(store.reader()).await?)
 }
 
-const ENTRY: &str = "SELECT c.seq, c.kind, c.at AS entry_at, c.prev, c.hash, c.bytes,
+/// An entry without what stands beside it.
+pub(super) const ENTRY_ALONE: &str =
+    "SELECT c.seq, c.kind, c.at AS entry_at, c.prev, c.hash, c.bytes FROM chain c WHERE ";
+/// An entry with what stands beside it.
+pub(super) const ENTRY: &str = "SELECT c.seq, c.kind, c.at AS entry_at, c.prev, c.hash, c.bytes,
             p.seq AS payload_seq, p.salt AS payload_salt, p.bytes AS payload_bytes
      FROM chain c LEFT JOIN payloads p ON p.seq = c.seq WHERE ";
 
@@ -443,7 +447,7 @@ pub(crate) async fn text(store: &Store, hash: &str) -> Result<Option<String>, St
     Ok(query.bind(hash).fetch_optional(store.reader()).await?)
 }
 
-fn entry_row(row: &SqliteRow) -> Result<Entry, StoreError> {
+pub(super) fn entry_row(row: &SqliteRow) -> Result<Entry, StoreError> {
     Ok(Entry {
         seq: row.try_get("seq")?,
         kind: row.try_get("kind")?,
@@ -497,7 +501,7 @@ fn index_row(row: &SqliteRow) -> Result<Option<IndexRow>, StoreError> {
     }))
 }
 
-fn payload_row(row: &SqliteRow) -> Result<Option<PayloadRow>, StoreError> {
+pub(super) fn payload_row(row: &SqliteRow) -> Result<Option<PayloadRow>, StoreError> {
     if row.try_get::<Option<i64>, _>("payload_seq")?.is_none() {
         return Ok(None);
     }

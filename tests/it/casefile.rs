@@ -107,7 +107,7 @@ async fn a_serve_is_shown_with_the_rules_of_its_own_day() {
     assert_eq!((&mate(&case)["matches"], &mate(&case)["owner"]), (&json!(1), &json!("edition1@example.com")));
     let full = policy["prompts"]["files"].as_array().unwrap().iter().filter(|file| file["text"].is_string());
     assert_eq!(full.count(), 3, "template, placement and segments are there in full");
-    assert_eq!(case["generation"]["decided"]["by"], "review");
+    assert_eq!(case["generation"]["decided"]["by"], "test review");
 }
 
 #[tokio::test]

@@ -21,6 +21,7 @@ mod demo;
 mod edits;
 mod erasure;
 mod explain;
+mod export;
 mod faults;
 mod flights;
 mod grounded;

@@ -2,6 +2,7 @@
 
 mod backup;
 mod erase;
+mod export;
 mod head;
 mod hold;
 mod retain;
@@ -29,6 +30,8 @@ pub(super) enum Audit {
     Show(show::Show),
     /// Find what was shown, or generated: by user, time, placement, product, words and more
     Search(search::Search),
+    /// Take the log, or one case, elsewhere: JSON Lines, CSV, Parquet, one readable file
+    Export(export::Export),
     /// Erase what the log holds of one user; the chain stays whole
     Erase(erase::Erase),
     /// All that is held of one user, for them
@@ -82,6 +85,7 @@ pub(super) async fn run(command: Audit, shell: &mut Shell) -> Result<(), Failure
         Audit::Head(args) => head::run(args, shell).await,
         Audit::Show(args) => show::run(args, shell).await,
         Audit::Search(args) => search::run(args, shell).await,
+        Audit::Export(args) => export::run(args, shell).await,
         Audit::Erase(args) => erase::run(args, shell).await,
         Audit::Subject(args) => subject::run(args, shell).await,
         Audit::Hold(command) => hold::run(command, shell).await,
