@@ -25,6 +25,7 @@ use crate::audit::heads::Keeper;
 use crate::audit::retain::Deleted;
 use crate::audit::{self, Clock, PolicyRecord, Recorder, Reviews, UserKey, erase, search};
 use crate::cache::{Admission, Flights, Keys, Looks, Memory, Users};
+use crate::casefile::Library;
 use crate::catalogue::Catalogue;
 use crate::config::{PolicySettings, Retention, Settings};
 use crate::diagnostic::Diagnostic;
@@ -119,6 +120,8 @@ pub struct Shared {
     pub desk: Desk,
     /// The store.
     pub store: Store,
+    /// What was once in force.
+    pub library: Library,
     /// The folder of what is kept beside the store.
     pub data_dir: PathBuf,
     /// The keys that are known, by id; looked up anew every second.
@@ -227,6 +230,7 @@ impl App {
         });
         let shared = Arc::new(Shared {
             parts,
+            library: Library::new(store.clone(), desk.settings().timezone.clone()),
             desk,
             store,
             heads,

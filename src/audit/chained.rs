@@ -6,6 +6,7 @@ use uuid::Uuid;
 
 use super::chain;
 use super::records::{self, ErasureRecord, Event, Record, Retained, RetentionRecord, Run, ServeRecord};
+use super::search;
 use crate::store::log;
 use crate::store::{Store, StoreError};
 
@@ -89,29 +90,19 @@ pub struct ChainedServe {
     pub of: usize,
 }
 
-/// The serve with this id, by reading the blocks that it can stand in. `None` when none of them has it.
+/// The serve with this id. `None` when there is none, or it was deleted for its age.
 ///
 /// # Errors
 ///
 /// When the store cannot be read.
 pub async fn serve(store: &Store, id: Uuid) -> Result<Option<ChainedServe>, StoreError> {
-    let millis = id.get_timestamp().map(|time| time.to_unix());
-    let Some(from) = millis.and_then(|(seconds, nanos)| {
-        Timestamp::new(i64::try_from(seconds).ok()?, i32::try_from(nanos).ok()?).ok()
-    }) else {
-        return Ok(None);
-    };
-    for seq in log::blocks_since(store, from).await? {
-        let Some((entry, _)) = log::entry(store, seq).await? else { continue };
-        if let Some(found) = in_block(seq, &entry.bytes, id) {
-            return Ok(Some(found));
-        }
-    }
-    Ok(None)
+    let Some(seq) = search::entry_of_serve(store, id).await? else { return Ok(None) };
+    let entry = log::entry(store, seq).await?;
+    Ok(entry.and_then(|(entry, _)| in_block(seq, &entry.bytes, id)))
 }
 
 /// A serve among the lines of a block; only a line that holds the id is decoded.
-pub fn in_block(seq: i64, bytes: &[u8], id: Uuid) -> Option<ChainedServe> {
+fn in_block(seq: i64, bytes: &[u8], id: Uuid) -> Option<ChainedServe> {
     let text = std::str::from_utf8(bytes).ok()?;
     let wanted = id.to_string();
     let of = text.lines().count();

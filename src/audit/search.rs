@@ -19,7 +19,7 @@ use crate::words::Micros;
 pub const MAX_PAGE: u32 = 500;
 
 pub use filter::{Filter, NoWords, ServeFilter, Words};
-pub use find::{Serve, generations, serve, serves, serves_around};
+pub use find::{Serve, entry_of_serve, generations, serve, serves, serves_around};
 
 /// How a generation stands with those who review.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Deserialize)]

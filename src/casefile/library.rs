@@ -1,6 +1,7 @@
 //! Sets of files that were once in force, found again by the revision that a record names, and read as they were.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
@@ -15,6 +16,10 @@ use crate::words::Revision;
 
 /// How many sets of guardrails are kept ready: a set that is read anew costs as much as an edit.
 const MOST_READ: u64 = 4;
+/// Of how many revisions it is kept which sets they stand for.
+const MOST_KNOWN: u64 = 1_000;
+/// How long that is kept: what could not be told may be told later.
+const KNOWN_FOR: Duration = Duration::from_secs(60);
 /// The most kept sets of each kind that are tried for a revision of which nothing was kept.
 const MOST_TRIED: u32 = 500;
 
@@ -23,6 +28,8 @@ const MOST_TRIED: u32 = 500;
 pub struct Library {
     store: Store,
     timezone: TimeZone,
+    /// Which sets revisions stand for; `None` of those that nothing was kept of.
+    revisions: Cache<Revision, Option<RevisionRow>>,
     /// Guardrails by their hash.
     read: Cache<String, Arc<KeptGuardrails>>,
 }
@@ -39,7 +46,8 @@ pub struct KeptGuardrails {
 impl Library {
     /// Of a store. Dates in rules are days in `timezone`, unless a set's hash says that they were in another.
     pub fn new(store: Store, timezone: TimeZone) -> Self {
-        Self { store, timezone, read: Cache::new(MOST_READ) }
+        let revisions = Cache::builder().max_capacity(MOST_KNOWN).time_to_live(KNOWN_FOR).build();
+        Self { store, timezone, revisions, read: Cache::new(MOST_READ) }
     }
 
     /// Which sets a revision stands for. What was not kept is found among the sets that were, where `guardrails` says which
@@ -49,6 +57,19 @@ impl Library {
     ///
     /// When the store cannot be read.
     pub async fn sets_of(
+        &self,
+        revision: &Revision,
+        guardrails: Option<&str>,
+    ) -> Result<Option<RevisionRow>, StoreError> {
+        if let Some(known) = self.revisions.get(revision) {
+            return Ok(known);
+        }
+        let found = self.find(revision, guardrails).await?;
+        self.revisions.insert(revision.clone(), found.clone());
+        Ok(found)
+    }
+
+    async fn find(
         &self,
         revision: &Revision,
         guardrails: Option<&str>,

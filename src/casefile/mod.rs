@@ -22,9 +22,10 @@ pub use told::{AttemptThen, FindingThen, MessageThen, SegmentThen};
 pub use why::{Why, why};
 
 use crate::audit::chained::{self, Chained, ChainedServe, Gone, Receipt, ReceiptKind};
-use crate::audit::search::{self, Generation, Review, SecondVerdict};
+use crate::audit::search::{self, Generation, Review, SearchError, SecondVerdict, ServeFilter};
 use crate::audit::{Decision, GenerationRecord, ServeRecord};
 use crate::store::{Store, StoreError};
+use crate::words::{SegmentId, Source};
 
 /// The longest block of serves that a case carries byte for byte, in bytes. A longer one is named, and found in an export.
 const MOST_OF_BLOCK: usize = 256 * 1024;
@@ -44,6 +45,10 @@ pub struct Case {
     pub serve: Option<ServeThen>,
     /// The generation that wrote the text.
     pub generation: Option<GenerationThen>,
+    /// The latest answers that showed the text, newest first, where a generation was asked for.
+    pub shown: Vec<ShownThen>,
+    /// Whether there are more of them.
+    pub more_shown: bool,
     /// What was in force: when it was shown, and when it was written where that was something else.
     pub policies: Vec<PolicyThen>,
     /// The entries of the chain that all this stands in.
@@ -99,6 +104,19 @@ pub struct ServeThen {
     pub line: usize,
     /// How many lines that entry has.
     pub lines: usize,
+}
+
+/// An answer that showed a text, in short.
+#[derive(Clone, Debug, Serialize)]
+pub struct ShownThen {
+    /// The serve.
+    pub id: Uuid,
+    /// When.
+    pub at: Timestamp,
+    /// To which segment.
+    pub segment: SegmentId,
+    /// Where the text came from.
+    pub source: Source,
 }
 
 /// One piece of writing.
@@ -175,6 +193,9 @@ pub struct PayloadThen {
     pub missing: Option<String>,
 }
 
+/// How many answers that showed a text are listed.
+const MOST_SHOWN: u32 = 20;
+
 /// Why a case could not be told.
 #[derive(Debug, thiserror::Error)]
 pub enum CaseError {
@@ -184,6 +205,23 @@ pub enum CaseError {
     /// The store cannot be read.
     #[error(transparent)]
     Store(#[from] StoreError),
+}
+
+/// The latest answers that showed a generation's text, and whether there are more.
+async fn shown(store: &Store, generation: Uuid) -> Result<(Vec<ShownThen>, bool), StoreError> {
+    let filter = ServeFilter { generation: Some(generation), ..ServeFilter::default() };
+    let page = match search::serves(store, &filter, MOST_SHOWN, None).await {
+        Ok(page) => page,
+        Err(SearchError::Store(error)) => return Err(error),
+        // No cursor is given; and what the index cannot find does not keep the rest from being told.
+        Err(SearchError::Cursor(_) | SearchError::Index) => return Ok((Vec::new(), false)),
+    };
+    let more = page.next_cursor.is_some();
+    let shown = page.items.into_iter().map(|serve| {
+        let ServeRecord { id, at, segment, source, .. } = serve.record;
+        ShownThen { id, at, segment, source }
+    });
+    Ok((shown.collect(), more))
 }
 
 impl Case {
@@ -244,13 +282,29 @@ impl Case {
             Some(generation) => Some(generation_then(store, generation, &found).await?),
             None => None,
         };
+        let (shown, more_shown) = match (&serve, &generation) {
+            (None, Some(generation)) => shown(store, generation.record.id).await?,
+            _ => Default::default(),
+        };
         let serve = serve.map(serve_then);
         let in_short = why::sentences(
             serve.as_ref().map(|serve| &serve.record),
             generation.as_ref().map(|generation| (&generation.record, generation.decided.as_ref())),
             &policies,
         );
-        Ok(Self { asked, made, in_short, text, serve, generation, policies, entries, masked })
+        Ok(Self {
+            asked,
+            made,
+            in_short,
+            text,
+            serve,
+            generation,
+            shown,
+            more_shown,
+            policies,
+            entries,
+            masked,
+        })
     }
 }
 

@@ -1,4 +1,4 @@
-//! `GET /v1/serves` and `GET /v1/serves/{id}`: what was shown where and when, for reviewers.
+//! `GET /v1/serves` and `GET /v1/serves/{id}`: what was shown where and when, for reviewers; and why.
 
 use std::sync::Arc;
 
@@ -7,13 +7,14 @@ use axum::extract::rejection::QueryRejection;
 use axum::extract::{Path, Query, State};
 use axum::response::{IntoResponse, Response};
 use jiff::Timestamp;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::Problem;
 use super::generations::{REASONS, failed, page_size, unreadable, user, word, words};
 use crate::app::Shared;
-use crate::audit::search::{self, ServeFilter};
+use crate::audit::search::{self, Page, Serve, ServeFilter};
+use crate::casefile::{self, Why};
 use crate::words::{PlacementId, Revision, SegmentId, TemplateId};
 
 /// What to search for, as sent.
@@ -69,7 +70,33 @@ pub(super) async fn list(
         (Some(at), None) => search::serves_around(&shared.store, &filter, at, limit).await,
         (None, cursor) => search::serves(&shared.store, &filter, limit, cursor).await,
     };
-    page.map(|page| Json(page).into_response()).map_err(failed)
+    let page = page.map_err(failed)?;
+    // Who asks what somebody saw at a moment asks why as well; a list is told of one by one.
+    let mut why = if search.at.is_some() { MOST_WHY } else { 0 };
+    let mut items = Vec::with_capacity(page.items.len());
+    for serve in page.items {
+        items.push(if why > 0 { told(&shared, serve).await? } else { Told { serve, why: None } });
+        why = why.saturating_sub(1);
+    }
+    Ok(Json(Page { items, next_cursor: page.next_cursor }).into_response())
+}
+
+/// Of how many serves around a moment it is told why; the nearest stand first.
+const MOST_WHY: usize = 20;
+
+/// A serve, and why the page showed that.
+#[derive(Serialize)]
+struct Told {
+    #[serde(flatten)]
+    serve: Serve,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    why: Option<Why>,
+}
+
+async fn told(shared: &Shared, serve: Serve) -> Result<Told, Problem> {
+    let why = casefile::why(&shared.store, &shared.library, &serve.record).await;
+    let why = why.map_err(|error| failed(error.into()))?;
+    Ok(Told { serve, why: Some(why) })
 }
 
 pub(super) async fn one(
@@ -83,7 +110,7 @@ pub(super) async fn one(
         )
     })?;
     match search::serve(&shared.store, id).await.map_err(failed)? {
-        Some(serve) => Ok(Json(serve).into_response()),
+        Some(serve) => Ok(Json(told(&shared, serve).await?).into_response()),
         None => Err(Problem::no_such_record(format!("The log holds no serve {id}."))),
     }
 }

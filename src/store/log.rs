@@ -377,12 +377,6 @@ pub(crate) async fn receipts(store: &Store) -> Result<Vec<(Entry, Option<Payload
     rows.iter().map(|row| Ok((entry_row(row)?, payload_row(row)?))).collect()
 }
 
-/// The blocks of serves whose last is of this time or later, in order.
-pub(crate) async fn blocks_since(store: &Store, from: Timestamp) -> Result<Vec<i64>, StoreError> {
-    let query = sqlx::query_scalar("SELECT seq FROM chain WHERE kind = 'serves' AND at >= $1 ORDER BY seq");
-    Ok(query.bind(micros(from)).fetch_all(store.reader()).await?)
-}
-
 /// The exact bytes of an entry, and what stands beside it.
 pub(crate) struct EntryBytes {
     pub(crate) bytes: Vec<u8>,

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::support::{Ran, Reply, TestApp, Upstream, copyrail};
+use crate::support::{Ran, Reply, TestApp, Upstream, copyrail, eventually};
 
 /// A shop's own rule, in one of its editions.
 fn rule(edition: u32) -> String {
@@ -149,4 +149,37 @@ async fn copy_that_was_not_shown_says_why() {
     ] {
         assert!(flat(&shown.out).contains(part), "{part}: {}", shown.out);
     }
+}
+
+#[tokio::test]
+async fn what_somebody_saw_at_a_moment_and_why_is_one_query() {
+    let upstream = Upstream::with(|call, _| match call {
+        1 => Reply::Text("A companion for the desk.".into()),
+        _ => Reply::Text("A lamp of 12 W for the desk.".into()),
+    })
+    .await;
+    let first = rule(1);
+    let app = TestApp::start_with(&upstream, &[("guardrails/house.yml", &first)], &[]).await;
+    let answer = app.blurb(bargain("p-1")).await;
+    app.edit("guardrails/house.yml", &rule(2)).await;
+    let path = format!("/v1/serves/{}", answer["serve_id"].as_str().unwrap());
+    eventually("the serve is recorded", || async { app.get(&path, "review").await.status == 200 }).await;
+    let one = app.get(&path, "review").await.body;
+    let path = format!("/v1/serves?user=u-17&at={}", one["at"].as_str().unwrap());
+    let found = app.get(&path, "review").await.body;
+    let serve = &found["items"][0];
+    assert_eq!((&serve["id"], &serve["text"]), (&answer["serve_id"], &answer["text"]), "{found}");
+    assert_eq!(serve["why"], one["why"]);
+    let why = &serve["why"];
+    let said = why["said"].to_string();
+    for part in ["for segment `bargain-hunters`", "The first text was sent back", "No person has approved"] {
+        assert!(said.contains(part), "{part}: {said}");
+    }
+    let segments = why["segments"].as_array().unwrap();
+    assert_eq!(segments.last().unwrap()["outcome"], "true", "{why}");
+    let rules = why["rules"].as_array().unwrap();
+    assert_eq!((&rules[0]["id"], &rules[0]["owner"]), (&json!("house.mate"), &json!("edition1@example.com")));
+    assert_eq!(why["rules_in_force"], json!(rules.len()));
+    let listed = app.get("/v1/serves?user=u-17", "review").await.body;
+    assert_eq!(listed["items"][0].get("why"), None, "a list is told of one by one: {listed}");
 }

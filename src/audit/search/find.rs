@@ -242,33 +242,53 @@ pub async fn serves_around(
 ///
 /// When the store cannot be read.
 pub async fn serve(store: &Store, id: Uuid) -> Result<Option<Serve>, SearchError> {
-    let Some((seconds, nanos)) = id.get_timestamp().map(|named| named.to_unix()) else { return Ok(None) };
-    let named = i64::try_from(seconds).ok().and_then(|seconds| Timestamp::new(seconds, nanos as i32).ok());
-    let Some(named) = named else { return Ok(None) };
-    let since = named.saturating_sub(SLACK).unwrap_or(Timestamp::MIN);
-    let until = named.saturating_add(SLACK).unwrap_or(Timestamp::MAX);
     let mut search = Search::begin(store).await?;
-    let text = id.to_string();
-    for region in [search.span(Some(since), Some(until)).await?, search.tail()] {
-        let mut rows = region;
-        loop {
-            // The block that holds it was made no earlier, and seldom much later.
-            let next = search.log.blocks_since(SERVES, since.as_microsecond(), rows, BLOCKS as i64).await?;
-            let Some(last) = next.last().copied() else { break };
-            for block in search.log.entries_of(SERVES, &next).await? {
-                let holds = std::str::from_utf8(&block.bytes).is_ok_and(|block| block.contains(&text));
-                for line in block.bytes.split(|byte| *byte == b'\n').filter(|_| holds) {
-                    if let Ok(Record::Serve(record)) = records::decode(line)
-                        && record.id == id
-                    {
-                        return Ok(Some(search.shown(*record).await?));
+    match search.serve(id).await? {
+        Some((_, record)) => Ok(Some(search.shown(record).await?)),
+        None => Ok(None),
+    }
+}
+
+/// The number of the entry that the serve with this id stands in; `None` as of [`serve`].
+///
+/// # Errors
+///
+/// When the store cannot be read.
+pub async fn entry_of_serve(store: &Store, id: Uuid) -> Result<Option<i64>, StoreError> {
+    Ok(Search::begin(store).await?.serve(id).await?.map(|(seq, _)| seq))
+}
+
+impl Search {
+    /// The serve with this id, after the number of its entry.
+    async fn serve(&mut self, id: Uuid) -> Result<Option<(i64, ServeRecord)>, StoreError> {
+        let Some((seconds, nanos)) = id.get_timestamp().map(|named| named.to_unix()) else { return Ok(None) };
+        let named =
+            i64::try_from(seconds).ok().and_then(|seconds| Timestamp::new(seconds, nanos as i32).ok());
+        let Some(named) = named else { return Ok(None) };
+        let since = named.saturating_sub(SLACK).unwrap_or(Timestamp::MIN);
+        let until = named.saturating_add(SLACK).unwrap_or(Timestamp::MAX);
+        let text = id.to_string();
+        for region in [self.span(Some(since), Some(until)).await?, self.tail()] {
+            let mut rows = region;
+            loop {
+                // The block that holds it was made no earlier, and seldom much later.
+                let next = self.log.blocks_since(SERVES, since.as_microsecond(), rows, BLOCKS as i64).await?;
+                let Some(last) = next.last().copied() else { break };
+                for block in self.log.entries_of(SERVES, &next).await? {
+                    let holds = std::str::from_utf8(&block.bytes).is_ok_and(|block| block.contains(&text));
+                    for line in block.bytes.split(|byte| *byte == b'\n').filter(|_| holds) {
+                        if let Ok(Record::Serve(record)) = records::decode(line)
+                            && record.id == id
+                        {
+                            return Ok(Some((block.seq, *record)));
+                        }
                     }
                 }
+                rows.from = last.saturating_add(1);
             }
-            rows.from = last.saturating_add(1);
         }
+        Ok(None)
     }
-    Ok(None)
 }
 
 fn page_size(limit: u32) -> usize {

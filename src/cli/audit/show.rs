@@ -73,6 +73,18 @@ impl Writer<'_> {
         if let Some(serve) = &case.serve {
             self.serve(serve)?;
         }
+        if !case.shown.is_empty() {
+            self.heading("Shown, the latest first")?;
+        }
+        for answer in &case.shown {
+            self.line(&format!("  {}  {}  {}", answer.at, answer.id, safe(answer.segment.as_str())))?;
+        }
+        if case.more_shown {
+            self.faint(&format!(
+                "  and more: copyrail audit search serves --generation {}",
+                case.asked.id()
+            ))?;
+        }
         if let Some(generation) = &case.generation {
             self.generation(generation)?;
         }
