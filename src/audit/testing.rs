@@ -149,6 +149,15 @@ pub(super) async fn erase(held: &TestStore, payloads: &[Run]) {
         ))
         .await;
     }
+    receipt(held, payloads, Vec::new()).await;
+}
+
+/// The receipt of an erasure that blanked these texts.
+pub(super) async fn erase_texts(held: &TestStore, texts: Vec<String>) {
+    receipt(held, &[], texts).await;
+}
+
+async fn receipt(held: &TestStore, payloads: &[Run], texts: Vec<String>) {
     let record = ErasureRecord {
         id: id(4_000_001),
         at: at(200),
@@ -156,7 +165,7 @@ pub(super) async fn erase(held: &TestStore, payloads: &[Run]) {
         reference: None,
         users: Vec::new(),
         payloads: payloads.to_vec(),
-        texts: Vec::new(),
+        texts,
         serves: 0,
         older_serves: 0,
         shared: 0,

@@ -4,6 +4,8 @@
 
 mod examine;
 mod receipts;
+#[cfg(test)]
+mod tests;
 
 use std::collections::{BTreeMap, HashSet};
 use std::io;
@@ -25,12 +27,12 @@ use crate::store::log::{EntryBeside, Snapshot};
 use crate::store::{Store, StoreError};
 
 /// How much is read at once: entries, and bytes; a block of serves may have a megabyte by itself.
-const STRETCH: (u32, i64) = (1_000, 4 << 20);
+const STRETCH: (u32, i64) = if cfg!(test) { (3, 1 << 16) } else { (1_000, 4 << 20) };
 const TEXTS_PAGE: u32 = 1_000;
 /// How many entries of a receipt are compared at once.
-const OUTLINES: u32 = 4_096;
+const OUTLINES: u32 = if cfg!(test) { 2 } else { 4_096 };
 /// How many texts are remembered to be there, at about 100 bytes each; then it starts anew.
-const KNOWN_TEXTS: usize = 100_000;
+const KNOWN_TEXTS: usize = if cfg!(test) { 2 } else { 100_000 };
 
 /// What no check of the log can find, for those who read its result: a line for each.
 pub const BLIND_SPOTS: &[&str] = &[
@@ -521,6 +523,11 @@ fn examine_all(stretch: Vec<EntryBeside>) -> oneshot::Receiver<Vec<Examined>> {
 /// Whether none of the payloads is there that a receipt says were blanked.
 async fn no_payload(snapshot: &mut Snapshot, receipt: i64, runs: &[Run]) -> Found {
     for (first, last) in runs {
+        if *first < 1 || first > last || *last >= receipt {
+            let explanation =
+                format!("entry {receipt} says that entries {first} to {last} were deleted, which cannot be");
+            return Ok(Err(Fault::of(receipt, FaultKind::Receipt, explanation)));
+        }
         if let Some(seq) = snapshot.payload_left(*first, *last).await? {
             let explanation = format!(
                 "the payload of entry {seq} was to be deleted, says entry {receipt}, and is still there"
@@ -546,7 +553,7 @@ async fn retained(snapshot: &mut Snapshot, receipt: i64, record: &RetentionRecor
             let Some(end) = outlines.last().map(|outline| outline.seq) else { break };
             for outline in outlines {
                 let seq = outline.seq;
-                if seq >= receipt || !may_delete(record.what, &outline.kind) {
+                if !may_delete(record.what, &outline.kind) {
                     let explanation = format!(
                         "entry {receipt} says that entry {seq} was deleted for its age, which is a `{}`: those are kept",
                         outline.kind

@@ -234,6 +234,18 @@ pub(crate) mod testing {
             sqlx::raw_sql(sql).execute(self.store.writer().unwrap()).await.unwrap();
         }
 
+        /// The payload of an entry: salt and bytes.
+        pub(crate) async fn payload(&self, seq: i64) -> (Vec<u8>, Vec<u8>) {
+            let query = sqlx::query_as("SELECT salt, bytes FROM payloads WHERE seq = $1");
+            query.bind(seq).fetch_one(self.store.writer().unwrap()).await.unwrap()
+        }
+
+        /// Puts it back.
+        pub(crate) async fn put_payload(&self, seq: i64, (salt, bytes): (Vec<u8>, Vec<u8>)) {
+            let query = sqlx::query("UPDATE payloads SET salt = $2, bytes = $3 WHERE seq = $1");
+            query.bind(seq).bind(salt).bind(bytes).execute(self.store.writer().unwrap()).await.unwrap();
+        }
+
         /// One number, by a statement.
         pub(crate) async fn number(&self, sql: &str) -> i64 {
             let sql = sqlx::AssertSqlSafe(sql.to_owned());
