@@ -482,7 +482,7 @@ mod tests {
         for change in changed {
             let mut changed = head.clone();
             change(&mut changed);
-            assert!(!changed.is_signed(&[own.clone()]) && !changed.is_signed(&[]), "{changed:?}");
+            assert!(!changed.is_signed(std::slice::from_ref(&own)) && !changed.is_signed(&[]), "{changed:?}");
         }
         let forged = SignedHead { key: chain::hex(&other.0), ..head };
         assert!(!forged.is_signed(&[]));
