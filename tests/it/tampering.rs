@@ -586,8 +586,16 @@ async fn each_kind_of_tampering_is_found_and_named() {
         assert_eq!(found.code, Some(1), "{name}: {report}");
         let fault = &report["fault"];
         assert_eq!((&fault["seq"], &fault["what"]), (&json!(seq), &json!(what)), "{name}: {report}");
+        // An entry that is there is told with its time.
+        let there = seq.is_some_and(|seq| (1..=20).contains(&seq)) && *what != "receipt";
+        assert!(!there || fault["at"].is_string() || fault["what"] == "index", "{name}: {report}");
         let told = audit(folder.path(), &["verify", "--expect-head", &head]).await;
         assert_eq!(told.code, Some(1), "{name}");
+        assert!(
+            told.out.ends_with(&format!("{}\n", fault["advice"].as_str().unwrap())),
+            "{name}: {}",
+            told.out
+        );
         let said = format!("not whole: {}\n", fault["explanation"].as_str().unwrap());
         assert!(told.out.starts_with(&said) && told.out.contains("\nwhat to do: "), "{name}: {}", told.out);
     }

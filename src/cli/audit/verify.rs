@@ -53,7 +53,11 @@ pub(super) async fn run(args: Verify, shell: &mut Shell) -> Result<(), Failure> 
         Err(fault) => Report { fault: Some(fault), ..Report::default() },
     };
     if args.format == Format::Json {
-        shell.out.line(&serde_json::to_string(&report).map_err(anyhow::Error::from)?)?;
+        let mut value = serde_json::to_value(&report).map_err(anyhow::Error::from)?;
+        if let (Some(fault), Some(told)) = (&report.fault, value.pointer_mut("/fault")) {
+            told["advice"] = fault.what.advice().into();
+        }
+        shell.out.line(&value.to_string())?;
     } else {
         say(&report, shell)?;
     }
