@@ -253,7 +253,7 @@ fn place_of(matched: &str, (start, end): (usize, usize), payload: &GenerationPay
         let cut = before.len() > AROUND;
         let before: String = before.iter().skip(before.len().saturating_sub(AROUND)).collect();
         let after: String = text.chars().skip(end).take(AROUND).collect();
-        let more = text.chars().count() > end + AROUND;
+        let more = text.chars().count() > end.saturating_add(AROUND);
         Place {
             attempt,
             before: if cut { format!("…{before}") } else { before },
@@ -270,4 +270,32 @@ fn place_of(matched: &str, (start, end): (usize, usize), payload: &GenerationPay
     };
     let found = texts().find_map(here);
     found.or_else(|| texts().filter(|_| !matched.is_empty()).find_map(anywhere))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_finding_stands_in_the_text_that_it_was_found_in() {
+        let payload = GenerationPayload {
+            raw_texts: vec![
+                None,
+                Some(" Ein große Lampe, ganz große Lampe.\n".into()),
+                Some("\"quoted große\"".into()),
+            ],
+            ..GenerationPayload::default()
+        };
+        let check = |matched: &str, span, expected: Option<(usize, &str, &str)>| {
+            let place = place_of(matched, span, &payload);
+            let told = place.as_ref().map(|p| (p.attempt, p.before.as_str(), p.after.as_str()));
+            assert_eq!(told, expected, "{matched} {span:?}");
+        };
+        check("große", (4, 9), Some((2, "Ein ", " Lampe, ganz große Lampe.")));
+        check("große", (22, 27), Some((2, "Ein große Lampe, ganz ", " Lampe.")));
+        check("quoted", (0, 6), Some((3, "\"", " große\"")));
+        check("", (3, 3), Some((2, "Ein", " große Lampe, ganz große Lampe.")));
+        check("nowhere", (0, 7), None);
+        check("große", (usize::MAX - 1, usize::MAX), Some((2, "Ein ", " Lampe, ganz große Lampe.")));
+    }
 }

@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use crate::ladder::returning;
 use crate::support::{Ran, Reply, TestApp, Upstream, copyrail, eventually};
 
 /// A shop's own rule, in one of its editions.
@@ -30,7 +31,9 @@ pub async fn audit(app: &TestApp, arguments: &[&str]) -> Ran {
     let arguments: Vec<String> = ["audit"].iter().chain(arguments).map(|a| (*a).to_owned()).collect();
     let run = move || {
         let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
-        copyrail(&folder, &arguments, &[("COPYRAIL__STORE__URL", &url), ("COLUMNS", "120")], "")
+        let data = folder.join("data").display().to_string();
+        let variables = [("COPYRAIL__STORE__URL", &*url), ("COPYRAIL__DATA__DIR", &data), ("COLUMNS", "120")];
+        copyrail(&folder, &arguments, &variables, "")
     };
     tokio::task::spawn_blocking(run).await.unwrap()
 }
@@ -132,6 +135,32 @@ async fn a_revision_that_was_not_kept_is_found_among_the_sets_that_were() {
         shown.out
     );
     assert!(shown.out.contains("A lamp of 12 W for the desk & the shelf."), "{}", shown.out);
+}
+
+#[tokio::test]
+async fn what_was_erased_is_named_with_its_receipt() {
+    let upstream = Upstream::saying("A zanzibar light for the desk.").await;
+    let mut app = TestApp::start(&upstream).await;
+    let answer = app.blurb(returning("u-17")).await;
+    assert_eq!(answer["tier"], "user", "{answer}");
+    app.app.take().unwrap().stop().await;
+    let serve = answer["serve_id"].as_str().unwrap();
+    let shown = audit(&app, &["show", serve]).await;
+    assert!(shown.out.contains("zanzibar"), "{}", shown.out);
+    let erased = audit(&app, &["erase", "--user", "u-17", "--by", "Ada", "--yes"]).await;
+    assert_eq!(erased.code, Some(0), "{}", erased.err);
+    let shown = audit(&app, &["show", serve]).await;
+    assert_eq!(shown.code, Some(0), "{}", shown.err);
+    let out = flat(&shown.out);
+    for part in ["The text was erased on ", " at a person's request, asked for by Ada: entry "] {
+        assert!(out.contains(part), "{part}: {}", shown.out);
+    }
+    assert!(!out.contains("zanzibar"), "{}", shown.out);
+    let page = app.folder.path().join("erased.html").display().to_string();
+    let exported = audit(&app, &["export", "--case", serve, "--by", "Ada", "--out", &page]).await;
+    assert_eq!(exported.code, Some(0), "{}", exported.err);
+    let page = std::fs::read_to_string(page).unwrap();
+    assert!(page.contains("Payload of entry ") && page.contains("It was erased on "), "{page}");
 }
 
 #[tokio::test]
