@@ -202,7 +202,17 @@ impl App {
         }
         let ((stop, stopped), (close, closed)) = (watch::channel(false), watch::channel(false));
         let started = now().as_duration().as_secs_f64();
-        let recorder = Recorder::start(store.clone(), audit::Settings::default(), Arc::clone(&now));
+        let metrics = Arc::new(Metrics::new(started));
+        let recorder = Recorder::start(
+            store.clone(),
+            audit::Settings {
+                strict: settings.audit.strict,
+                spool: Some((settings.data_dir.join(audit::SPOOL), settings.audit.spool_bytes)),
+                metrics: Some(Arc::clone(&metrics)),
+                ..audit::Settings::default()
+            },
+            Arc::clone(&now),
+        );
         let repeats = Repeats::new(store.clone(), Arc::clone(&now));
         let parts = Arc::new(Parts {
             limits: settings.limits,
@@ -225,7 +235,7 @@ impl App {
             trouble: Trouble::default(),
             leaving: Closing::when(stopped.clone()),
             closing: Closing::when(closed),
-            metrics: Arc::new(Metrics::new(started)),
+            metrics,
             repeats,
         });
         let shared = Arc::new(Shared {

@@ -160,13 +160,10 @@ pub async fn answer(parts: &Arc<Parts>, policy: &Arc<Policy>, request: Request) 
     let now = (parts.now)();
     let case = Case::of(policy, placement, &request, product, now);
     let span = measure::blurb(&case);
-    let mut served = best(parts, &case, deadline, request.may_generate).instrument(span.clone()).await;
-    if request.accept.is_some_and(|accept| served.tier < accept) {
-        // The caller would rather wait: nothing is shown, and the record says so.
-        served = Served { reason: served.reason, pending: served.pending, ..Served::nothing(&case.locale) };
-    }
-    measure::told(&span, &served);
-    Some(response::recorded(parts, &case, served, &request))
+    let served = best(parts, &case, deadline, request.may_generate).instrument(span.clone()).await;
+    let answer = response::recorded(parts, &case, served, &request, deadline).await;
+    measure::told(&span, &answer);
+    Some(answer)
 }
 
 /// The best copy that is ready by the deadline.
@@ -179,6 +176,8 @@ async fn best(parts: &Arc<Parts>, case: &Case<'_>, deadline: Instant, may_genera
         (Err(unknown), _) => reason = Some(*unknown),
         (Ok(_), None) => reason = reason.or(Some(Reason::Mode)),
         (Ok(_), Some(_)) if tier <= Tier::Prewritten => {}
+        // What a model wrote is not shown while nothing would tell of it later.
+        (Ok(_), Some(_)) if !parts.recorder.may_show() => reason = Some(Reason::StoreUnavailable),
         (Ok(_), Some(chosen)) => match written(parts, case, chosen, approval, deadline, may_generate).await {
             Ok(served) => return served.because(limited),
             Err(shortfall) => {

@@ -35,7 +35,9 @@ pub use records::{
 };
 pub use reviews::{Rejected, Reviews};
 pub use user::{UserKey, reference, references};
-pub use writer::{Clock, Condition, LogUnavailable, Recorder, Settings, Standing, append_beside};
+pub use writer::{
+    Clock, Condition, LogUnavailable, NotShown, Recorder, SPOOL, Settings, Standing, append_beside,
+};
 
 #[cfg(test)]
 mod testing;

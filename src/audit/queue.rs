@@ -250,6 +250,8 @@ impl Queue {
     fn spool_due(&self, state: &State) -> Due {
         match state.since {
             Some(_) if state.behind && self.is_plenty(state) => Due::Now,
+            // Whoever waits for one of them is told at once that it will not be in the log soon.
+            Some(_) if state.retry.is_some() && state.urgent => Due::Now,
             Some(since) if state.retry.is_some() => Due::at(since + self.bounds.max_delay),
             _ => Due::Never,
         }
@@ -333,7 +335,6 @@ impl State {
         if !self.behind {
             batch.serves = self.take_serves();
         }
-        self.urgent = false;
         batch
     }
 
@@ -341,7 +342,7 @@ impl State {
     fn take_serves(&mut self) -> Vec<ServeLine> {
         let serves = std::mem::take(&mut self.serves);
         self.held = (self.held.0 + serves.len(), self.held.1 + self.bytes);
-        (self.bytes, self.since) = (0, None);
+        (self.bytes, self.since, self.urgent) = (0, None, false);
         serves
     }
 

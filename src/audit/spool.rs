@@ -155,7 +155,7 @@ impl Spool {
                 self.end = length;
                 self.close_torn_line()?;
                 self.reserve();
-                self.resume(self.position)?;
+                self.survey()?;
                 self.ended = self.has_ended()?;
                 Ok(())
             }
@@ -256,17 +256,22 @@ impl Spool {
             self.position.read = within(stored.read);
             self.position.counted = within(stored.counted).max(self.position.read);
         }
+        let gap = self.survey()?;
+        self.position.counted = self.position.counted.max(self.end);
+        Ok(gap)
+    }
+
+    /// Counts what is to be put into the store, and what cannot be.
+    fn survey(&mut self) -> io::Result<Option<Gap>> {
         self.waiting = 0;
         let (mut gap, mut at) = (None, self.position);
         loop {
             let chunk = self.read(at)?;
-            let Some(end) = chunk.end else { break };
+            let Some(end) = chunk.end else { return Ok(gap) };
             self.waiting += chunk.serves.len() as u64;
             gap = Gap::merged(gap, chunk.gap);
             at = end;
         }
-        self.position.counted = self.position.counted.max(at.read);
-        Ok(gap)
     }
 
     /// Where the store may say that it stopped.
@@ -459,4 +464,136 @@ fn decode(line: &[u8]) -> Option<Read> {
 fn id_of(header: &[u8]) -> Option<i64> {
     let header = std::str::from_utf8(header).ok()?;
     i64::from_str_radix(header.strip_prefix(TITLE)?.strip_suffix('\n')?, 16).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::serve;
+    use super::*;
+    use crate::store::testing::at;
+
+    fn lines(numbers: std::ops::RangeInclusive<u64>) -> Vec<ServeLine> {
+        numbers.map(|n| append::serve(serve(n), Some(format!("Text {}.", n % 2).into())).unwrap()).collect()
+    }
+
+    fn open(dir: &tempfile::TempDir) -> Spool {
+        let (spool, opened) = Spool::open(dir.path().join("spool"), 64 * 1024);
+        opened.unwrap();
+        spool
+    }
+
+    fn times(chunk: &Chunk) -> Vec<i64> {
+        chunk.serves.iter().map(|(serve, _)| serve.at.as_second() - at(0).as_second()).collect()
+    }
+
+    #[test]
+    fn what_was_written_is_read_again_byte_for_byte() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut spool = open(&dir);
+        let (written, entry) = (lines(1..=4), Head { seq: 7, hash: "aa".into() });
+        assert_eq!(spool.append(&written, Some((2, &entry))).unwrap(), 4);
+        let (mut again, chunk) = (open(&dir), spool.chunk().unwrap());
+        assert_eq!(times(&again.chunk().unwrap()), [1, 2, 3, 4]);
+        assert_eq!((again.waiting(), chunk.more, chunk.gap), (4, false, None));
+        let same =
+            chunk.serves.iter().zip(&written).all(|((read, _), written)| read.line() == written.line());
+        assert!(same);
+        let doubts: Vec<bool> = chunk.serves.iter().map(|(_, unless)| unless.is_some()).collect();
+        assert_eq!(doubts, [true, true, false, false]);
+        let texts: Vec<bool> = chunk.serves.iter().map(|(serve, _)| serve.text.is_some()).collect();
+        assert_eq!(texts, [true, true, false, false], "each text once");
+    }
+
+    #[test]
+    fn it_goes_on_where_the_store_says_and_begins_anew_when_all_is_there() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut spool = open(&dir);
+        spool.append(&lines(1..=2), None).unwrap();
+        let end = spool.chunk().unwrap().end.unwrap();
+        spool.append(&lines(3..=3), None).unwrap();
+        let mut killed = open(&dir);
+        assert_eq!(killed.resume(end).unwrap(), None);
+        assert_eq!((killed.waiting(), times(&killed.chunk().unwrap())), (1, vec![3]));
+        // Another filling's position is none of this one's.
+        let mut other = open(&dir);
+        other.resume(Position { id: end.id ^ 1, ..end }).unwrap();
+        assert_eq!(times(&other.chunk().unwrap()), [1, 2, 3]);
+
+        spool.advance(end, 2).unwrap();
+        assert_eq!(times(&spool.chunk().unwrap()), [3]);
+        let end = spool.chunk().unwrap().end.unwrap();
+        spool.advance(end, 1).unwrap();
+        assert_eq!((spool.waiting(), spool.fullness().0), (0, HEADER));
+        assert_ne!(spool.position().id, end.id);
+        assert_eq!(open(&dir).waiting(), 0);
+    }
+
+    #[test]
+    fn lines_that_cannot_be_read_are_counted_and_the_others_are_not_lost() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("spool");
+        let mut spool = open(&dir);
+        spool.append(&lines(1..=4), None).unwrap();
+        let mut bytes = std::fs::read(&path).unwrap();
+        // Of the second line one letter is another, of the last one the end is missing.
+        let second =
+            HEADER as usize + bytes[HEADER as usize..].iter().position(|b| *b == b'\n').unwrap() + 40;
+        bytes[second] ^= 1;
+        bytes.truncate(bytes.len() - 5);
+        std::fs::write(&path, &bytes).unwrap();
+
+        let mut spool = open(&dir);
+        spool.append(&lines(5..=5), None).unwrap();
+        let gap = spool.resume(Position::default()).unwrap();
+        assert_eq!(gap, Some(Gap { from: serve(1).at, count: 2 }));
+        let chunk = spool.chunk().unwrap();
+        assert_eq!((times(&chunk), chunk.gap), (vec![1, 3, 5], None), "counted once");
+
+        // Without a first line nothing can be told but how much there is.
+        for broken in ["x", "copyrail spool 2 0000000000000000\nx\ny\n"] {
+            std::fs::write(&path, broken).unwrap();
+            let mut spool = open(&dir);
+            let lost = broken.lines().count() as u64;
+            assert_eq!(
+                spool.resume(Position::default()).unwrap().map(|gap| gap.count),
+                Some(lost),
+                "{broken}"
+            );
+            assert_eq!((spool.waiting(), spool.append(&lines(1..=1), None).unwrap()), (0, 1));
+        }
+    }
+
+    #[test]
+    fn it_takes_what_fits_and_keeps_room_for_its_last_words() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut spool = open(&dir);
+        let many = lines(1..=1_000);
+        let fitted = spool.append(&many, None).unwrap();
+        assert!((50..300).contains(&fitted), "{fitted}");
+        assert_eq!((spool.has_room(), spool.append(&many, None).unwrap()), (false, 0));
+        assert!(!open(&dir).ended_in_order());
+        spool.end(Gap { from: at(9), count: 3 }).unwrap();
+        let length = std::fs::metadata(dir.path().join("spool")).unwrap().len();
+        assert!(length <= 64 * 1024);
+        let mut next = open(&dir);
+        assert!(next.ended_in_order());
+        assert_eq!(next.resume(Position::default()).unwrap(), Some(Gap { from: at(9), count: 3 }));
+        assert_eq!(next.chunk().unwrap().serves.len(), fitted);
+    }
+
+    #[test]
+    fn only_the_owner_may_read_it_and_its_room_is_its_own() {
+        use std::os::unix::fs::MetadataExt;
+        let dir = tempfile::tempdir().unwrap();
+        let mut spool = open(&dir);
+        let reserved = || std::fs::metadata(dir.path().join("spool")).unwrap();
+        assert_eq!(reserved().mode() & 0o777, 0o600);
+        if cfg!(target_os = "linux") {
+            assert!(reserved().blocks() * 512 >= 64 * 1024);
+            spool.append(&lines(1..=3), None).unwrap();
+            let end = spool.chunk().unwrap().end.unwrap();
+            spool.advance(end, 3).unwrap();
+            assert!(reserved().blocks() * 512 >= 64 * 1024, "after it was emptied too");
+        }
+    }
 }

@@ -27,6 +27,9 @@ use crate::telemetry::Metrics;
 /// Tells wall time.
 pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
 
+/// The name of the spool in the data folder.
+pub const SPOOL: &str = "spool";
+
 /// How the recorder writes.
 #[derive(Clone)]
 pub struct Settings {
@@ -99,6 +102,14 @@ pub struct Condition {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the log cannot be written: {0}")]
 pub struct LogUnavailable(String);
+
+/// Copy must not be shown: the record of that answer is not durable, or cannot be kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the record of an answer is not durable")]
+pub struct NotShown {
+    /// Whether the record was taken, and may yet stand in the log.
+    pub recorded: bool,
+}
 
 /// Where records are put. Clones put into the same log.
 #[derive(Clone)]
@@ -202,23 +213,35 @@ impl Recorder {
         }
     }
 
-    /// Records an answer with copy that a model wrote, and its text where no generation has it word for word. Answers
-    /// whether it may be shown: not when nothing would tell of it later. Waits only when the log is strict, and then for the
-    /// record to be durable, but no longer than until then.
-    pub async fn shown(&self, record: ServeRecord, text: Option<Arc<str>>, by: Instant) -> bool {
-        let mut line = match append::serve(record, text) {
-            Ok(line) => line,
-            Err(error) => {
-                tracing::error!(%error, "a serve record cannot be written as JSON; its text is not shown");
-                return false;
-            }
-        };
-        if !self.strict {
-            return self.queue.push_or_refuse(line);
+    /// Records an answer with copy that a model wrote, and its text where no generation has it word for word. Waits only when
+    /// the log is strict, and then for the record to be durable, but no longer than until then.
+    ///
+    /// # Errors
+    ///
+    /// When the copy must not be shown, as nothing may tell of it later.
+    pub async fn shown(
+        &self,
+        record: ServeRecord,
+        text: Option<Arc<str>>,
+        by: Instant,
+    ) -> Result<(), NotShown> {
+        let mut line = append::serve(record, text).map_err(|error| {
+            tracing::error!(%error, "a serve record cannot be written as JSON; its text is not shown");
+            NotShown { recorded: false }
+        })?;
+        let durable = self.strict.then(|| {
+            let (done, durable) = oneshot::channel();
+            line.done = Some(done);
+            durable
+        });
+        if !self.queue.push_or_refuse(line) {
+            return Err(NotShown { recorded: false });
         }
-        let (done, durable) = oneshot::channel();
-        line.done = Some(done);
-        self.queue.push_or_refuse(line) && matches!(timeout_at(by, durable).await, Ok(Ok(())))
+        let Some(durable) = durable else { return Ok(()) };
+        match timeout_at(by, durable).await {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(_)) | Err(_) => Err(NotShown { recorded: true }),
+        }
     }
 
     /// Whether copy that a model wrote may be shown, as things stand.
@@ -397,7 +420,7 @@ impl Writer {
                 Next::Spool(serves) => {
                     self.kept.serves.extend(serves);
                     self.put_aside().await;
-                    self.tell(None);
+                    self.tell();
                     continue;
                 }
             };
@@ -441,7 +464,7 @@ impl Writer {
             }
             Err(error) => tracing::error!(%error, path = shown, "the spool of the log was not opened"),
         }
-        self.tell(None);
+        self.tell();
     }
 
     /// Works with the spool, beside those who answer pages. `None` without one.
@@ -496,7 +519,7 @@ impl Writer {
                     // Whoever no longer listens does not need to know.
                     let _ = waiting.done.send(Ok(()));
                 }
-                self.tell(None);
+                self.tell();
                 true
             }
             Err(error) => {
@@ -637,11 +660,12 @@ impl Writer {
         self.kept.gap = Gap::merged(self.kept.gap, failure);
         self.queue.failed();
         let said = error.to_string();
+        self.note(Some(said.clone()));
         for waiting in waiting {
             let _ = waiting.done.send(Err(LogUnavailable(said.clone())));
         }
         self.put_aside().await;
-        self.tell(Some(said));
+        self.tell();
         false
     }
 
@@ -685,24 +709,29 @@ impl Writer {
         self.queue.put_aside(takes, &self.kept.serves);
     }
 
-    /// Says how things stand: in the log once for each change, and to whoever asks.
-    fn tell(&mut self, error: Option<String>) {
+    /// Keeps how things stand for whoever asks; `error` is what a failed attempt said.
+    fn note(&self, error: Option<String>) -> Condition {
         let standing = self.queue.standing();
         let (spooled, (bytes, limit)) = self.spool.as_ref().map_or((0, (0, 0)), |spool| {
             let spool = lock(spool);
             (spool.waiting(), spool.fullness())
         });
         let mut condition = self.condition.lock().unwrap_or_else(PoisonError::into_inner);
-        let before = condition.failing.take();
-        condition.failing = match (standing, before, error) {
+        condition.failing = match (standing, condition.failing.take(), error) {
             (Standing::Durable, ..) => None,
             (_, Some((since, _)), Some(said)) => Some((since, said)),
             (_, None, Some(said)) => Some(((self.now)(), said)),
             (_, before, None) => before,
         };
         (condition.spooled, condition.spool_bytes, condition.spool_limit) = (spooled, bytes, limit);
-        let error = condition.failing.as_ref().map_or_else(String::new, |(_, said)| said.clone());
-        drop(condition);
+        condition.clone()
+    }
+
+    /// The same, and says it in the log, once for each change.
+    fn tell(&mut self) {
+        let Condition { failing, spooled, .. } = self.note(None);
+        let error = failing.map_or_else(String::new, |(_, said)| said);
+        let standing = self.queue.standing();
         let lost = self.queue.lost();
         let is_new = std::mem::replace(&mut self.told, standing) != standing;
         match standing {

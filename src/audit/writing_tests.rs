@@ -1,6 +1,11 @@
 //! What the recorder writes when, on real stores.
 
+use std::sync::Arc;
+use std::time::Duration;
+
 use serde_json::Value;
+use sqlx::Connection;
+use tokio::time::Instant;
 
 use super::append::Appending;
 use super::testing::*;
@@ -8,7 +13,7 @@ use super::verify::verify;
 use super::*;
 use crate::store::Store;
 use crate::store::log::{Entry, Snapshot};
-use crate::store::testing::{at, test_store};
+use crate::store::testing::{TestStore, at, test_store};
 
 async fn entries(store: &Store) -> Vec<Entry> {
     let page = Snapshot::begin(store).await.unwrap().page(0, 10_000).await.unwrap();
@@ -90,4 +95,233 @@ async fn blocks_have_at_most_4096_lines() {
     assert_eq!(blocks.iter().map(lines).collect::<Vec<_>>(), [4_096, 904]);
     assert_eq!(blocks[0].at, at(4_095));
     sound(&held.store).await;
+}
+
+/// A recorder with a spool in the store's folder, of this many bytes.
+fn spooling(held: &TestStore, capacity: usize, limit: u64) -> Recorder {
+    let settings = Settings { spool: Some((held.dir.path().join(SPOOL), limit)), ..settings(capacity) };
+    Recorder::start(held.store.clone(), settings, Arc::new(|| at(100)))
+}
+
+fn settings(capacity: usize) -> Settings {
+    let (max_delay, retry) = (Duration::from_millis(5), Duration::from_millis(5));
+    Settings { capacity, max_delay, retry, ..Settings::default() }
+}
+
+async fn until(what: &str, condition: impl Fn() -> bool) {
+    let wait = async {
+        while !condition() {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    };
+    let waited = tokio::time::timeout(Duration::from_secs(60), wait).await;
+    assert!(waited.is_ok(), "in vain until {what}");
+}
+
+/// The store fails from here on, and the recorder has noticed.
+async fn break_store(held: &TestStore, recorder: &Recorder) {
+    held.tamper("ALTER TABLE chain RENAME TO away").await;
+    recorder.policy(policy(1)).await.unwrap_err();
+}
+
+async fn mend_store(held: &TestStore) {
+    held.tamper("ALTER TABLE away RENAME TO chain").await;
+}
+
+fn numbers(serves: &[Value]) -> Vec<u64> {
+    let number = |serve: &Value| u64::from_str_radix(&serve["id"].as_str().unwrap()[24..], 16).unwrap();
+    serves.iter().map(|serve| number(serve) - 1_000_000).collect()
+}
+
+/// The gaps of the log: what they count and why.
+async fn gaps(store: &Store) -> Vec<(Value, Value)> {
+    let gaps = entries(store).await.into_iter().filter(|entry| entry.kind == "gap");
+    let read = |entry: Entry| serde_json::from_slice::<Value>(&entry.bytes).unwrap();
+    gaps.map(read).map(|gap| (gap["count"].clone(), gap["cause"].clone())).collect()
+}
+
+#[tokio::test]
+async fn what_the_store_does_not_take_is_spooled_and_chained_first_and_in_order() {
+    let held = test_store().await;
+    let key = UserKey::open(held.dir.path()).unwrap();
+    let recorder = spooling(&held, 4, 1 << 20);
+    assert_eq!(recorder.standing(), Standing::Durable);
+    break_store(&held, &recorder).await;
+    assert_eq!(recorder.standing(), Standing::Spooling);
+    for n in 1..=40 {
+        let record = ServeRecord { user: Some(key.hash("u-1")), ..serve(n) };
+        recorder.serve(record, Some("Made to last.".into()));
+        until("it is put aside", || recorder.queued() == 0).await;
+    }
+    let condition = recorder.condition();
+    assert_eq!((condition.spooled, recorder.lost()), (40, 0));
+    assert_eq!(condition.failing.as_ref().map(|(since, _)| *since), Some(at(100)));
+    assert!(condition.failing.unwrap().1.contains("no such table"));
+    let spool = std::fs::read_to_string(held.dir.path().join(SPOOL)).unwrap();
+    assert_eq!(spool.matches("Made to last.").count(), 1, "a text stands there once");
+
+    mend_store(&held).await;
+    until("it is written again", || recorder.standing() == Standing::Durable).await;
+    recorder.serve(serve(41), None);
+    recorder.close().await;
+    let (kinds, serves) = told(&held.store).await;
+    assert_eq!((kinds[0].as_str(), numbers(&serves)), ("gap", (1..=41).collect()));
+    assert_eq!(gaps(&held.store).await, [(0.into(), "store".into())]);
+    let name = references(&held.store, &key.digest("u-1")).await.unwrap().remove(0);
+    assert_eq!(serves[39]["user"], name);
+    assert_eq!(held.number("SELECT count(*) FROM texts").await, 1);
+    assert_eq!(std::fs::metadata(held.dir.path().join(SPOOL)).unwrap().len(), 34, "it is empty again");
+    sound(&held.store).await;
+}
+
+#[tokio::test]
+async fn what_is_in_the_spool_at_the_end_is_chained_by_the_next_service() {
+    let held = test_store().await;
+    let recorder = spooling(&held, 100, 1 << 20);
+    break_store(&held, &recorder).await;
+    (1..=3).for_each(|n| recorder.serve(serve(n), None));
+    recorder.close().await;
+    mend_store(&held).await;
+    let recorder = spooling(&held, 100, 1 << 20);
+    recorder.serve(serve(4), None);
+    recorder.close().await;
+    let (kinds, serves) = told(&held.store).await;
+    assert_eq!((kinds[0].as_str(), numbers(&serves)), ("gap", vec![1, 2, 3, 4]));
+    // It ended in order.
+    assert_eq!(gaps(&held.store).await, [(0.into(), "store".into())]);
+
+    // Once more: nothing is chained twice, and nothing is amiss.
+    spooling(&held, 100, 1 << 20).close().await;
+    assert_eq!(told(&held.store).await.0, kinds);
+    sound(&held.store).await;
+}
+
+#[tokio::test]
+async fn a_service_that_was_killed_is_told_of_first() {
+    let held = test_store().await;
+    let recorder = spooling(&held, 100, 1 << 20);
+    recorder.policy(policy(7)).await.unwrap();
+    recorder.close().await;
+    held.tamper("UPDATE meta SET value = 1 WHERE name = 'running'").await;
+    let recorder = spooling(&held, 100, 1 << 20);
+    recorder.policy(policy(8)).await.unwrap();
+    assert_eq!(held.number("SELECT value FROM meta WHERE name = 'running'").await, 1);
+    recorder.close().await;
+    assert_eq!(held.number("SELECT value FROM meta WHERE name = 'running'").await, 0);
+    let entries = entries(&held.store).await;
+    let kinds: Vec<&str> = entries.iter().map(|entry| entry.kind.as_str()).collect();
+    assert_eq!(kinds, ["policy", "gap", "policy"]);
+    let gap: Value = serde_json::from_slice(&entries[1].bytes).unwrap();
+    assert_eq!((&gap["cause"], &gap["count"]), (&"killed".into(), &0.into()));
+    assert_eq!((&gap["from"], &gap["to"]), (&at(7).to_string().into(), &at(100).to_string().into()));
+}
+
+#[tokio::test]
+async fn once_the_spool_is_full_written_copy_is_refused_and_the_rest_is_counted() {
+    let held = test_store().await;
+    let recorder = spooling(&held, 10, 64 * 1024);
+    break_store(&held, &recorder).await;
+    let by = Instant::now() + Duration::from_secs(60);
+    let mut shown = 0;
+    while recorder.shown(serve(shown), None, by).await.is_ok() {
+        shown += 1;
+        until("it is put aside", || recorder.queued() == 0 || recorder.standing() == Standing::Counting)
+            .await;
+    }
+    assert_eq!((recorder.standing(), recorder.may_show()), (Standing::Counting, false));
+    assert_eq!(recorder.shown(serve(0), None, by).await, Err(NotShown { recorded: false }));
+    assert!(shown > 50 && recorder.lost() == 0, "{shown}");
+    let others = 30;
+    (shown..shown + others).for_each(|n| recorder.serve(serve(n), None));
+    let lost = recorder.lost();
+    assert!(lost >= others - 10, "{lost}");
+
+    mend_store(&held).await;
+    until("it is written again", || recorder.standing() == Standing::Durable).await;
+    recorder.close().await;
+    assert_eq!(recorder.lost(), lost);
+    let (kinds, serves) = told(&held.store).await;
+    assert_eq!((kinds[0].as_str(), serves.len() as u64), ("gap", shown + others - lost));
+    assert_eq!(numbers(&serves), (0..shown + others - lost).collect::<Vec<_>>());
+    assert_eq!(gaps(&held.store).await, [(lost.into(), "store".into())]);
+    sound(&held.store).await;
+}
+
+#[tokio::test]
+async fn a_spool_that_cannot_be_used_stops_nothing() {
+    let held = test_store().await;
+    let nowhere = held.dir.path().join("nowhere").join(SPOOL);
+    let settings = Settings { spool: Some((nowhere.clone(), 1 << 20)), ..settings(100) };
+    let recorder = Recorder::start(held.store.clone(), settings, Arc::new(|| at(100)));
+    break_store(&held, &recorder).await;
+    until("it is told", || recorder.standing() == Standing::Counting).await;
+    recorder.serve(serve(2), None);
+    // Once it can be, it is.
+    std::fs::create_dir(nowhere.parent().unwrap()).unwrap();
+    until("it is used", || recorder.standing() == Standing::Spooling && recorder.queued() == 0).await;
+    assert_eq!(recorder.condition().spooled, 1);
+    recorder.close().await;
+    mend_store(&held).await;
+}
+
+#[tokio::test]
+async fn a_strict_log_has_copy_shown_once_its_record_is_durable() {
+    let held = test_store().await;
+    let settings = Settings {
+        strict: true,
+        spool: Some((held.dir.path().join(SPOOL), 1 << 20)),
+        max_delay: Duration::from_secs(3_600),
+        ..settings(100)
+    };
+    let recorder = Recorder::start(held.store.clone(), settings, Arc::new(|| at(100)));
+    let by = Instant::now() + Duration::from_secs(60);
+    // A flush is due at once, and takes along what waits.
+    recorder.serve(serve(1), None);
+    assert_eq!(recorder.shown(serve(2), None, by).await, Ok(()));
+    assert_eq!(numbers(&told(&held.store).await.1), [1, 2]);
+    assert_eq!(recorder.shown(serve(3), None, Instant::now()).await, Err(NotShown { recorded: true }));
+    held.tamper("ALTER TABLE chain RENAME TO away").await;
+    assert_eq!(recorder.shown(serve(4), None, by).await, Err(NotShown { recorded: true }));
+    until("it is told", || recorder.standing() == Standing::Spooling).await;
+    assert!(!recorder.may_show());
+    mend_store(&held).await;
+    until("it is written again", || recorder.standing() == Standing::Durable).await;
+    recorder.close().await;
+    assert_eq!(numbers(&told(&held.store).await.1), [1, 2, 3, 4]);
+}
+
+#[tokio::test]
+async fn a_locked_store_is_told_of_soon_and_keeps_nobody() {
+    let held = test_store().await;
+    let recorder = spooling(&held, 100, 1 << 20);
+    recorder.policy(policy(1)).await.unwrap();
+    let mut beside = sqlx::SqliteConnection::connect(&held.url).await.unwrap();
+    sqlx::raw_sql("BEGIN IMMEDIATE").execute(&mut beside).await.unwrap();
+    let refused = recorder.generation(generation(1), payload(1)).await.unwrap_err();
+    assert!(refused.to_string().contains("did not answer within 1000 ms"), "{refused}");
+    for n in 1..=200 {
+        recorder.serve(serve(n), None);
+        until("it is put aside", || recorder.queued() < 100).await;
+    }
+    assert_eq!((recorder.standing(), recorder.lost()), (Standing::Spooling, 0));
+    sqlx::raw_sql("ROLLBACK").execute(&mut beside).await.unwrap();
+    until("it is written again", || recorder.standing() == Standing::Durable).await;
+    recorder.close().await;
+    assert_eq!(numbers(&told(&held.store).await.1), (1..=200).collect::<Vec<_>>());
+    sound(&held.store).await;
+}
+
+#[tokio::test]
+async fn texts_that_were_erased_are_kept_again_once_somebody_is_shown_them() {
+    let held = test_store().await;
+    let recorder = recorder(&held.store, 100);
+    let flushed = async |n| {
+        recorder.serve(serve(n), Some("Made to last.".into()));
+        recorder.policy(policy(n)).await.unwrap();
+        search::text(&held.store, &chain::text_hash("Made to last.")).await.unwrap().unwrap()
+    };
+    assert_eq!(flushed(1).await, "Made to last.");
+    held.tamper("UPDATE texts SET text = ''; UPDATE meta SET value = 1 WHERE name = 'erasures'").await;
+    assert_eq!(flushed(2).await, "Made to last.");
+    recorder.close().await;
 }

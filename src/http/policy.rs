@@ -14,6 +14,7 @@ use serde_json::{Value, json};
 use super::Pinned;
 use crate::app::Shared;
 use crate::audit::heads::Keeper;
+use crate::audit::{self, Condition, Recorder};
 use crate::diagnostic::Diagnostic;
 use crate::generate::{BreakerState, FaultKind, ProviderStanding};
 use crate::policy::{Refusal, Set, Standing, withdrawn};
@@ -63,13 +64,7 @@ pub(super) async fn readyz(State(shared): State<Arc<Shared>>) -> Response {
     }
     let parts = &shared.parts;
     let mut degraded = Vec::new();
-    if !parts.recorder.healthy() {
-        degraded.push(json!({"part": "log", "detail": "cannot be written: nothing new is generated"}));
-    }
-    if parts.recorder.lost() > 0 {
-        let detail = format!("{} serves could not be recorded since the start", parts.recorder.lost());
-        degraded.push(json!({"part": "log", "detail": detail}));
-    }
+    degraded.extend(log(&parts.recorder).into_iter().map(|detail| json!({"part": "log", "detail": detail})));
     if let Some(error) = shared.heads.as_ref().and_then(Keeper::trouble) {
         let detail = format!("the log's signed head cannot be written: {error}");
         degraded.push(json!({"part": "heads", "detail": detail}));
@@ -105,6 +100,31 @@ pub(super) async fn readyz(State(shared): State<Arc<Shared>>) -> Response {
     }
     let status = if degraded.is_empty() { "ready" } else { "degraded" };
     Json(json!({"status": status, "degraded": degraded})).into_response()
+}
+
+/// What is to be said of the log.
+fn log(recorder: &Recorder) -> Vec<String> {
+    let Condition { failing, spooled, spool_bytes, spool_limit } = recorder.condition();
+    let full = (spool_bytes * 100).checked_div(spool_limit);
+    let full = full.map_or_else(|| "there is no spool".into(), |full| format!("the spool is {full} % full"));
+    let mut told = Vec::new();
+    if let Some((since, error)) = failing {
+        let follows = match recorder.standing() {
+            audit::Standing::Counting => {
+                "pre-written copy alone is served, and answers whose records find no room are counted"
+            }
+            _ => "nothing new is generated, and the records of answers go to the spool",
+        };
+        told.push(format!(
+            "cannot be written since {since}: {error}; {follows}; {spooled} records are in the spool, {full}"
+        ));
+    } else if spooled > 0 {
+        told.push(format!("{spooled} records are in the spool, which is being written to the log; {full}"));
+    }
+    if recorder.lost() > 0 {
+        told.push(format!("{} serves could not be recorded since the start", recorder.lost()));
+    }
+    told
 }
 
 /// What is to be said of a provider that is not asked like the others.

@@ -16,7 +16,7 @@ use uuid::Uuid;
 use super::measure::{self, Ended};
 use super::second::{self, About};
 use super::{Case, Landed, Parts, Priority, SecondModels};
-use crate::audit::{GenerationPayload, GenerationRecord, Outcome};
+use crate::audit::{GenerationPayload, GenerationRecord, Outcome, Standing};
 use crate::cache::{Flight, Kept, Key};
 use crate::catalogue::Product;
 use crate::generate::{Attempt, Failure, FaultKind, Place, Provider, Purpose, Terms, Wall, Written};
@@ -171,7 +171,7 @@ fn can_start(parts: &Parts, case: &Case<'_>, key: Key, wanted: Wanted) -> Result
 fn can_write(parts: &Parts) -> Result<(), Reason> {
     let Some(generator) = &parts.generator else { return Err(Reason::Upstream) };
     generator.can_ask().map_err(reason)?;
-    if !parts.recorder.healthy() {
+    if parts.recorder.standing() != Standing::Durable {
         return Err(Reason::StoreUnavailable);
     }
     Ok(())

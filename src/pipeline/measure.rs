@@ -7,7 +7,7 @@ use tracing::field::Empty;
 
 use super::generation::Job;
 use super::response::Served;
-use super::{Case, Parts};
+use super::{Answer, Case, Parts};
 use crate::audit::Outcome;
 use crate::generate::{Attempt, FaultKind, Purpose};
 use crate::guardrail::Finding;
@@ -27,10 +27,10 @@ pub(super) fn blurb(case: &Case<'_>) -> Span {
 }
 
 /// What is served, for its span.
-pub(super) fn told(span: &Span, served: &Served) {
-    span.record("tier", word(&served.tier));
-    span.record("source", word(&served.source));
-    span.record("reason", word_or_none(served.reason.as_ref()));
+pub(super) fn told(span: &Span, answer: &Answer) {
+    span.record("tier", word(&answer.tier));
+    span.record("source", word(&answer.source));
+    span.record("reason", word_or_none(answer.reason.as_ref()));
 }
 
 /// The span of one generation, which goes on when the request that asked for it is gone.

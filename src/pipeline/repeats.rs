@@ -345,8 +345,11 @@ async fn again(
         stale: None,
         expires: None,
     };
-    response::record(parts, &case, &served, request, Some(fields.serve_id));
-    Again::Yes
+    match response::repeated(parts, &case, &served, request, fields.serve_id, by).await {
+        true => Again::Yes,
+        // It may be again once the log can be written.
+        false => Again::Unknown,
+    }
 }
 
 /// Generated copy that was answered before, as far as it may be served now.

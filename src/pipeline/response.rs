@@ -5,10 +5,11 @@ use std::sync::Arc;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Serialize, Serializer};
 use serde_json::value::RawValue;
+use tokio::time::Instant;
 use uuid::Uuid;
 
-use super::{Case, Parts, Request, measure};
-use crate::audit::ServeRecord;
+use super::{Case, Parts, Request, measure, prewritten};
+use crate::audit::{NotShown, ServeRecord};
 use crate::guardrail::Approved;
 use crate::words::{Locale, PlacementId, Reason, Revision, SegmentId, Source, TemplateId, Tier, new_id};
 
@@ -109,14 +110,40 @@ fn text_or_empty<S: Serializer>(text: &Option<Approved>, serializer: S) -> Resul
     serializer.serialize_str(text.as_ref().map_or("", Approved::text))
 }
 
-/// Makes the answer and hands its record to the log, which neither waits nor fails.
-pub(super) fn recorded(parts: &Parts, case: &Case<'_>, served: Served, request: &Request) -> Answer {
+/// Makes the answer and hands its record to the log. Copy that a model wrote is answered only as far as the log took that,
+/// which it says by then at the latest: otherwise pre-written copy stands in for it.
+pub(super) async fn recorded(
+    parts: &Parts,
+    case: &Case<'_>,
+    served: Served,
+    request: &Request,
+    deadline: Instant,
+) -> Answer {
+    let mut served = acceptable(served, case, request);
+    let mut serve_id = new_id((parts.now)());
+    if served.ai_generated() {
+        let record = Record { id: serve_id, repeats: None, instead_of: None };
+        if let Err(NotShown { recorded }) = shown(parts, case, &served, request, record, deadline).await {
+            let (pending, instead_of) = (served.pending, recorded.then_some(serve_id));
+            served = prewritten(case, case.choose(case.limit().tier));
+            served = acceptable(
+                Served { reason: Some(Reason::StoreUnavailable), pending, ..served },
+                case,
+                request,
+            );
+            serve_id = new_id((parts.now)());
+            let record = Record { id: serve_id, repeats: None, instead_of };
+            serve(parts, case, &served, request, record);
+        }
+    } else {
+        serve(parts, case, &served, request, Record { id: serve_id, repeats: None, instead_of: None });
+    }
+    measure::answer(parts, case, &served, request.received.elapsed());
     let now = (parts.now)();
     let ai_generated = served.ai_generated();
     let keep = if ai_generated || served.reason.is_none() { KEEP } else { KEEP_FALLBACK };
     let ends = served.text.as_ref().and_then(|text| text.stamp().valid_until());
     let expires_at = [Some(now.saturating_add(keep).unwrap_or(now)), served.expires, ends];
-    let serve_id = record(parts, case, &served, request, None);
     Answer {
         text: served.text,
         source: served.source,
@@ -136,51 +163,99 @@ pub(super) fn recorded(parts: &Parts, case: &Case<'_>, served: Served, request: 
     }
 }
 
-/// Hands the record of what is served to the log, which neither waits nor fails, and returns its id. `repeats` is the serve
-/// whose answer it is once more.
-pub(super) fn record(
+/// Copy as far as the caller takes it. Who would rather wait is shown nothing, and the record says so.
+fn acceptable(served: Served, case: &Case<'_>, request: &Request) -> Served {
+    if request.accept.is_none_or(|accept| served.tier >= accept) {
+        return served;
+    }
+    Served { reason: served.reason, pending: served.pending, ..Served::nothing(&case.locale) }
+}
+
+/// Hands the record of an answer that was given before to the log. Whether it may be given again: copy that a model wrote only
+/// as far as the log took that.
+pub(super) async fn repeated(
     parts: &Parts,
     case: &Case<'_>,
     served: &Served,
     request: &Request,
+    repeats: Uuid,
+    deadline: Instant,
+) -> bool {
+    let record = Record { id: new_id((parts.now)()), repeats: Some(repeats), instead_of: None };
+    if !served.ai_generated() {
+        serve(parts, case, served, request, record);
+    } else if !parts.recorder.may_show()
+        || shown(parts, case, served, request, record, deadline).await.is_err()
+    {
+        return false;
+    }
+    measure::answer(parts, case, served, request.received.elapsed());
+    true
+}
+
+/// Which record it is.
+#[derive(Clone, Copy, Debug)]
+struct Record {
+    id: Uuid,
+    /// The serve whose answer is given once more.
     repeats: Option<Uuid>,
-) -> Uuid {
-    let now = (parts.now)();
-    let serve_id = new_id(now);
+    /// The serve that was recorded and then not shown.
+    instead_of: Option<Uuid>,
+}
+
+/// Hands the record of copy that people wrote, or of none, to the log, which neither waits nor fails.
+fn serve(parts: &Parts, case: &Case<'_>, served: &Served, request: &Request, which: Record) {
+    let (record, text) = record(parts, case, served, request, which);
+    parts.recorder.serve(record, text);
+}
+
+/// Hands the record of copy that a model wrote to the log, which says whether it may be shown.
+async fn shown(
+    parts: &Parts,
+    case: &Case<'_>,
+    served: &Served,
+    request: &Request,
+    which: Record,
+    deadline: Instant,
+) -> Result<(), NotShown> {
+    let (record, text) = record(parts, case, served, request, which);
+    parts.recorder.shown(record, text, deadline).await
+}
+
+/// The record of what is served, and its text when that is to stand beside it.
+fn record(
+    parts: &Parts,
+    case: &Case<'_>,
+    served: &Served,
+    request: &Request,
+    which: Record,
+) -> (ServeRecord, Option<Arc<str>>) {
     // A text that no generation's record holds word for word is kept beside the serve.
     let recorded = served.ai_generated() && !served.corrected;
     let text: Option<Arc<str>> = served.text.as_ref().filter(|_| !recorded).map(|text| text.to_draft().text);
-    let took = request.received.elapsed();
-    measure::answer(parts, case, served, took);
-    parts.recorder.serve(
-        ServeRecord {
-            id: serve_id,
-            at: now,
-            placement: case.placement.id.clone(),
-            segment: case.segment.clone(),
-            conditions: outcomes(case),
-            product: request.product.id().map(str::to_owned),
-            user: request
-                .user_id
-                .as_deref()
-                .filter(|_| request.personalisation)
-                .map(|id| parts.user_key.hash(id)),
-            tier: served.tier,
-            source: served.source,
-            reason: served.reason,
-            generation_id: served.generation,
-            text_hash: None,
-            latency_us: u64::try_from(took.as_micros()).unwrap_or(u64::MAX),
-            revision: case.policy.revision.clone(),
-            locale: served.locale.clone(),
-            template: served.template.clone(),
-            pending: served.pending,
-            repeats,
-            instead_of: None,
-        },
-        text,
-    );
-    serve_id
+    let user = request.user_id.as_deref().filter(|_| request.personalisation);
+    let record = ServeRecord {
+        id: which.id,
+        at: (parts.now)(),
+        placement: case.placement.id.clone(),
+        segment: case.segment.clone(),
+        conditions: outcomes(case),
+        product: request.product.id().map(str::to_owned),
+        user: user.map(|id| parts.user_key.hash(id)),
+        tier: served.tier,
+        source: served.source,
+        reason: served.reason,
+        generation_id: served.generation,
+        text_hash: None,
+        latency_us: u64::try_from(request.received.elapsed().as_micros()).unwrap_or(u64::MAX),
+        revision: case.policy.revision.clone(),
+        locale: served.locale.clone(),
+        template: served.template.clone(),
+        pending: served.pending,
+        repeats: which.repeats,
+        instead_of: which.instead_of,
+    };
+    (record, text)
 }
 
 /// How each segment and each of its conditions came out, without the values they were decided by.
