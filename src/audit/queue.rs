@@ -134,9 +134,10 @@ impl Queue {
 
     /// Puts in a serve, or counts it as lost when there is no room.
     pub(super) fn push_serve(&self, serve: ServeLine) {
-        if let Err(serve) = self.try_push(serve, |_| true) {
+        let from = serve.at;
+        if !self.try_push(serve, |_| true) {
             let mut state = self.lock();
-            state.gap = Gap::merged(state.gap, Some(Gap { from: serve.at, count: 1 }));
+            state.gap = Gap::merged(state.gap, Some(Gap { from, count: 1 }));
             drop(state);
             self.count_lost(1);
         }
@@ -144,16 +145,16 @@ impl Queue {
 
     /// Puts in a serve that is shown only if it could be put in, and not while what is put in may be lost.
     pub(super) fn push_or_refuse(&self, serve: ServeLine) -> bool {
-        self.try_push(serve, |standing| standing != Standing::Counting).is_ok()
+        self.try_push(serve, |standing| standing != Standing::Counting)
     }
 
-    fn try_push(&self, serve: ServeLine, may: impl Fn(Standing) -> bool) -> Result<(), ServeLine> {
+    fn try_push(&self, serve: ServeLine, may: impl Fn(Standing) -> bool) -> bool {
         let mut state = self.lock();
         let full = state.serves.len() + state.held.0 >= self.bounds.capacity
             || state.bytes + state.held.1 + serve.size() > self.bounds.bytes;
         // Asked under the lock: whoever makes it worse holds that too.
         if state.closing || full || !may(self.standing()) {
-            return Err(serve);
+            return false;
         }
         let urgent = serve.done.is_some();
         state.urgent |= urgent;
@@ -168,7 +169,7 @@ impl Queue {
         if wake {
             self.wake.notify_one();
         }
-        Ok(())
+        true
     }
 
     /// From now on nothing is taken, and the writer is given what is left.

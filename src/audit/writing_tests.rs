@@ -129,7 +129,8 @@ async fn mend_store(held: &TestStore) {
 }
 
 fn numbers(serves: &[Value]) -> Vec<u64> {
-    let number = |serve: &Value| u64::from_str_radix(&serve["id"].as_str().unwrap()[24..], 16).unwrap();
+    let number =
+        |serve: &Value| u64::from_str_radix(serve["id"].as_str().unwrap().get(24..).unwrap(), 16).unwrap();
     serves.iter().map(|serve| number(serve) - 1_000_000).collect()
 }
 

@@ -51,6 +51,7 @@ mod segments_report;
 mod serves;
 mod soak;
 mod spans;
+mod spool;
 mod store_faults;
 mod stores;
 mod tampering;
