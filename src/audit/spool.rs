@@ -10,7 +10,7 @@
 //! killed at any point, and no record is chained twice. Once all are, the file is emptied and gets another id.
 
 use std::collections::HashSet;
-use std::fs::{File, OpenOptions};
+use std::fs::{File, OpenOptions, TryLockError};
 use std::io;
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::PathBuf;
@@ -143,6 +143,9 @@ impl Spool {
         let mut options = OpenOptions::new();
         let file =
             options.create(true).read(true).write(true).truncate(false).mode(0o600).open(&self.path)?;
+        if let Err(TryLockError::WouldBlock) = file.try_lock() {
+            return Err(io::Error::other("another service uses it; give each a `[data] dir` of its own"));
+        }
         let length = file.metadata()?.len();
         let mut header = [0; HEADER as usize];
         let read = file.read_exact_at(&mut header, 0);
@@ -476,8 +479,17 @@ mod tests {
         numbers.map(|n| append::serve(serve(n), Some(format!("Text {}.", n % 2).into())).unwrap()).collect()
     }
 
+    /// A copy of what is there, as the next process finds it: the file itself is held by the one that has it open.
     fn open(dir: &tempfile::TempDir) -> Spool {
-        let (spool, opened) = Spool::open(dir.path().join("spool"), 64 * 1024);
+        let (path, copy) = (dir.path().join("spool"), dir.path().join("copy"));
+        let path = if path.exists() {
+            let _ = std::fs::remove_file(&copy);
+            std::fs::copy(path, &copy).unwrap();
+            copy
+        } else {
+            path
+        };
+        let (spool, opened) = Spool::open(path, 64 * 1024);
         opened.unwrap();
         spool
     }
@@ -571,6 +583,8 @@ mod tests {
         let fitted = spool.append(&many, None).unwrap();
         assert!((50..300).contains(&fitted), "{fitted}");
         assert_eq!((spool.has_room(), spool.append(&many, None).unwrap()), (false, 0));
+        let (_, second) = Spool::open(dir.path().join("spool"), 64 * 1024);
+        assert!(second.unwrap_err().to_string().starts_with("another service uses it"));
         assert!(!open(&dir).ended_in_order());
         spool.end(Gap { from: at(9), count: 3 }).unwrap();
         let length = std::fs::metadata(dir.path().join("spool")).unwrap().len();

@@ -427,7 +427,10 @@ impl Writer {
             let closing = batch.closing;
             let written = self.flush(batch).await;
             if closing && (!written || self.is_done()) {
-                return self.end(written).await;
+                self.end(written).await;
+                // Before anybody is told that this has ended: the next service may open it at once.
+                self.spool = None;
+                return;
             }
         }
     }

@@ -12,7 +12,7 @@ use super::testing::*;
 use super::verify::verify;
 use super::*;
 use crate::store::Store;
-use crate::store::log::{Entry, Snapshot};
+use crate::store::log::{Entry, Head, Snapshot};
 use crate::store::testing::{TestStore, at, test_store};
 
 async fn entries(store: &Store) -> Vec<Entry> {
@@ -325,4 +325,26 @@ async fn texts_that_were_erased_are_kept_again_once_somebody_is_shown_them() {
     held.tamper("UPDATE texts SET text = ''; UPDATE meta SET value = 1 WHERE name = 'erasures'").await;
     assert_eq!(flushed(2).await, "Made to last.");
     recorder.close().await;
+}
+
+#[tokio::test]
+async fn what_is_in_doubt_is_chained_unless_it_was() {
+    let held = test_store().await;
+    recorder(&held.store, 100).close().await;
+    let mut appending = Appending::begin(&held.store).await.unwrap();
+    let line = |n| append::serve(serve(n), None).unwrap();
+    appending.serves(&[&line(1)], &Default::default()).await.unwrap();
+    appending.insert().await.unwrap();
+    let entry = appending.head().clone();
+    appending.commit().await.unwrap();
+    let other = Head { hash: "another".into(), ..entry.clone() };
+    let (mut spool, _) = spool::Spool::open(held.dir.path().join(SPOOL), 1 << 20);
+    spool.append(&[line(1), line(2)], Some((1, &entry))).unwrap();
+    spool.append(&[line(3), line(4)], Some((2, &other))).unwrap();
+    drop(spool);
+    let recorder = spooling(&held, 100, 1 << 20);
+    recorder.serve(serve(5), None);
+    recorder.close().await;
+    assert_eq!(numbers(&told(&held.store).await.1), [1, 2, 3, 4, 5]);
+    sound(&held.store).await;
 }
