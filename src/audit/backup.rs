@@ -175,7 +175,9 @@ pub async fn restore(
         progress(copied, size);
     }
     temporary.as_file().sync_all().map_err(file(&path))?;
-    let (entries, end, erasures) = prepare(temporary.path(), dir, backup, whole, now).await?;
+    let prepared = prepare(temporary.path(), dir, backup, whole, now).await;
+    copies::clear_beside(temporary.path());
+    let (entries, end, erasures) = prepared?;
 
     let aside = match path.exists() {
         false => None,
@@ -203,7 +205,7 @@ pub async fn restore(
 /// The last entry of a log: hash and time.
 type End = Option<(String, Timestamp)>;
 
-/// Checks a copy and brings it to where it may be served.
+/// Checks a copy and brings it to where it may be served. All of it is in its file afterwards.
 async fn prepare(
     copy: &Path,
     dir: &Path,
@@ -211,26 +213,42 @@ async fn prepare(
     whole: bool,
     now: Timestamp,
 ) -> Result<(u64, End, usize), BackupError> {
-    let broken = |said: String| BackupError::Broken { path: backup.to_owned(), said };
     let store = match Store::open(&copies::url_of(copy), Access::Beside).await {
-        Err(StoreError::Database(error)) => return Err(broken(format!("it is no store: {error}"))),
+        Err(StoreError::Database(error)) => {
+            let said = format!("it is no store: {error}");
+            return Err(BackupError::Broken { path: backup.to_owned(), said });
+        }
         opened => opened?,
     };
-    let mut snapshot = Snapshot::begin(&store).await?;
+    let prepared = prepare_store(&store, dir, backup, whole, now).await;
+    store.close().await;
+    prepared
+}
+
+async fn prepare_store(
+    store: &Store,
+    dir: &Path,
+    backup: &Path,
+    whole: bool,
+    now: Timestamp,
+) -> Result<(u64, End, usize), BackupError> {
+    let broken = |said: String| BackupError::Broken { path: backup.to_owned(), said };
+    let mut snapshot = Snapshot::begin(store).await?;
     let (entries, end) = self::end(&mut snapshot).await?;
     check_end(&mut snapshot).await.map_err(broken)?;
     drop(snapshot);
-    if whole && let Some(fault) = verify::verify(&store, None, |_, _| ()).await?.fault {
+    if whole && let Some(fault) = verify::verify(store, None, |_, _| ()).await?.fault {
         return Err(broken(fault.explanation));
     }
     if let Some((_, from)) = &end {
         let gap = GapRecord { from: *from, to: now, count: 0, cause: Some(GapCause::Restored) };
-        append_beside(&store, Event::Gap(gap)).await?;
+        append_beside(store, Event::Gap(gap)).await?;
     }
-    let erasures = erase::resume(&store, dir, now).await?;
-    erase::sweep(&store, SWEEP).await?;
-    store.close().await;
-    Ok((entries, end, erasures))
+    let erasures = erase::resume(store, dir, now).await?;
+    match erase::sweep(store, SWEEP).await? {
+        true => Ok((entries, end, erasures)),
+        false => Err(broken("somebody else reads the copy that was being prepared".to_owned())),
+    }
 }
 
 async fn end(snapshot: &mut Snapshot) -> Result<(u64, End), StoreError> {

@@ -139,7 +139,7 @@ pub async fn preview(store: &Store, digest: &[u8; 32]) -> Result<Extent, EraseEr
     }
     refuse_held(look, &trace, &own).await?;
     let answers = trace.answers(look).await?.len();
-    Ok(Extent { answers: count(answers), ..extent(&trace, digest) })
+    Ok(Extent { answers: count(answers), own: count(own.len()), ..extent(&trace, digest) })
 }
 
 /// Erases the data of the user with this digest: notes it in `dir`, then carries it out. What was noted before and not
@@ -451,3 +451,6 @@ fn cut_off(dir: &Path) -> impl Fn(tokio::task::JoinError) -> EraseError {
     let path = dir.join(NOTES);
     move |error| EraseError::File { path: path.clone(), source: io::Error::other(error) }
 }
+
+#[cfg(test)]
+mod tests;

@@ -57,6 +57,13 @@ pub(crate) fn rename(from: &Path, to: &Path) -> io::Result<()> {
     })
 }
 
+/// Removes what SQLite keeps beside the file of a store that is given up.
+pub(crate) fn clear_beside(path: &Path) {
+    for ending in BESIDE {
+        let _ = std::fs::remove_file(with(path, ending));
+    }
+}
+
 fn with(path: &Path, ending: &str) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(ending);

@@ -54,7 +54,7 @@ pub fn holding(data: &Path, needles: &[&[u8]]) -> Vec<String> {
     let mut found = Vec::new();
     for entry in std::fs::read_dir(data).unwrap() {
         let path = entry.unwrap().path();
-        let bytes = std::fs::read(&path).unwrap();
+        let Ok(bytes) = std::fs::read(&path) else { continue };
         for needle in needles {
             if bytes.windows(needle.len()).any(|window| window == *needle) {
                 found.push(format!("{}: {}", path.display(), String::from_utf8_lossy(needle)));
