@@ -8,9 +8,19 @@ use uuid::Uuid;
 
 use super::hold;
 use super::person::{self, Trace};
+use super::records::ServeRecord;
 use super::search;
 use crate::store::log::Snapshot;
 use crate::store::{Store, StoreError};
+
+/// A serve with what was shown.
+#[derive(serde::Serialize)]
+struct Shown<'s> {
+    #[serde(flatten)]
+    serve: &'s ServeRecord,
+    /// `None` where nothing was shown, or it is not kept any more.
+    text: Option<String>,
+}
 
 /// All that is held of the user with this digest, as one JSON object: `names`, the hashes that their records bear; `serves`,
 /// each with its `text` as far as it is kept; `generations`, those that are theirs alone, whole; `answers`, kept for a day
@@ -51,9 +61,7 @@ pub async fn subject(store: &Store, digest: &[u8; 32]) -> Result<Value, StoreErr
             }
             (None, None) => None,
         };
-        let mut serve = json!(serve);
-        serve["text"] = json!(text);
-        serves.push(serve);
+        serves.push(json!(Shown { serve, text }));
     }
     let answers: Vec<Value> =
         answers.iter().filter_map(|(_, answer)| serde_json::from_str(answer).ok()).collect();

@@ -82,8 +82,10 @@ pub(super) async fn run(args: Backup, shell: &mut Shell) -> Result<(), Failure> 
         }
     }
     if args.format == Format::Json {
-        let mut value = json!(made);
-        value["keys"] = json!(keys);
+        let backup::Backup { file, bytes, sha256, entries, head } = made;
+        let value = json!({
+            "file": file, "bytes": bytes, "sha256": sha256, "entries": entries, "head": head, "keys": keys,
+        });
         return Ok(shell.out.line(&value.to_string())?);
     }
     let size = indicatif::HumanBytes(made.bytes);
