@@ -6,7 +6,8 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::kept::Hands;
-use crate::support::{Reply, TestApp, Upstream, ask, eventually};
+use crate::publishable;
+use crate::support::{Reply, TestApp, Upstream, ask, eventually, root};
 
 const NAMES: [&str; 5] = ["Lumo lamp", "Fernley pot", "Second lamp", "Third lamp", "Fourth lamp"];
 const WEEK: i64 = 7 * 24 * 3600;
@@ -72,18 +73,23 @@ async fn what_was_written_is_served_after_a_restart_without_a_call() {
 /// Text is written for one product, and what `meanwhile` does to the service that then starts is in force when it is asked
 /// for again: it is not served any more, neither from memory nor from the log.
 async fn check_gone(meanwhile: impl AsyncFn(&mut TestApp, &Hands)) {
+    check_gone_of(&[], ask("Lumo lamp"), meanwhile).await;
+}
+
+async fn check_gone_of(
+    files: &[(&str, &str)],
+    request: Value,
+    meanwhile: impl AsyncFn(&mut TestApp, &Hands),
+) {
     let upstream = writer().await;
     let (hands, clock) = Hands::new();
     let variables = [("OPENAI_BASE_URL", &*upstream.base_url())];
-    let mut app = TestApp::try_start(&[], &variables, clock).await.unwrap();
-    let first = app.blurb(ask("Lumo lamp")).await;
+    let mut app = TestApp::try_start(files, &variables, clock).await.unwrap();
+    let first = app.blurb(request.clone()).await;
     assert_eq!(first["source"], "generated", "{first}");
     meanwhile(&mut app, &hands).await;
     app.restart().await.unwrap();
-    // The other one comes back, so the first had its chance.
-    let other = app.blurb(ask("Fernley pot")).await;
-    assert_ne!(other["source"], "prewritten", "{other}");
-    let answer = app.blurb(ask("Lumo lamp")).await;
+    let answer = app.blurb(request).await;
     assert_eq!(answer["source"], "generated", "{answer}");
     assert_ne!(answer["text"], first["text"]);
 }
@@ -113,6 +119,52 @@ async fn what_a_rule_catches_that_was_added_meanwhile_does_not_come_back() {
 #[tokio::test]
 async fn what_is_too_old_does_not_come_back() {
     check_gone(async |_, hands| hands.forward(WEEK)).await;
+}
+
+#[tokio::test]
+async fn what_speaks_of_an_offer_that_ended_does_not_come_back() {
+    let template = "prompts/why-this/default.prompty";
+    let shipped = std::fs::read_to_string(root().join(template)).unwrap();
+    let reads = shipped.replacen("  product.price:\n", "  product.price:\n  product.offer.name:\n", 1);
+    let mut request = ask("Lumo lamp");
+    request["product"]["offer"] = json!({"name": "Autumn", "valid_until": "2026-11-20T11:00:00Z"});
+    check_gone_of(&[(template, &reads)], request, async |_, hands| hands.forward(3_600)).await;
+}
+
+#[tokio::test]
+async fn what_was_erased_does_not_come_back() {
+    let mut request = ask("Lumo lamp");
+    request["user"] = json!({"id": "u-1", "attributes": {"premium_affinity": 0.9}});
+    request["consent"] = json!({"personalisation": true});
+    check_gone_of(&[], request, async |app, _| {
+        let [generation] = &app.generations().await[..] else { panic!("there is one") };
+        assert_eq!(generation["template"], "why-this/premium-seekers.user", "it is copy for one user alone");
+        let sent = app.client().post(app.url("/v1/erasures")).bearer_auth(app.key("compliance"));
+        assert_eq!(app.send(sent.json(&json!({"user": "u-1"}))).await.status, 201);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_page_that_may_have_nothing_written_gets_what_is_in_the_log() {
+    let upstream = writer().await;
+    let mut app = publishable::start(&upstream, &[]).await;
+    let token = publishable::key(&app, &["https://shop.example"]).await;
+    let path = format!("/v1/blurbs/why-this?product=l-1&key={token}");
+    let from_a_page =
+        async |app: &TestApp| publishable::get(app, &path, &[("origin", "https://shop.example")]).await.body;
+    assert_eq!(from_a_page(&app).await["source"], "prewritten", "it has nothing written");
+    let first =
+        app.blurb(json!({"placement": "why-this", "product": {"id": "l-1"}, "deadline_ms": 30_000})).await;
+    assert_eq!(first["source"], "generated", "that a page looked holds up nobody: {first}");
+    app.restart().await.unwrap();
+    warmed(&app, 1).await;
+    let generation = &app.generations().await[0];
+    let key = Key::parse(generation["cache_key"].as_str().unwrap()).unwrap();
+    app.app().shared.parts.memory.reject(key, generation["id"].as_str().unwrap().parse().unwrap());
+    eventually("it gets what is in the log", || async { from_a_page(&app).await["text"] == first["text"] })
+        .await;
+    assert_eq!(upstream.calls(), 1);
 }
 
 #[tokio::test]
