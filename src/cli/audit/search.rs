@@ -328,7 +328,7 @@ fn time(written: &str, now: Timestamp, zone: &TimeZone) -> Option<Timestamp> {
         return Some(instant);
     }
     let local: DateTime = written.parse().ok()?;
-    Some(zone.to_ambiguous_timestamp(local).compatible().ok()?)
+    zone.to_ambiguous_timestamp(local).compatible().ok()
 }
 
 fn failed(error: SearchError) -> Failure {
