@@ -225,6 +225,9 @@ impl Recorder {
         text: Option<Arc<str>>,
         by: Instant,
     ) -> Result<(), NotShown> {
+        if self.strict && by <= Instant::now() {
+            return Err(NotShown { recorded: false });
+        }
         let mut line = append::serve(record, text).map_err(|error| {
             tracing::error!(%error, "a serve record cannot be written as JSON; its text is not shown");
             NotShown { recorded: false }
