@@ -149,7 +149,8 @@ async fn list(args: List, shell: &mut Shell) -> Result<(), Failure> {
         let state = if hold.lifted.is_some() { "lifted" } else { "in force" };
         let why = format!("{}: {} ({})", what(hold), safe(&hold.reason), safe(&hold.by));
         let since = hold.at.strftime("%Y-%m-%d %H:%M");
-        shell.out.line(&format!("{:<37} {since:<17} {state:<10} {}", hold.id, cut(&why, width)))?;
+        let id = hold.id.to_string();
+        shell.out.line(&format!("{id:<37} {since:<17} {state:<10} {}", cut(&why, width)))?;
     }
     Ok(())
 }
