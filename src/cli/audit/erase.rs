@@ -118,7 +118,7 @@ fn tell_older(
         None => "for good, since `audit.retention` keeps serves for good".to_owned(),
     };
     let said = format!(
-        "{} of an earlier version still name this user by a keyed hash, {until}",
+        "{} of an earlier version: this user stays named there by a keyed hash {until}",
         counted(serves, "serve")
     );
     Ok(shell.out.line(&said)?)
