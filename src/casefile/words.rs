@@ -1,6 +1,6 @@
 //! The records' short words, said in sentences for people who know none of them.
 
-use crate::audit::{GapCause, Outcome, ReviewAction};
+use crate::audit::{Outcome, ReviewAction};
 use crate::condition::Truth;
 use crate::generate::FaultKind;
 use crate::guardrail::{Action, Enforcement, Level};
@@ -106,16 +106,6 @@ pub fn action(action: Action) -> &'static str {
     }
 }
 
-/// What follows from a finding.
-pub fn follows(action: Action) -> &'static str {
-    match action {
-        Action::Note => "it is recorded, nothing else",
-        Action::Fix => "the rule's own correction is applied and the text judged again",
-        Action::Repair => "the text goes back to the model once, with what was found",
-        Action::Block => "the text is not used",
-    }
-}
-
 /// Whether a rule's findings count.
 pub fn mode(mode: Enforcement) -> &'static str {
     match mode {
@@ -145,15 +135,6 @@ pub fn fault(fault: FaultKind) -> &'static str {
         FaultKind::Filtered => "a filter of the provider held it back",
         FaultKind::Empty => "the answer held no text",
         FaultKind::WrongForm => "the answer was not of the form asked for",
-    }
-}
-
-/// How a condition came out.
-pub fn truth(truth: &str) -> &'static str {
-    match truth {
-        "true" => "held",
-        "false" => "did not hold",
-        _ => "is not known",
     }
 }
 
@@ -191,15 +172,6 @@ pub fn operator(name: &str) -> &str {
         "$fresh" => "was measured lately enough",
         "$segment" => "that is named matches",
         other => other,
-    }
-}
-
-/// Why records may be missing.
-pub fn gap(cause: Option<GapCause>) -> &'static str {
-    match cause {
-        Some(GapCause::Killed) => "the service before did not end in order",
-        Some(GapCause::Restored) => "the store was restored from a backup",
-        Some(GapCause::Store) | None => "the log could not be written",
     }
 }
 
