@@ -12,38 +12,34 @@
     reason = "a bench prints what it measured, and ends where it cannot"
 )]
 
-use std::path::Path;
-use std::sync::Arc;
-use std::time::Instant;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use copyrail::app::wall_clock;
-use copyrail::audit::bulk::Entry;
-use copyrail::audit::{GenerationPayload, GenerationRecord, Recorder, Settings};
-use copyrail::simulate::log::{Plan, Records};
+use copyrail::audit::bulk::{Entry, append_many};
+use copyrail::audit::search::{Filter, ReviewState, ServeFilter, Words, generations, serves, serves_around};
+use copyrail::audit::{GenerationPayload, GenerationRecord, Outcome, Recorder, Settings, index, references};
+use copyrail::simulate::log::{Plan, Records, user};
 use copyrail::store::{Access, Store};
+use copyrail::words::{PlacementId, Reason, SegmentId, Source, Tier};
 use jiff::SignedDuration;
+use sqlx::{AssertSqlSafe, Connection, SqliteConnection};
 use tokio::task::JoinSet;
 
 /// How many callers have a generation recorded at once.
-const AT_ONCE: [usize; 4] = [1, 16, 64, 256];
+const AT_ONCE: [usize; 4] = [1, 16, 64, 512];
 /// How many generations each measurement records.
-const GENERATIONS: usize = 2_000;
+const GENERATIONS: usize = 20_000;
+/// How many times each kind of search is made, each time for something else.
+const TIMES: u64 = 20;
+/// How many records a page has.
+const PAGE: u32 = 50;
+/// Serves a second of a busy shop.
+const BUSY: f64 = 5_000.0;
 
-fn generations(count: usize) -> Vec<(GenerationRecord, GenerationPayload)> {
-    let plan = Plan {
-        generations: count as u64,
-        serves: 0,
-        users: 1_000,
-        products: 1_000,
-        until: wall_clock()(),
-        span: SignedDuration::from_hours(1),
-        seed: 1,
-    };
-    let of = |entry| match entry {
-        Entry::Generation(generation) => Some(*generation),
-        _ => None,
-    };
-    Records::of(plan).filter_map(of).collect()
+fn plan(generations: u64, serves: u64) -> Plan {
+    let (until, span) = (wall_clock()(), SignedDuration::from_hours(24 * 30));
+    Plan { generations, serves, users: 200_000, products: 20_000, until, span, seed: 1 }
 }
 
 /// Durable generations a second with so many callers.
@@ -51,8 +47,13 @@ async fn throughput(folder: &Path, callers: usize) -> f64 {
     let url = format!("sqlite:{}", folder.join(format!("write-{callers}.db")).display());
     let store = Store::open(&url, Access::Serve).await.unwrap();
     let recorder = Recorder::start(store.clone(), Settings::default(), wall_clock());
-    let mut records = generations(if callers == 1 { GENERATIONS / 10 } else { GENERATIONS });
-    let count = records.len();
+    let count = if callers == 1 { GENERATIONS / 20 } else { GENERATIONS };
+    let of = |entry| match entry {
+        Entry::Generation(generation) => Some(*generation),
+        _ => None,
+    };
+    let mut records: Vec<(GenerationRecord, GenerationPayload)> =
+        Records::of(plan(count as u64, 0)).filter_map(of).collect();
     let began = Instant::now();
     let mut tasks = JoinSet::new();
     let share = count.div_ceil(callers);
@@ -67,22 +68,318 @@ async fn throughput(folder: &Path, callers: usize) -> f64 {
     }
     tasks.join_all().await;
     let rate = count as f64 / began.elapsed().as_secs_f64();
-    println!("{callers:>4} at once: {rate:>8.0} durable generations/s, {} transactions", recorder.flushes());
+    println!("{callers:>5} at once: {rate:>8.0} durable generations/s, {} transactions", recorder.flushes());
     recorder.close().await;
     store.close().await;
     rate
 }
 
+/// Durable serves a second, as blocks of 250.
+async fn serve_throughput(folder: &Path) -> f64 {
+    let url = format!("sqlite:{}", folder.join("serves.db").display());
+    let store = Store::open(&url, Access::Serve).await.unwrap();
+    let entries: Vec<_> = Records::of(plan(0, 100_000)).collect();
+    let began = Instant::now();
+    for entry in entries {
+        append_many(&store, vec![entry]).await.unwrap();
+    }
+    let rate = 100_000.0 / began.elapsed().as_secs_f64();
+    println!("serves, 250 a flush: {rate:>8.0} durable serves/s");
+    store.close().await;
+    rate
+}
+
+/// The file of the log that is searched: the one that the environment names, or one made now.
+async fn log(folder: &Path) -> PathBuf {
+    if let Ok(path) = std::env::var("COPYRAIL_BENCH_LOG") {
+        return path.into();
+    }
+    let path = folder.join("log.db");
+    let store = Store::open(&format!("sqlite:{}", path.display()), Access::Serve).await.unwrap();
+    let mut records = Records::of(plan(20_000, 200_000)).peekable();
+    while records.peek().is_some() {
+        append_many(&store, records.by_ref().take(2_000).collect()).await.unwrap();
+    }
+    store.close().await;
+    path
+}
+
+async fn number(beside: &mut SqliteConnection, sql: &str) -> i64 {
+    sqlx::query_scalar(AssertSqlSafe(sql.to_owned())).fetch_one(beside).await.unwrap()
+}
+
+/// How large records are, and what a busy shop would need for a day.
+async fn sizes(beside: &mut SqliteConnection) {
+    let generations = number(beside, "SELECT count(*) FROM generations").await as f64;
+    let chain =
+        |kind: &str| format!("SELECT coalesce(sum(length(bytes)), 0) FROM chain WHERE kind = '{kind}'");
+    let lines = "SELECT coalesce(sum(length(bytes) - length(replace(CAST(bytes AS TEXT), char(10), ''))), 0) FROM (SELECT bytes FROM chain WHERE kind = 'serves' LIMIT 400)";
+    let per_block = number(beside, lines).await as f64
+        / number(beside, "SELECT count(*) FROM (SELECT 1 FROM chain WHERE kind = 'serves' LIMIT 400)")
+            .await
+            .max(1) as f64;
+    let serves = per_block * number(beside, "SELECT count(*) FROM chain WHERE kind = 'serves'").await as f64;
+    let pages =
+        |names: &str| format!("SELECT coalesce(sum(pgsize), 0) FROM dbstat WHERE aggregate AND name {names}");
+    let serve = number(beside, &chain("serves")).await as f64 / serves;
+    let found = number(beside, &pages("LIKE 'serve_index%'")).await as f64 / serves;
+    let entry = number(beside, &chain("generation")).await as f64 / generations;
+    let payload = number(beside, &pages("= 'payloads'")).await as f64 / generations;
+    let tables = number(beside, &pages("IN ('generations', 'generations_key', 'generations_at', 'generations_placement', 'generations_product', 'sqlite_autoindex_generations_1')")).await as f64 / generations;
+    let words = number(beside, &pages("LIKE 'generation_index%'")).await as f64 / generations;
+    println!("bytes per serve: {serve:.0} in the chain, {found:.0} in its index");
+    println!(
+        "bytes per generation: {entry:.0} in the chain, {payload:.0} payload, {tables:.0} in its table, {words:.0} in its index"
+    );
+    let day = BUSY * 86_400.0 * (serve + found) / 1e9;
+    println!(
+        "{BUSY:.0} serves a second for a day: {:.0} million records, {day:.0} GB",
+        BUSY * 86_400.0 / 1e6
+    );
+}
+
+/// One kind of search: how long the slowest and the middle one of several took, beside a scan of the table for the same.
+struct Kind<'k> {
+    name: &'k str,
+    took: Vec<Duration>,
+    found: usize,
+    scan: &'k str,
+}
+
+impl Kind<'_> {
+    /// Prints it, and answers how long the slowest took.
+    async fn told(mut self, beside: &mut SqliteConnection) -> Duration {
+        let began = Instant::now();
+        sqlx::query(AssertSqlSafe(self.scan.to_owned())).fetch_all(beside).await.unwrap();
+        let scan = began.elapsed();
+        self.took.sort_unstable();
+        let [middle, slowest] = [self.took.len() / 2, self.took.len() - 1]
+            .map(|at| self.took.get(at).copied().unwrap_or_default());
+        let millis = |time: Duration| time.as_secs_f64() * 1e3;
+        println!(
+            "{:<58} {:>8.2} {:>8.2} {:>8} {:>10.0} {:>8.0}",
+            self.name,
+            millis(middle),
+            millis(slowest),
+            self.found,
+            millis(scan),
+            scan.as_secs_f64() / middle.as_secs_f64()
+        );
+        slowest
+    }
+}
+
+/// The n-th of several, spread over so many.
+fn spread(n: u64, of: u64) -> u64 {
+    (n * n * 7_919 + 13) % of
+}
+
+async fn searches(store: &Store, beside: &mut SqliteConnection) {
+    println!(
+        "{:<58} {:>8} {:>8} {:>8} {:>10} {:>8}",
+        "search for a page of 50", "p50 ms", "max ms", "found", "scan ms", "ratio"
+    );
+    let product = |n| Some(format!("p-{:06}", spread(n, 5_000)));
+    let placement = || Some(PlacementId::new("why-this"));
+    let segment = || Some(SegmentId::new("gift-givers"));
+    let mut users = Vec::new();
+    for n in 0..TIMES {
+        let digest = blake3::Hash::from_hex(user(spread(n, 50_000))).unwrap();
+        users.push(references(store, digest.as_bytes()).await.unwrap());
+    }
+    let of_user = |n: u64| users.get(n as usize).cloned();
+    let now = wall_clock()();
+    let ago = |hours: i64| now - SignedDuration::from_hours(hours);
+    let serve_kinds: [(&str, Box<dyn Fn(u64) -> ServeFilter>, &str); 9] = [
+        (
+            "serves to a user",
+            Box::new(|n| ServeFilter { user: of_user(n), ..Default::default() }),
+            "\"user\":\"ffff",
+        ),
+        (
+            "serves to a user on a placement in a week",
+            Box::new(|n| ServeFilter {
+                user: of_user(n),
+                placement: placement(),
+                since: Some(ago(168)),
+                ..Default::default()
+            }),
+            "\"user\":\"fffe",
+        ),
+        (
+            "serves of a product",
+            Box::new(|n| ServeFilter { product: product(n), ..Default::default() }),
+            "\"product\":\"x\"",
+        ),
+        (
+            "serves of a placement to a segment",
+            Box::new(|_| ServeFilter { placement: placement(), segment: segment(), ..Default::default() }),
+            "\"segment\":\"x\"",
+        ),
+        (
+            "serves for a reason, of a source, on a day two weeks ago",
+            Box::new(|n| ServeFilter {
+                reason: Some(Reason::Guardrail),
+                source: Some(Source::Prewritten),
+                since: Some(ago(336 + n as i64)),
+                until: Some(ago(312 + n as i64)),
+                ..Default::default()
+            }),
+            "\"reason\":\"x\"",
+        ),
+        (
+            "serves in an hour",
+            Box::new(|n| ServeFilter {
+                since: Some(ago(100 + 7 * n as i64)),
+                until: Some(ago(99 + 7 * n as i64)),
+                ..Default::default()
+            }),
+            "\"at\":\"x\"",
+        ),
+        (
+            "serves of a tier with words",
+            Box::new(|n| ServeFilter {
+                tier: Some(Tier::User),
+                words: Words::parse(
+                    ["\"solid oak\" kettle", "cork garden", "lamp*"].get(n as usize % 3).unwrap_or(&"lamp"),
+                )
+                .ok(),
+                ..Default::default()
+            }),
+            "\"tier\":\"x\"",
+        ),
+        (
+            "serves that two frequent terms seldom meet in",
+            Box::new(|_| ServeFilter {
+                reason: Some(Reason::NoConsent),
+                source: Some(Source::Prewritten),
+                product: Some("p-019990".into()),
+                ..Default::default()
+            }),
+            "\"reason\":\"y\"",
+        ),
+        (
+            "serves of two frequent terms that never meet",
+            Box::new(|_| ServeFilter {
+                reason: Some(Reason::Deadline),
+                tier: Some(Tier::User),
+                ..Default::default()
+            }),
+            "\"reason\":\"z\"",
+        ),
+    ];
+    let mut slowest = Duration::ZERO;
+    for (name, filter, needle) in serve_kinds {
+        let (mut took, mut found) = (Vec::new(), 0);
+        for n in 0..TIMES {
+            let (filter, began) = (filter(n), Instant::now());
+            found += serves(store, &filter, PAGE, None).await.unwrap().items.len();
+            took.push(began.elapsed());
+        }
+        let scan = format!(
+            "SELECT seq FROM chain WHERE kind = 'serves' AND instr(bytes, CAST('{needle}' AS BLOB)) > 0 ORDER BY seq DESC LIMIT 50"
+        );
+        slowest = slowest.max(Kind { name, took, found, scan: &scan }.told(beside).await);
+    }
+    let (mut took, mut found) = (Vec::new(), 0);
+    for n in 0..TIMES {
+        let (filter, began) = (ServeFilter { user: of_user(n), ..Default::default() }, Instant::now());
+        found += serves_around(store, &filter, ago(30 * n as i64), PAGE).await.unwrap().items.len();
+        took.push(began.elapsed());
+    }
+    let scan =
+        "SELECT seq FROM chain WHERE kind = 'serves' AND instr(bytes, CAST('\"user\":\"fffd' AS BLOB)) > 0";
+    slowest = slowest.max(Kind { name: "what a user saw at a moment", took, found, scan }.told(beside).await);
+
+    let all = Filter::default;
+    let generation_kinds: [(&str, Box<dyn Fn(u64) -> Filter>, &str); 8] = [
+        ("generations of a product", Box::new(|n| Filter { product: product(n), ..all() }), "product = 'x'"),
+        (
+            "generations that a rule found something in",
+            Box::new(|_| Filter { rule: Some("brand.urgency".into()), ..all() }),
+            "outcome = 'x'",
+        ),
+        (
+            "generations that failed, of a placement, for a segment",
+            Box::new(|_| Filter {
+                outcome: Some(Outcome::Failed),
+                placement: placement(),
+                segment: segment(),
+                ..all()
+            }),
+            "outcome = 'x' AND segment = 'y'",
+        ),
+        (
+            "generations with rare words",
+            Box::new(|n| Filter {
+                words: Words::parse(&format!("\"number {}\"", spread(n, 20_000))).ok(),
+                ..all()
+            }),
+            "template = 'x'",
+        ),
+        (
+            "generations with frequent words",
+            Box::new(|_| Filter { words: Words::parse("lamp cork").ok(), ..all() }),
+            "template = 'y'",
+        ),
+        (
+            "generations that were approved, of a product's kind",
+            Box::new(|_| Filter {
+                review: Some(ReviewState::Approved),
+                words: Words::parse("kettle").ok(),
+                ..all()
+            }),
+            "template = 'z'",
+        ),
+        (
+            "generations that await approval, of a placement",
+            Box::new(|_| Filter { review: Some(ReviewState::Awaiting), placement: placement(), ..all() }),
+            "placement = 'x'",
+        ),
+        (
+            "generations for a user, in a week",
+            Box::new(|n| Filter { user: of_user(n), since: Some(ago(168)), ..all() }),
+            "cache_key = 'x'",
+        ),
+    ];
+    for (name, filter, condition) in generation_kinds {
+        let (mut took, mut found) = (Vec::new(), 0);
+        for n in 0..TIMES {
+            let (filter, began) = (filter(n), Instant::now());
+            found += generations(store, &filter, PAGE, None).await.unwrap().items.len();
+            took.push(began.elapsed());
+        }
+        let scan = format!(
+            "SELECT g.seq FROM generations g NOT INDEXED JOIN chain c ON c.seq = g.seq JOIN payloads p ON p.seq = g.seq WHERE g.{condition} OR instr(p.bytes, CAST('no such words' AS BLOB)) > 0 ORDER BY g.seq DESC LIMIT 50"
+        );
+        slowest = slowest.max(Kind { name, took, found, scan: &scan }.told(beside).await);
+    }
+    println!("slowest search: {:.1} ms (goal: 100)", slowest.as_secs_f64() * 1e3);
+}
+
 fn main() {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
-    let folder = Arc::new(tempfile::tempdir_in("target").unwrap());
+    let folder = tempfile::tempdir_in("target").unwrap();
     runtime.block_on(async {
         println!("writing, each acknowledged once it is on the disk:");
         let mut rates = Vec::new();
         for callers in AT_ONCE {
             rates.push(throughput(folder.path(), callers).await);
         }
-        let [alone, .., many] = rates[..] else { return };
-        println!("ratio of {} at once to a flush for each: {:.1}", AT_ONCE[3], many / alone);
+        let served = serve_throughput(folder.path()).await;
+        let path = log(folder.path()).await;
+        let url = format!("sqlite:{}", path.display());
+        let store = Store::open(&url, Access::Serve).await.unwrap();
+        let began = Instant::now();
+        let entries = index::catch_up(&store).await.unwrap();
+        println!("\nindexed {entries} entries in {:.1} s", began.elapsed().as_secs_f64());
+        let mut beside = SqliteConnection::connect(&url).await.unwrap();
+        sizes(&mut beside).await;
+        println!();
+        searches(&store, &mut beside).await;
+        if let [alone, .., many] = rates[..] {
+            println!("generations, {} at once to a flush for each: ratio {:.1}", AT_ONCE[3], many / alone);
+            println!("serves, 250 a flush to a flush for each generation: ratio {:.0}", served / alone);
+        }
     });
 }

@@ -8,7 +8,7 @@ use serde_json::json;
 
 use super::super::records::{Outcome, ReviewAction, SERVES, ServeRecord};
 use super::super::testing::{generation, payload, policy, recorder, review};
-use super::super::{Recorder, index, testing};
+use super::super::{Recorder, index, references, testing};
 use super::*;
 use crate::store::log::Append;
 use crate::store::testing::{TestStore, at, test_store};
@@ -37,6 +37,21 @@ impl Dice {
 const PLACES: &[&str] = &["why-this", "cta-subtext", "empty-basket"];
 const WORDS: &[&str] = &["lamp", "Oak", "kettle", "cafe", "naïve", "steady"];
 const ASKED: &[&str] = &["lamp", "OAK kettle", "\"oak lamp\"", "ket*", "café", "naive steady", "nowhere"];
+
+/// What a recorder is handed for a user.
+fn digest(user: &str) -> String {
+    blake3::hash(user.as_bytes()).to_hex().to_string()
+}
+
+/// What records name the users with these digests.
+async fn named(store: &Store, digests: Option<&Vec<String>>) -> Option<Vec<String>> {
+    let mut names = Vec::new();
+    for digest in digests? {
+        let digest = blake3::Hash::from_hex(digest).unwrap();
+        names.extend(references(store, digest.as_bytes()).await.unwrap());
+    }
+    Some(names)
+}
 
 /// All that was recorded, oldest first, and how it stands.
 #[derive(Default)]
@@ -79,7 +94,7 @@ impl Model {
                 reason: (!passed).then_some(Reason::Guardrail),
                 findings: if passed { json!([]) } else { json!([{"rule": dice.one(&["r.one", "r.two"])}]) },
                 finished: when,
-                user: dice.maybe(|dice| dice.one(&["aa", "bb"]).to_owned()),
+                user: dice.maybe(|dice| digest(dice.one(&["aa", "bb"]))),
                 ..generation(n)
             };
             let text = Self::words(dice);
@@ -104,7 +119,7 @@ impl Model {
                 at: when,
                 placement: PlacementId::new(dice.one(PLACES)),
                 product: dice.maybe(|dice| format!("p-{}", dice.roll(3))),
-                user: dice.maybe(|dice| dice.one(&["aa", "bb"]).to_owned()),
+                user: dice.maybe(|dice| digest(dice.one(&["aa", "bb"]))),
                 tier: if of.is_some() { Tier::Segment } else { Tier::Prewritten },
                 reason: dice.maybe(|_| Reason::Deadline),
                 generation_id: of.map(|number| self.generations[number].0.id),
@@ -215,7 +230,7 @@ fn filter(dice: &mut Dice) -> (Filter, Option<&'static str>) {
         review: dice.maybe(|dice| {
             [ReviewState::Awaiting, ReviewState::Approved, ReviewState::Rejected][dice.roll(3) as usize]
         }),
-        user: dice.maybe(|_| vec!["cc".to_owned(), "aa".to_owned()]),
+        user: dice.maybe(|_| vec![digest("cc"), digest("aa")]),
         words: asked.map(|asked| Words::parse(asked).unwrap()),
         since: dice.maybe(|dice| at(dice.roll(1_000) as i64)),
         until: dice.maybe(|dice| at(dice.roll(1_000) as i64)),
@@ -232,7 +247,7 @@ fn serve_filter(dice: &mut Dice, model: &Model) -> (ServeFilter, Option<&'static
         product: dice.maybe(|_| "p-1".to_owned()),
         tier: dice.maybe(|dice| [Tier::Segment, Tier::Prewritten][dice.roll(2) as usize]),
         reason: dice.maybe(|_| Reason::Deadline),
-        user: dice.maybe(|_| vec!["aa".to_owned(), "cc".to_owned()]),
+        user: dice.maybe(|_| vec![digest("aa"), digest("cc")]),
         generation: some.filter(|_| dice.roll(12) == 0),
         words: asked.map(|asked| Words::parse(asked).unwrap()),
         since: dice.maybe(|dice| at(dice.roll(1_000) as i64)),
@@ -261,6 +276,7 @@ async fn an_index_finds_what_a_scan_finds() {
                 let (asked, words) = filter(&mut dice);
                 let (expected, mut found, mut cursor) = (model.generations(&asked, words), Vec::new(), None);
                 let mut grows = dice.roll(8) == 0;
+                let asked = Filter { user: named(&held.store, asked.user.as_ref()).await, ..asked };
                 loop {
                     let limit = dice.roll(9) as u32 + 1;
                     let page = generations(&held.store, &asked, limit, cursor.as_deref()).await.unwrap();
@@ -281,6 +297,7 @@ async fn an_index_finds_what_a_scan_finds() {
                 let (asked, words) = serve_filter(&mut dice, &model);
                 let (expected, mut found, mut cursor) = (model.serves(&asked, words), Vec::new(), None);
                 let mut grows = dice.roll(8) == 0;
+                let asked = ServeFilter { user: named(&held.store, asked.user.as_ref()).await, ..asked };
                 loop {
                     let limit = dice.roll(9) as u32 + 1;
                     let page = serves(&held.store, &asked, limit, cursor.as_deref()).await.unwrap();
@@ -304,7 +321,8 @@ async fn an_index_finds_what_a_scan_finds() {
             }
             let (asked, words) = serve_filter(&mut dice, &model);
             let when = at(dice.roll(1_000) as i64);
-            let near = serves_around(&held.store, &asked, when, 7).await.unwrap();
+            let really = ServeFilter { user: named(&held.store, asked.user.as_ref()).await, ..asked.clone() };
+            let near = serves_around(&held.store, &really, when, 7).await.unwrap();
             let distance = |id: Uuid| {
                 let (record, _) = model.serves.iter().find(|(record, _)| record.id == id).unwrap();
                 record.at.duration_since(when).abs()
