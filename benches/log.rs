@@ -174,6 +174,10 @@ fn spread(n: u64, of: u64) -> u64 {
     (n * n * 7_919 + 13) % of
 }
 
+#[allow(
+    clippy::type_complexity,
+    reason = "a name, what is searched for the n-th time, what a scan looks for"
+)]
 async fn searches(store: &Store, beside: &mut SqliteConnection) {
     println!(
         "{:<58} {:>8} {:>8} {:>8} {:>10} {:>8}",
