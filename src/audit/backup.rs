@@ -240,6 +240,8 @@ async fn prepare_store(
     if whole && let Some(fault) = verify::verify(store, None, |_, _| ()).await?.fault {
         return Err(broken(fault.explanation));
     }
+    // The service beside which the copy was made is not one that ended badly.
+    copies::no_service_runs(store).await?;
     if let Some((_, from)) = &end {
         let gap = GapRecord { from: *from, to: now, count: 0, cause: Some(GapCause::Restored) };
         append_beside(store, Event::Gap(gap)).await?;

@@ -85,3 +85,41 @@ pub(crate) async fn copy_into(store: &Store, path: &Path) -> Result<(), StoreErr
     sqlx::query("VACUUM INTO $1").bind(path).execute(store.reader()).await?;
     Ok(())
 }
+
+/// Notes that no service runs on this store: see `meta.running`.
+pub(crate) async fn no_service_runs(store: &Store) -> Result<(), StoreError> {
+    let mut transaction = store.begin_write().await?;
+    sqlx::query("UPDATE meta SET value = 0 WHERE name = 'running'").execute(&mut *transaction).await?;
+    Ok(transaction.commit().await?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::Access;
+    use crate::store::testing::test_store;
+
+    #[tokio::test]
+    async fn what_is_blanked_in_a_copy_stands_nowhere_in_its_file() {
+        let held = test_store().await;
+        // Enough for the table's first page to be split, which leaves what it held in its unused part.
+        let rows: Vec<String> = (1..=20)
+            .map(|seq| format!("({seq}, x'00', CAST('personal-{seq} {}' AS BLOB))", "word ".repeat(500)))
+            .collect();
+        held.tamper(&format!("INSERT INTO payloads (seq, salt, bytes) VALUES {}", rows.join(", "))).await;
+        let path = held.dir.path().join("copy.db");
+        let reading = Store::open(&held.url, Access::ReadOnly).await.unwrap();
+        copy_into(&reading, &path).await.unwrap();
+        let found = |path: &Path| {
+            let bytes = std::fs::read(path).unwrap();
+            bytes.windows(9).filter(|window| window == b"personal-").count()
+        };
+        assert!(found(&path) >= 20);
+        let copy = Store::open(&url_of(&path), Access::Beside).await.unwrap();
+        let blank = sqlx::raw_sql("UPDATE payloads SET salt = NULL, bytes = NULL");
+        blank.execute(copy.writer().unwrap()).await.unwrap();
+        assert!(copy.shorten_log().await.unwrap());
+        copy.close().await;
+        assert_eq!(found(&path), 0);
+    }
+}
