@@ -2,11 +2,12 @@
 //! theirs. The chain stays as it is, and a receipt in it says what is gone.
 //!
 //! Each erasure is noted in a file beside the store before it is carried out, by the user's digest alone: a store that was
-//! killed halfway, or restored from a backup, has it carried out again before anybody is served from it.
+//! killed halfway, or restored from a backup, has it carried out again before anybody is served from it. Nothing leads from
+//! a note to its receipt, neither an id nor a time nor an order: whoever has both, and the key that digests are made with,
+//! knows who was erased and what was blanked, and not which of it was whose.
 
-use std::collections::{BTreeSet, HashSet};
-use std::fs::OpenOptions;
-use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::collections::BTreeSet;
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -30,22 +31,31 @@ const TOGETHER: usize = 64;
 const ROUNDS: usize = 8;
 /// The file beside the store in which erasures are noted.
 const NOTES: &str = "erasures.jsonl";
+/// The format of its lines, as `v`.
+const NOTE: u32 = 1;
+/// Who asked for an erasure that is carried out from its note, which does not say.
+const RESUMED: &str = "resumed";
 /// How long between attempts to shorten the write-ahead log.
 const BETWEEN_SWEEPS: Duration = Duration::from_millis(50);
 
-/// An erasure as it is noted outside the store.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+/// An erasure that somebody asks for.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Order {
-    /// Its id, a UUID v7; its receipt has the same.
-    pub id: Uuid,
-    /// When it was asked for.
-    pub at: Timestamp,
+    note: Note,
+    at: Timestamp,
+    by: String,
+    reference: Option<String>,
+}
+
+/// An erasure as it is noted outside the store: all that is needed to carry it out again. There is one for each user, that
+/// of the newest order.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+struct Note {
+    v: u32,
+    /// Random, so that it tells of no time. The store keeps those that were carried out.
+    id: Uuid,
     /// The user's digest, in hex: see [`UserKey::hash`](super::UserKey::hash).
-    pub digest: String,
-    /// Who asked for it.
-    pub by: String,
-    /// What they call the request.
-    pub reference: Option<String>,
+    digest: String,
 }
 
 /// What an erasure would come to, or came to.
@@ -111,12 +121,20 @@ pub enum EraseError {
 }
 
 impl Order {
-    /// An order of this instant.
+    /// An order of this instant, by whoever has this name, who may call it something, such as a ticket's number.
     pub fn new(digest: &[u8; 32], by: &str, reference: Option<&str>, now: Timestamp) -> Self {
-        let digest = person::older_name(digest);
-        Self { id: new_id(now), at: now, digest, by: by.to_owned(), reference: reference.map(str::to_owned) }
+        let id = uuid::Builder::from_random_bytes(rand::random()).into_uuid();
+        let note = Note { v: NOTE, id, digest: person::older_name(digest) };
+        Self { note, at: now, by: by.to_owned(), reference: reference.map(str::to_owned) }
     }
 
+    /// One that was noted, to be carried out now.
+    fn resumed(note: Note, now: Timestamp) -> Self {
+        Self { note, at: now, by: RESUMED.to_owned(), reference: None }
+    }
+}
+
+impl Note {
     fn digest(&self) -> Result<[u8; 32], StoreError> {
         let digest = blake3::Hash::from_hex(&self.digest);
         digest.map(|digest| *digest.as_bytes()).map_err(|error| StoreError::Corrupt(error.to_string()))
@@ -142,36 +160,48 @@ pub async fn preview(store: &Store, digest: &[u8; 32]) -> Result<Extent, EraseEr
     Ok(Extent { answers: count(answers), own: count(own.len()), ..extent(&trace, digest) })
 }
 
-/// Erases the data of the user with this digest: notes it in `dir`, then carries it out. What was noted before and not
-/// carried out is carried out first.
+/// Erases the data of the user with this digest: notes it in `dir`, then carries it out. What was noted before of others
+/// and not carried out is carried out first.
 ///
 /// # Errors
 ///
 /// When a hold covers some of it: then nothing is erased. When the store or the file fails: what was noted is carried out
 /// when the service starts next.
 pub async fn erase(store: &Store, dir: &Path, order: &Order) -> Result<Erased, EraseError> {
-    resume(store, dir, order.at).await?;
-    carry_out(store, order, Some(dir), order.at).await
+    resume_but(store, dir, Some(&order.note.digest), order.at).await?;
+    carry_out(store, order, Some(dir)).await
 }
 
-/// Carries out every erasure noted in `dir` that the store has no receipt of, and answers how many there were: those that
-/// were cut off halfway, and those since the backup that was restored. Holds do not stand in their way: they were not in
-/// force when the erasure was asked for.
+/// Carries out every erasure noted in `dir` that was not carried out in this store, and answers how many there were: those
+/// that were cut off halfway, and those since the backup that was restored. Holds do not stand in their way: they were not
+/// in force when the erasure was asked for.
 ///
 /// # Errors
 ///
 /// When the store or the file fails, or the file holds something else. Then nobody may be served from this store.
 pub async fn resume(store: &Store, dir: &Path, now: Timestamp) -> Result<usize, EraseError> {
+    resume_but(store, dir, None, now).await
+}
+
+/// The same, but for the user with one digest.
+async fn resume_but(
+    store: &Store,
+    dir: &Path,
+    but: Option<&String>,
+    now: Timestamp,
+) -> Result<usize, EraseError> {
     let path = dir.join(NOTES);
-    let orders = tokio::task::spawn_blocking(move || noted(&path)).await.map_err(cut_off(dir))??;
-    if orders.is_empty() {
+    let notes = tokio::task::spawn_blocking(move || noted(&path)).await.map_err(cut_off(dir))??;
+    if notes.is_empty() {
         return Ok(0);
     }
-    let done = receipts(&mut Snapshot::begin(store).await?.look()).await?;
+    let done = Snapshot::begin(store).await?.look().erased().await?;
     let mut resumed = 0;
-    for order in orders.iter().filter(|order| !done.contains(&order.id)) {
-        carry_out(store, order, None, now).await?;
-        resumed += 1;
+    for note in notes {
+        if Some(&note.digest) != but && !done.contains(&note.id.to_string()) {
+            carry_out(store, &Order::resumed(note, now), None).await?;
+            resumed += 1;
+        }
     }
     Ok(resumed)
 }
@@ -195,23 +225,6 @@ pub async fn sweep(store: &Store, patience: Duration) -> Result<bool, StoreError
     }
 }
 
-/// The ids of all erasures that were carried out.
-async fn receipts(look: &mut Look<'_>) -> Result<HashSet<Uuid>, StoreError> {
-    let rows = look.erasures(0).await?;
-    rows.iter().map(|(seq, bytes)| Ok(receipt(*seq, bytes)?.id)).collect()
-}
-
-/// The receipt of one order.
-async fn receipt_of(look: &mut Look<'_>, id: Uuid) -> Result<Option<ErasureRecord>, StoreError> {
-    for (seq, bytes) in look.erasures(0).await? {
-        let receipt = receipt(seq, &bytes)?;
-        if receipt.id == id {
-            return Ok(Some(receipt));
-        }
-    }
-    Ok(None)
-}
-
 /// A receipt as it stands in the chain.
 pub(super) fn receipt(seq: i64, bytes: &[u8]) -> Result<ErasureRecord, StoreError> {
     match records::decode(bytes) {
@@ -221,14 +234,9 @@ pub(super) fn receipt(seq: i64, bytes: &[u8]) -> Result<ErasureRecord, StoreErro
 }
 
 /// Carries an order out. With a folder it is a new one: holds stand in its way, and it is noted there first.
-async fn carry_out(
-    store: &Store,
-    order: &Order,
-    mut new: Option<&Path>,
-    now: Timestamp,
-) -> Result<Erased, EraseError> {
-    let digest = order.digest()?;
-    for round in 0..ROUNDS {
+async fn carry_out(store: &Store, order: &Order, mut new: Option<&Path>) -> Result<Erased, EraseError> {
+    let digest = order.note.digest()?;
+    for _ in 0..ROUNDS {
         // Most of the looking is done before anybody has to wait.
         let mut snapshot = Snapshot::begin(store).await?;
         let look = &mut snapshot.look();
@@ -240,12 +248,6 @@ async fn carry_out(
         loop {
             let mut appending = Appending::begin(store).await?;
             let within = appending.within();
-            if round > 0
-                && let Some(receipt) = receipt_of(&mut within.look(), order.id).await?
-            {
-                // Another process carried it out meanwhile.
-                return Ok(Erased { receipt, newest_older: extent(&trace, &digest).newest_older });
-            }
             if person::names(&mut within.look(), &digest).await? != trace.names {
                 break;
             }
@@ -258,16 +260,15 @@ async fn carry_out(
             }
             if let Some(dir) = new {
                 refuse_held(&mut within.look(), &trace, &own).await?;
-                note(dir, order).await?;
+                note(dir, order.note.clone()).await?;
                 new = None;
             }
             let rest = own.split_off(own.len().min(TOGETHER));
             let mut receipt = ErasureRecord {
-                id: order.id,
-                at: now,
+                id: new_id(order.at),
+                at: order.at,
                 by: order.by.clone(),
                 reference: order.reference.clone(),
-                users: Vec::new(),
                 payloads: blank(within, &own).await?,
                 texts: Vec::new(),
                 serves: 0,
@@ -279,9 +280,7 @@ async fn carry_out(
             if last {
                 within.forget_answers(&answers).await?;
                 unlink(within, &trace, &digest, &mut receipt).await?;
-            } else {
-                // What is blanked has its receipt at every moment; the order's own is the last.
-                receipt.id = new_id(now);
+                within.keep_erased(order.note.id.to_string()).await?;
             }
             within.count_erasure().await?;
             let sealed = append::event(&Event::Erasure(receipt.clone()));
@@ -336,9 +335,6 @@ async fn unlink(
     append.blank_texts(&receipt.texts).await?;
     append.forget_user(digest).await?;
     let extent = extent(trace, digest);
-    let older = person::older_name(digest);
-    receipt.users =
-        trace.names.iter().filter(|name| **name != older || extent.older_serves > 0).cloned().collect();
     receipt.serves = extent.serves - extent.older_serves;
     receipt.older_serves = extent.older_serves;
     receipt.shared = extent.shared;
@@ -400,50 +396,53 @@ pub(super) fn runs(seqs: &[i64]) -> Vec<Run> {
     runs
 }
 
-/// Notes an order, durably.
-async fn note(dir: &Path, order: &Order) -> Result<(), EraseError> {
-    let path = dir.join(NOTES);
-    let file = |source| EraseError::File { path: path.clone(), source };
-    let mut line = serde_json::to_vec(order).map_err(|error| file(error.into()))?;
-    line.push(b'\n');
-    let (noted, place) = (path.clone(), dir.to_owned());
-    let written = tokio::task::spawn_blocking(move || write_note(&place, &noted, &line)).await;
-    written.map_err(cut_off(dir))?.map_err(file)
+/// Notes an order in place of an earlier one of the same user, durably. Whoever does that holds the right to write to the
+/// store, so that no two do at once.
+async fn note(dir: &Path, note: Note) -> Result<(), EraseError> {
+    let (path, place) = (dir.join(NOTES), dir.to_owned());
+    let write = move || {
+        let mut notes = noted(&path)?;
+        notes.retain(|earlier| earlier.digest != note.digest);
+        notes.push(note);
+        // By their random ids: which came first, nobody can tell.
+        notes.sort_unstable();
+        write_notes(&place, &path, &notes).map_err(|source| EraseError::File { path, source })
+    };
+    tokio::task::spawn_blocking(write).await.map_err(cut_off(dir))?
 }
 
-fn write_note(dir: &Path, path: &Path, line: &[u8]) -> io::Result<()> {
-    let mut options = OpenOptions::new();
-    options.create(true).truncate(false).read(true).write(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let mut file = options.open(path)?;
-    let mut before = Vec::new();
-    file.read_to_end(&mut before)?;
-    // A line without its end is of a process that was killed before it erased anything.
-    let whole = before.iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1);
-    file.set_len(u64::try_from(whole).unwrap_or(u64::MAX))?;
-    file.seek(SeekFrom::End(0))?;
-    file.write_all(line)?;
-    file.sync_all()?;
+/// Writes the file anew, whole or not at all, for its owner alone.
+fn write_notes(dir: &Path, path: &Path, notes: &[Note]) -> io::Result<()> {
+    let mut lines = Vec::new();
+    for note in notes {
+        serde_json::to_writer(&mut lines, note)?;
+        lines.push(b'\n');
+    }
+    let mut file = tempfile::NamedTempFile::new_in(dir)?;
+    file.write_all(&lines)?;
+    file.as_file().sync_all()?;
+    file.persist(path).map_err(|failed| failed.error)?;
     std::fs::File::open(dir)?.sync_all()
 }
 
 /// The orders noted in a file; none where there is no file.
-fn noted(path: &Path) -> Result<Vec<Order>, EraseError> {
+fn noted(path: &Path) -> Result<Vec<Note>, EraseError> {
     let text = match std::fs::read(path) {
         Ok(text) => text,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
         Err(source) => return Err(EraseError::File { path: path.to_owned(), source }),
     };
-    let lines = text.split_inclusive(|byte| *byte == b'\n').enumerate();
-    let whole = lines.filter(|(_, line)| line.ends_with(b"\n") && !line.trim_ascii().is_empty());
+    let lines = text.split(|byte| *byte == b'\n').enumerate();
     let read = |(number, line): (usize, &[u8])| {
         let fault = |said: String| EraseError::Line { path: path.to_owned(), line: number + 1, said };
-        let order: Order = serde_json::from_slice(line).map_err(|error| fault(error.to_string()))?;
-        order.digest().map_err(|_| fault("its `digest` is not 64 characters of hex".to_owned()))?;
-        Ok(order)
+        let note: Note = serde_json::from_slice(line).map_err(|error| fault(error.to_string()))?;
+        if note.v != NOTE {
+            return Err(fault(format!("its format {} is not known to this version", note.v)));
+        }
+        note.digest().map_err(|_| fault("its `digest` is not 64 characters of hex".to_owned()))?;
+        Ok(note)
     };
-    whole.map(read).collect()
+    lines.filter(|(_, line)| !line.trim_ascii().is_empty()).map(read).collect()
 }
 
 /// The runtime went down while a file was used.

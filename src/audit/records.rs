@@ -391,19 +391,18 @@ pub enum GapCause {
 /// Entries of the chain by their numbers: the first and the last of a run.
 pub type Run = (i64, i64);
 
-/// A person's data was erased: the receipt. Nothing in it tells who they are.
+/// A person's data was erased: the receipt. Nothing in it tells who they are, nor by which hash records named them.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ErasureRecord {
     /// Its id, a UUID v7.
     pub id: Uuid,
     /// When.
     pub at: Timestamp,
-    /// The name of the key, or of the person, that asked for it.
+    /// The name of the key, or of the person, that asked for it; `resumed` of one that was cut off, or carried out again in
+    /// a store that was put back: who asked then is not kept.
     pub by: String,
     /// What they call the request, such as a ticket's number.
     pub reference: Option<String>,
-    /// The hashes by which records named the user; nobody can tell any more of whom.
-    pub users: Vec<String>,
     /// The entries whose payload was blanked.
     pub payloads: Vec<Run>,
     /// The hashes of the texts beside serves that were blanked.

@@ -163,7 +163,6 @@ async fn receipt(held: &TestStore, payloads: &[Run], texts: Vec<String>) {
         at: at(200),
         by: "jo".into(),
         reference: None,
-        users: Vec::new(),
         payloads: payloads.to_vec(),
         texts,
         serves: 0,

@@ -1,6 +1,7 @@
 //! What is taken out of the log on purpose, and what must not be: payloads and texts are blanked, entries emptied, users'
 //! keys deleted, holds kept. Knows nothing of who asks for it, nor of receipts.
 
+use std::collections::{BTreeSet, HashSet};
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -281,6 +282,12 @@ impl Look<'_> {
         Ok(query.bind(after).fetch_all(&mut *self.0).await?)
     }
 
+    /// The ids of the orders to erase that were carried out.
+    pub(crate) async fn erased(&mut self) -> Result<HashSet<String>, StoreError> {
+        let ids: Vec<String> = sqlx::query_scalar("SELECT id FROM erased").fetch_all(&mut *self.0).await?;
+        Ok(ids.into_iter().collect())
+    }
+
     /// A number that the store keeps under a name; 0 when there is none.
     pub(crate) async fn number(&mut self, name: &str) -> Result<i64, StoreError> {
         let query = sqlx::query_scalar("SELECT value FROM meta WHERE name = $1");
@@ -391,6 +398,16 @@ impl Append {
             sqlx::query("INSERT INTO users (digest, key, since) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING");
         query.bind(digest.as_slice()).bind(key.as_slice()).bind(micros(since)).execute(&mut *self.0).await?;
         Ok(())
+    }
+
+    /// Keeps that an order to erase was carried out. The table is written anew in the order of its ids, for where rows lie in
+    /// their page tells which came first.
+    pub(crate) async fn keep_erased(&mut self, id: String) -> Result<(), StoreError> {
+        let mut ids: BTreeSet<String> = self.look().erased().await?.into_iter().collect();
+        ids.insert(id);
+        sqlx::query("DELETE FROM erased").execute(&mut *self.0).await?;
+        let ids: Vec<String> = ids.into_iter().collect();
+        self.insert("INSERT INTO erased (id) ", &ids, |mut row, id| _ = row.push_bind(id.clone())).await
     }
 
     /// Counts an erasure, so that running services notice.

@@ -189,7 +189,7 @@ impl Append {
     }
 
     /// Inserts many rows a statement: most of a small statement's time is its way to the database and back.
-    async fn insert<T>(
+    pub(super) async fn insert<T>(
         &mut self,
         sql: &'static str,
         rows: &[T],

@@ -95,7 +95,6 @@ fn erasure(payloads: &[Run], texts: &[String]) -> Event {
         at: at(200),
         by: "jo".into(),
         reference: Some("ticket 7".into()),
-        users: vec!["00".repeat(32)],
         payloads: payloads.to_vec(),
         texts: texts.to_vec(),
         serves: 1,

@@ -61,6 +61,11 @@ CREATE TABLE holds (
     lifted INTEGER           -- when
 ) WITHOUT ROWID;
 
+-- The orders to erase that were carried out in this store. They name nobody, and nothing leads from one to its receipt.
+CREATE TABLE erased (
+    id TEXT PRIMARY KEY
+) WITHOUT ROWID;
+
 -- What says that entries or payloads were taken out on purpose.
 CREATE INDEX chain_receipts ON chain (seq) WHERE kind IN ('erasure', 'retention');
 
