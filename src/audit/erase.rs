@@ -69,7 +69,7 @@ pub struct Extent {
     pub newest_older: Option<Timestamp>,
     /// Generations that are the user's alone.
     pub own: u64,
-    /// Generations for one user that others were shown too.
+    /// Generations for one user that others were shown too who were not erased.
     pub shared: u64,
     /// Corrected texts of the user's alone.
     pub texts: u64,

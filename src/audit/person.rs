@@ -13,6 +13,10 @@ use crate::store::StoreError;
 use crate::store::forget::{AboutEntry, GenerationEntry, Look};
 use crate::words::Tier;
 
+/// The last entry in which an older version may have named a user.
+const NAMED: &str = "named";
+/// How many erasures there were.
+const ERASURES: &str = "erasures";
 /// How many blocks are asked for at once.
 const PAGE: u32 = 64;
 
@@ -22,13 +26,62 @@ pub(super) struct Trace {
     pub(super) names: Vec<String>,
     /// What they were shown.
     pub(super) serves: Vec<ServeRecord>,
-    /// Copy for one user that they were shown or that was written for them, and whether somebody else was shown it.
+    /// Copy for one user that they were shown or that was written for them, and whether somebody else was shown it who was
+    /// not erased.
     pub(super) generations: BTreeMap<Uuid, bool>,
-    /// Such copy as it stands beside serves, since a rule corrected it, and whether somebody else was shown it.
+    /// Such copy as it stands beside serves, since a rule corrected it, and whether somebody else was, likewise.
     pub(super) texts: BTreeMap<String, bool>,
     /// Whether serves are kept with the outcomes of their conditions.
     whole: bool,
+    known: Known,
     upto: i64,
+}
+
+/// Whose names can still be told from nobody's: those of people who were erased are nobody's any more.
+#[derive(Default)]
+struct Known {
+    /// Up to this entry older versions named users; those names are not told from each other, and each counts.
+    older: i64,
+    /// Up to this entry a name counts that is among these. Who was named later was there when they were read.
+    upto: i64,
+    /// The beginnings of all names that users have now; `None` where nobody was erased yet.
+    names: Option<HashSet<u64>>,
+}
+
+impl Known {
+    async fn read(look: &mut Look<'_>) -> Result<Self, StoreError> {
+        let (older, upto) = (look.number(NAMED).await?, look.last().await?);
+        if look.number(ERASURES).await? == 0 {
+            return Ok(Self { older, upto, names: None });
+        }
+        let (mut names, mut after) = (HashSet::new(), Vec::new());
+        loop {
+            let page = look.users(&after).await?;
+            let Some((last, _)) = page.last() else { break };
+            after.clone_from(last);
+            for (digest, own) in &page {
+                let (Ok(digest), Ok(own)) = (digest.as_slice().try_into(), own.as_slice().try_into()) else {
+                    continue;
+                };
+                names.extend(
+                    [user::reference(own, digest), older_name(digest)].iter().filter_map(Self::beginning),
+                );
+            }
+        }
+        Ok(Self { older, upto, names: Some(names) })
+    }
+
+    fn beginning(name: &String) -> Option<u64> {
+        name.get(..16).and_then(|beginning| u64::from_str_radix(beginning, 16).ok())
+    }
+
+    /// Whether this is the name of somebody, in this entry.
+    fn is_somebody(&self, seq: i64, name: &String) -> bool {
+        let Some(names) = self.names.as_ref().filter(|_| seq > self.older && seq <= self.upto) else {
+            return true;
+        };
+        Self::beginning(name).is_none_or(|beginning| names.contains(&beginning))
+    }
 }
 
 /// A generation that is a person's own, with what stands beside it.
@@ -53,13 +106,16 @@ pub(super) fn older_name(digest: &[u8; 32]) -> String {
 impl Trace {
     /// Of a person with these names, with nothing found yet. `whole`: serves are kept with the outcomes of their conditions.
     pub(super) fn of(names: Vec<String>, whole: bool) -> Self {
-        let (serves, generations, texts) = Default::default();
-        Self { names, serves, generations, texts, whole, upto: 0 }
+        let (serves, generations, texts, known) = Default::default();
+        Self { names, serves, generations, texts, whole, known, upto: 0 }
     }
 
     /// Looks at what came since the last look.
     pub(super) async fn extend(&mut self, look: &mut Look<'_>) -> Result<(), StoreError> {
         let (last, indexed) = (look.last().await?, index::reaches(look).await?);
+        if self.upto == 0 {
+            self.known = Known::read(look).await?;
+        }
         let mut entries = BTreeSet::new();
         for name in &self.names {
             let (term, mut before) = (Field::User.term(name), indexed + 1);
@@ -76,9 +132,9 @@ impl Trace {
         let needles = Needles::new(needles)?;
         for seq in entries.range(..=indexed) {
             let bytes = look.bytes(*seq).await?.unwrap_or_default();
-            needles.read(*seq, &bytes, |record| self.take(record));
+            needles.read(*seq, &bytes, |seq, record| self.take(seq, record));
         }
-        needles.scan(look, self.upto.max(indexed), |record| self.take(record)).await?;
+        needles.scan(look, self.upto.max(indexed), |seq, record| self.take(seq, record)).await?;
         // What was known is told of others by what came since; what turned up only now, by all of the log.
         let new: BTreeMap<_, _> =
             self.shared_by().into_iter().filter(|(value, _)| !known.contains_key(value)).collect();
@@ -89,7 +145,7 @@ impl Trace {
             self.look_for_others(look, (*field, value), (0, indexed + 1)).await?;
         }
         let needles = Needles::new(new.into_keys().collect())?;
-        needles.scan(look, indexed, |record| self.note_others(&record)).await?;
+        needles.scan(look, indexed, |seq, record| self.note_others(seq, &record)).await?;
         self.upto = last;
         Ok(())
     }
@@ -105,7 +161,7 @@ impl Trace {
         if field == Field::Generation
             && let Some(generation) = look.generation(value).await?
         {
-            needles.read(generation.seq, &generation.bytes, |record| self.note_others(&record));
+            needles.read(generation.seq, &generation.bytes, |seq, record| self.note_others(seq, &record));
         }
         loop {
             let shared = match field {
@@ -120,7 +176,7 @@ impl Trace {
             before = *oldest;
             for seq in page {
                 let bytes = look.bytes(seq).await?.unwrap_or_default();
-                needles.read(seq, &bytes, |record| self.note_others(&record));
+                needles.read(seq, &bytes, |seq, record| self.note_others(seq, &record));
             }
         }
     }
@@ -131,8 +187,8 @@ impl Trace {
         generations.chain(self.texts.keys().map(|hash| (hash.clone(), Field::Text))).collect()
     }
 
-    fn take(&mut self, record: Record) {
-        self.note_others(&record);
+    fn take(&mut self, seq: i64, record: Record) {
+        self.note_others(seq, &record);
         match record {
             Record::Serve(mut serve) if self.is_theirs(serve.user.as_ref()) => {
                 if let Some(generation) = serve.generation_id.filter(|_| serve.tier == Tier::User) {
@@ -153,16 +209,19 @@ impl Trace {
         }
     }
 
-    fn note_others(&mut self, record: &Record) {
+    fn note_others(&mut self, seq: i64, record: &Record) {
         match record {
-            Record::Serve(serve) if !self.is_theirs(serve.user.as_ref()) => {
+            // Somebody who is not known may be anybody.
+            Record::Serve(serve) if serve.user.as_ref().is_none_or(|user| self.is_another(seq, user)) => {
                 let shown = serve.generation_id.and_then(|id| self.generations.get_mut(&id));
                 let text = serve.text_hash.as_ref().and_then(|hash| self.texts.get_mut(hash));
                 shown.into_iter().chain(text).for_each(|others| *others = true);
             }
-            Record::Generation(stored) if !self.is_theirs(stored.record.user.as_ref()) => {
+            Record::Generation(stored)
+                if stored.record.user.as_ref().is_some_and(|user| self.is_another(seq, user)) =>
+            {
                 let others = self.generations.get_mut(&stored.record.id);
-                others.into_iter().for_each(|others| *others |= stored.record.user.is_some());
+                others.into_iter().for_each(|others| *others = true);
             }
             _ => {}
         }
@@ -170,6 +229,11 @@ impl Trace {
 
     fn is_theirs(&self, user: Option<&String>) -> bool {
         user.is_some_and(|user| self.names.contains(user))
+    }
+
+    /// Whether a name is somebody else's who was not erased.
+    fn is_another(&self, seq: i64, user: &String) -> bool {
+        !self.names.contains(user) && self.known.is_somebody(seq, user)
     }
 
     /// The generations that are theirs and nobody else's.
@@ -231,12 +295,12 @@ impl Needles {
     }
 
     /// Reads those lines of an entry that hold one of the words.
-    fn read(&self, seq: i64, bytes: &[u8], mut found: impl FnMut(Record)) {
+    fn read(&self, seq: i64, bytes: &[u8], mut found: impl FnMut(i64, Record)) {
         let Some(needles) = self.0.as_ref().filter(|needles| needles.is_match(bytes)) else { return };
         // A record of its own is one line.
         for line in bytes.split(|byte| *byte == b'\n').filter(|line| needles.is_match(*line)) {
             match records::decode(line) {
-                Ok(record) => found(record),
+                Ok(record) => found(seq, record),
                 Err(error) => {
                     tracing::error!(%error, seq, "a record cannot be read; run `copyrail audit verify`");
                 }
@@ -249,7 +313,7 @@ impl Needles {
         &self,
         look: &mut Look<'_>,
         mut after: i64,
-        mut found: impl FnMut(Record),
+        mut found: impl FnMut(i64, Record),
     ) -> Result<(), StoreError> {
         while self.0.is_some() {
             let page = look.blocks(after).await?;

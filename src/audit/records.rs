@@ -412,7 +412,7 @@ pub struct ErasureRecord {
     /// How many serves of an older version still name them by a hash that can be made again from their reference, until
     /// retention deletes them.
     pub older_serves: u64,
-    /// How many generations were shown to others too, and kept their text.
+    /// How many generations were shown to others too who were not erased, and kept their text.
     pub shared: u64,
 }
 

@@ -315,7 +315,7 @@ async fn delete_texts(append: &mut Append, texts: BTreeSet<String>) -> Result<u6
     }
     let mut shown = HashSet::new();
     let needles = Needles::new(texts.iter().cloned().collect())?;
-    let note = |record| {
+    let note = |_, record| {
         if let Record::Serve(serve) = record {
             shown.extend(serve.text_hash);
         }

@@ -87,6 +87,49 @@ async fn what_is_theirs_alone_goes_and_what_others_were_shown_stays() {
 }
 
 #[tokio::test]
+async fn what_several_were_shown_goes_with_the_last_of_them() {
+    for (indexed, older) in [(false, false), (true, false), (true, true)] {
+        let held = test_store().await;
+        let key = UserKey::open(held.dir.path()).unwrap();
+        let recorder = recorder(&held.store, 100);
+        for (n, by, to, text) in [
+            (1, "ann", "ann", Some("Corrected for both.")),
+            (1, "", "bob", Some("Corrected for both.")),
+            (2, "bob", "bob", None),
+            (2, "", "ann", None),
+            // Three were shown it.
+            (3, "bob", "ann", None),
+            (3, "", "celia", None),
+        ] {
+            shown(&recorder, &key, n, by, to, text).await;
+        }
+        recorder.close().await;
+        if indexed {
+            index::catch_up(&held.store).await.unwrap();
+        }
+        if older {
+            // As an older version would have named them: who was erased is not told from who was not.
+            held.tamper("UPDATE meta SET value = (SELECT max(seq) FROM chain) WHERE name = 'named'").await;
+        }
+        let erased = async |user: &str| {
+            let receipt =
+                super::erase(&held.store, held.dir.path(), &order(&key, user)).await.unwrap().receipt;
+            sound(&held).await;
+            (receipt.shared, left(&held).await)
+        };
+        assert_eq!(erased("ann").await, (3, (3, 1)));
+        let extent = preview(&held.store, &key.digest("bob")).await.unwrap();
+        if older {
+            assert_eq!((extent.own, erased("bob").await), (0, (3, (3, 1))));
+            continue;
+        }
+        assert_eq!((extent.own, extent.shared, extent.texts), (2, 1, 1));
+        assert_eq!(erased("bob").await, (1, (1, 0)));
+        assert_eq!(erased("celia").await, (0, (0, 0)));
+    }
+}
+
+#[tokio::test]
 async fn much_is_erased_in_several_transactions_each_with_its_receipt() {
     let held = test_store().await;
     let key = UserKey::open(held.dir.path()).unwrap();

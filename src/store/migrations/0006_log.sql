@@ -74,4 +74,5 @@ INSERT INTO meta (name, value) VALUES
     ('indexed', 0),
     ('index_format', 1), -- how the indexes are made: they are made anew by a program that makes them otherwise
     ('erasures', 0), -- counts them, so that running services notice
+    ('named', (SELECT coalesce(max(seq), 0) FROM chain)), -- up to this entry users are named without keys of their own
     ('running', 0);  -- whether a service is, or ended without saying so
