@@ -158,6 +158,10 @@ async fn a_person_is_told_what_is_held_of_them_and_of_nobody_else() {
     let (app, _) = backed_up().await;
     let told = done(&app, &["subject", "--user", "u-1", "--by", "jo", "--format", "json"]).await;
     let told: Value = serde_json::from_str(&told).unwrap();
+    let review = format!("/v1/generations/{}/reviews", told["generations"][0]["id"].as_str().unwrap());
+    let note = json!({"action": "note", "note": "Too bright for us."});
+    let note = app.client().post(app.url(&review)).bearer_auth(app.key("review")).json(&note);
+    assert_eq!(app.send(note).await.status, 201);
     let (serves, generations) = (told["serves"].as_array().unwrap(), told["generations"].as_array().unwrap());
     assert_eq!((serves.len(), generations.len()), (1, 1), "{told}");
     assert_eq!(serves[0]["text"], generations[0]["payload"]["text"]);
@@ -169,6 +173,17 @@ async fn a_person_is_told_what_is_held_of_them_and_of_nobody_else() {
     assert_eq!(file.metadata().unwrap().permissions().mode() & 0o777, 0o600);
     let text = std::fs::read_to_string(&file).unwrap();
     assert!(text.starts_with("Shown: 1 time\n") && text.contains("A zanzibar light"), "{text}");
+    // All that the JSON has stands there to be read too.
+    let payload = &told["generations"][0]["payload"];
+    let prompts = payload["messages"].as_array().unwrap().iter().map(|message| &message["content"]);
+    let wanted: Vec<&str> =
+        prompts.chain(payload["raw_texts"].as_array().unwrap()).map(|part| part.as_str().unwrap()).collect();
+    assert!(wanted.len() >= 2, "{payload}");
+    for line in wanted.iter().flat_map(|part| part.lines()) {
+        assert!(text.contains(line), "{line}: {text}");
+    }
+    assert!(text.contains("review: note\n  note: Too bright for us."), "{text}");
+    assert!(text.contains(&payload["inputs"].to_string()), "{text}");
     let mut store = SqliteConnection::connect(app.store_url()).await.unwrap();
     let exports: Vec<Vec<u8>> = sqlx::query_scalar("SELECT bytes FROM chain WHERE kind = 'export'")
         .fetch_all(&mut store)

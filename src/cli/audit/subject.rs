@@ -72,7 +72,6 @@ fn write(path: &Path, text: &str) -> std::io::Result<()> {
 
 fn readable(found: &Value) -> String {
     let list = |name: &str| at(found, name).as_array().map(Vec::as_slice).unwrap_or_default();
-    let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), safe);
     let mut lines = vec![format!("Shown: {}", counted(list("/serves").len() as u64, "time"))];
     for serve in list("/serves") {
         let [when, placement, product, tier] =
@@ -89,11 +88,7 @@ fn readable(found: &Value) -> String {
         counted(list("/generations").len() as u64, "text")
     ));
     for generation in list("/generations") {
-        let [when, id, inputs, written] =
-            ["/finished", "/id", "/payload/inputs", "/payload/text"].map(|field| at(generation, field));
-        lines.push(format!("\n{} generation {}", text(when), text(id)));
-        lines.push(format!("  from {}", safe(&inputs.to_string())));
-        lines.push(format!("  text {}", text(written)));
+        written_alone(generation, &mut lines);
     }
     let (answers, holds) = (list("/answers"), list("/holds"));
     lines.push(format!("\nAnswers kept for a day for whoever asks again: {}", answers.len()));
@@ -103,4 +98,49 @@ fn readable(found: &Value) -> String {
         format!("  {} since {}: {}", text(at(hold, "/id")), text(at(hold, "/at")), text(at(hold, "/reason")))
     }));
     lines.join("\n")
+}
+
+/// A text as it is; of anything else its JSON.
+fn text(value: &Value) -> String {
+    safe(&value.as_str().map_or_else(|| value.to_string(), str::to_owned))
+}
+
+/// A generation with all that stands beside it.
+fn written_alone(generation: &Value, lines: &mut Vec<String>) {
+    let list = |name: &str| at(generation, name).as_array().map(Vec::as_slice).unwrap_or_default();
+    lines.push(format!("\n{} generation {}", text(at(generation, "/finished")), text(at(generation, "/id"))));
+    if at(generation, "/payload").is_null() {
+        lines.push("  (prompt and texts are not kept any more)".into());
+    } else {
+        part("from", at(generation, "/payload/inputs"), lines);
+        part("with the facts", at(generation, "/payload/facts"), lines);
+        for message in list("/payload/messages") {
+            part(&format!("prompt, {}", text(at(message, "/role"))), at(message, "/content"), lines);
+        }
+        for written in list("/payload/raw_texts") {
+            part("the model wrote", written, lines);
+        }
+        part("what rules found in it", at(generation, "/payload/matches"), lines);
+        part("text", at(generation, "/payload/text"), lines);
+    }
+    for verdict in list("/verdicts") {
+        let [when, service, opinion] = ["/at", "/service", "/opinion"].map(|field| text(at(verdict, field)));
+        lines.push(format!("  {when} a second model was asked, {service}: {opinion}"));
+        part("its reason", at(verdict, "/reason"), lines);
+    }
+    for review in list("/reviews") {
+        lines.push(format!("  {} review: {}", text(at(review, "/at")), text(at(review, "/action"))));
+        part("note", at(review, "/note"), lines);
+    }
+}
+
+/// One part of what stands beside a generation, if there is any; further lines of it further in.
+fn part(name: &str, value: &Value, lines: &mut Vec<String>) {
+    let whole = match value {
+        Value::Null => return,
+        Value::String(text) => text.clone(),
+        other => other.to_string(),
+    };
+    let shown: Vec<String> = whole.lines().map(safe).collect();
+    lines.push(format!("  {name}: {}", shown.join("\n      ")));
 }
