@@ -2,15 +2,17 @@
 //! nothing. A search judges by the records themselves what an index finds.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use jiff::Timestamp;
+use tokio::time::Instant;
 
 use super::records::{
     self, GENERATION, GenerationPayload, GenerationRecord, Outcome, REVIEW, Record, SERVES, ServeRecord,
     StoredGeneration,
 };
 use crate::store::forget::Look;
-use crate::store::index::{Indexable, reach};
+use crate::store::index::{Indexable, Reach, reach};
 use crate::store::log::Append;
 use crate::store::{Store, StoreError};
 
@@ -21,8 +23,25 @@ const FORMAT: i64 = 1;
 pub(super) const LINES: i64 = 8_192;
 /// How many entries are read at once.
 const ENTRIES: u32 = 64;
-/// How many records are indexed in one transaction, save where one block holds more: it must not hold up the recorder.
-const RECORDS: usize = 500;
+
+/// How much is indexed in one transaction.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Pace {
+    /// Little: others write too, and must not be held up.
+    Beside,
+    /// Much: nobody serves from this store. Should a service start meanwhile, it does not take the store for one that fails.
+    Alone,
+}
+
+impl Pace {
+    /// How long a transaction goes on taking entries.
+    fn most(self) -> Duration {
+        Duration::from_millis(match self {
+            Pace::Beside => 30,
+            Pace::Alone => 250,
+        })
+    }
+}
 
 /// A field that records are found by, as the letter that its terms begin with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -74,8 +93,7 @@ impl Field {
 
 /// Up to which entry the indexes can be asked; 0 when not at all.
 pub(super) async fn reaches(look: &mut Look<'_>) -> Result<i64, StoreError> {
-    let at = look.reach().await?;
-    Ok(if at.format == FORMAT { at.indexed } else { 0 })
+    Ok(known(look.reach().await?).indexed)
 }
 
 /// The minute of a time, since 1970.
@@ -163,14 +181,40 @@ pub(super) fn serves(bytes: &[u8]) -> impl Iterator<Item = (i64, Box<ServeRecord
 ///
 /// When the store cannot be read or written. What was indexed until then stays.
 pub async fn catch_up(store: &Store) -> Result<u64, StoreError> {
+    catch_up_as(store, Pace::Beside, |_| {}).await
+}
+
+/// The same at this pace. `progress` is told after every transaction how many entries are done.
+///
+/// # Errors
+///
+/// As [`catch_up`].
+pub async fn catch_up_as(
+    store: &Store,
+    pace: Pace,
+    mut progress: impl FnMut(u64),
+) -> Result<u64, StoreError> {
     let mut entries = 0;
-    loop {
-        let at = reach(store).await?;
-        if at.format == FORMAT && at.indexed >= at.last {
-            return Ok(entries);
-        }
-        entries += step(store).await?;
+    while behind(store).await? > 0 {
+        entries += step(store, pace.most()).await?;
+        progress(entries);
     }
+    Ok(entries)
+}
+
+/// How many entries are not indexed yet: searches look through those one by one.
+///
+/// # Errors
+///
+/// When the store cannot be read.
+pub async fn behind(store: &Store) -> Result<u64, StoreError> {
+    let at = known(reach(store).await?);
+    Ok(u64::try_from(at.last.saturating_sub(at.indexed)).unwrap_or(0))
+}
+
+/// How far the indexes reach, as far as they are made in the way that is known here.
+pub(super) fn known(at: Reach) -> Reach {
+    if at.format == FORMAT { at } else { Reach { indexed: 0, ..at } }
 }
 
 /// Empties the indexes and makes them anew from the chain.
@@ -178,15 +222,15 @@ pub async fn catch_up(store: &Store) -> Result<u64, StoreError> {
 /// # Errors
 ///
 /// As [`catch_up`].
-pub async fn rebuild(store: &Store) -> Result<u64, StoreError> {
+pub async fn rebuild(store: &Store, pace: Pace) -> Result<u64, StoreError> {
     let mut append = Append::begin(store).await?;
     append.clear_indexes(FORMAT).await?;
     append.commit().await?;
-    catch_up(store).await
+    catch_up_as(store, pace, |_| {}).await
 }
 
-/// One transaction.
-async fn step(store: &Store) -> Result<u64, StoreError> {
+/// One transaction: an entry where there is one, and more until `most` has passed.
+async fn step(store: &Store, most: Duration) -> Result<u64, StoreError> {
     let mut append = Append::begin(store).await?;
     let at = append.reach().await?;
     let mut indexed = at.indexed;
@@ -194,16 +238,16 @@ async fn step(store: &Store) -> Result<u64, StoreError> {
         append.clear_indexes(FORMAT).await?;
         indexed = 0;
     }
-    let (mut records, mut entries) = (0, 0);
-    'full: while records < RECORDS {
+    let (began, mut entries) = (Instant::now(), 0);
+    'full: loop {
         let page = append.indexable(indexed, ENTRIES).await?;
         if page.is_empty() {
             break;
         }
         for entry in page {
-            records += index(&mut append, &entry).await?;
+            index(&mut append, &entry).await?;
             (indexed, entries) = (entry.seq, entries + 1);
-            if records >= RECORDS {
+            if began.elapsed() >= most {
                 break 'full;
             }
         }
@@ -213,12 +257,11 @@ async fn step(store: &Store) -> Result<u64, StoreError> {
     Ok(entries)
 }
 
-/// Indexes one entry and answers how much work that was, in records.
-async fn index(append: &mut Append, entry: &Indexable) -> Result<usize, StoreError> {
+async fn index(append: &mut Append, entry: &Indexable) -> Result<(), StoreError> {
     let Indexable { seq, kind, bytes, payload } = entry;
     match kind.as_str() {
         GENERATION => {
-            let Ok(Record::Generation(stored)) = records::decode(bytes) else { return Ok(1) };
+            let Ok(Record::Generation(stored)) = records::decode(bytes) else { return Ok(()) };
             let StoredGeneration { record, .. } = *stored;
             let payload = payload.as_ref().and_then(|payload| payload.bytes.as_deref());
             let payload: GenerationPayload =
@@ -228,7 +271,7 @@ async fn index(append: &mut Append, entry: &Indexable) -> Result<usize, StoreErr
             if record.outcome == Outcome::Passed {
                 append.index_state(*seq, Some("awaiting")).await?;
             }
-            Ok(1)
+            Ok(())
         }
         SERVES => {
             let (mut rows, mut minutes, mut texts) = (Vec::new(), BTreeSet::new(), BTreeSet::new());
@@ -243,21 +286,20 @@ async fn index(append: &mut Append, entry: &Indexable) -> Result<usize, StoreErr
             for hash in texts {
                 append.index_text(&hash).await?;
             }
-            append.index_serves(&rows).await?;
-            Ok(rows.len().max(1))
+            append.index_serves(&rows).await
         }
         REVIEW => {
-            let Ok(Record::Review(stored)) = records::decode(bytes) else { return Ok(1) };
-            let Some(decision) = stored.record.action.decision() else { return Ok(1) };
+            let Ok(Record::Review(stored)) = records::decode(bytes) else { return Ok(()) };
+            let Some(decision) = stored.record.action.decision() else { return Ok(()) };
             if let Some(generation) =
                 append.generation_entry(&stored.record.generation_id.to_string()).await?
             {
                 append.index_state(generation, Some(decision.as_str())).await?;
             }
-            Ok(1)
+            Ok(())
         }
         // Other kinds are found by their kind.
-        _ => Ok(1),
+        _ => Ok(()),
     }
 }
 

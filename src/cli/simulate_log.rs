@@ -10,6 +10,7 @@ use super::output::counted;
 use super::{Failure, Shell};
 use crate::app::wall_clock;
 use crate::audit::bulk::append_many;
+use crate::audit::index::{self, Pace};
 use crate::simulate::log::{Plan, Records};
 use crate::store::{Access, Store};
 
@@ -73,6 +74,10 @@ pub(super) async fn run(args: SimulateLog, shell: &mut Shell) -> Result<(), Fail
         append_many(&store, entries).await?;
         bar.inc(written);
     }
+    // Nobody serves from it, so nobody else would index it.
+    bar.set_position(0);
+    bar.set_length(index::behind(&store).await?);
+    index::catch_up_as(&store, Pace::Alone, |entries| bar.set_position(entries)).await?;
     bar.finish_and_clear();
     store.close().await;
     let size = std::fs::metadata(&args.file).map_err(anyhow::Error::from)?.len();

@@ -37,6 +37,11 @@ pub(crate) fn keep_services_away(path: &Path) -> Result<File, StoreError> {
     sqlite::lock(path)
 }
 
+/// Whether a service runs on the store that a URL names.
+pub(crate) fn is_served(url: &str) -> bool {
+    matches!(file_of(url).and_then(|path| sqlite::lock(&path)), Err(StoreError::Held(_)))
+}
+
 /// Gives the file of a store, and what SQLite keeps beside it, another name. Nothing may be open of either.
 ///
 /// # Errors

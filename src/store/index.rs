@@ -381,6 +381,14 @@ impl Snapshot {
         Ok(Some(FoundGeneration { bytes: row.try_get("bytes")?, payload }))
     }
 
+    /// What stands beside an entry.
+    pub(crate) async fn payload(&mut self, seq: i64) -> Result<Option<PayloadRow>, StoreError> {
+        let query = sqlx::query_as("SELECT salt, bytes FROM payloads WHERE seq = $1");
+        let row: Option<(Option<Vec<u8>>, Option<Vec<u8>>)> =
+            query.bind(seq).fetch_optional(&mut *self.0).await?;
+        Ok(row.map(|(salt, bytes)| PayloadRow { salt, bytes }))
+    }
+
     /// A text that is no generation's, by its hash.
     pub(crate) async fn text(&mut self, hash: &str) -> Result<Option<String>, StoreError> {
         let query = sqlx::query_scalar("SELECT text FROM texts WHERE hash = $1");

@@ -240,6 +240,33 @@ fn a_key_is_printed_once_and_alone() {
 }
 
 #[test]
+fn a_search_says_when_it_must_look_through_much_that_is_not_indexed() {
+    let folder = tempfile::tempdir().unwrap();
+    let large = ["simulate-log", "--generations", "2100", "--serves", "500", "trial.db"];
+    assert_eq!(copyrail(folder.path(), &large, &[], "").code, Some(0));
+    let url = [("COPYRAIL__STORE__URL", "sqlite:trial.db")];
+    let find = |also: &[&str]| {
+        let arguments = ["audit", "search", "generations", "--words", "kettle", "--limit", "1"];
+        let ran = copyrail(folder.path(), &[&arguments, also].concat(), &url, "");
+        assert!(ran.code == Some(0) && ran.out.contains("kettle"), "{}", ran.err);
+        ran.err.contains("entries of the log are not in its indexes yet")
+    };
+    assert!(!find(&[]));
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    runtime.block_on(async {
+        use sqlx::Connection;
+        let file = format!("sqlite:{}", folder.path().join("trial.db").display());
+        let mut connection = sqlx::SqliteConnection::connect(&file).await.unwrap();
+        let stale = "UPDATE meta SET value = 0 WHERE name = 'index_format'";
+        sqlx::raw_sql(stale).execute(&mut connection).await.unwrap();
+        connection.close().await.unwrap();
+    });
+    assert!(find(&[]));
+    assert!(!find(&["--rebuild-index"]));
+    assert!(!find(&[]));
+}
+
+#[test]
 fn a_simulated_log_is_a_log_and_never_mixed_with_another() {
     let folder = tempfile::tempdir().unwrap();
     let make = || {
@@ -260,6 +287,13 @@ fn a_simulated_log_is_a_log_and_never_mixed_with_another() {
     let url = [("COPYRAIL__STORE__URL", "sqlite:trial.db")];
     let verified = copyrail(folder.path(), &["audit", "verify"], &url, "");
     assert_eq!(verified.code, Some(0), "{}", verified.out);
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let behind = runtime.block_on(async {
+        let file = format!("sqlite:{}", folder.path().join("trial.db").display());
+        let store = copyrail::store::Store::open(&file, copyrail::store::Access::ReadOnly).await.unwrap();
+        copyrail::audit::index::behind(&store).await.unwrap()
+    });
+    assert_eq!(behind, 0, "searches need not look through it");
     let again = make();
     assert_eq!(again.code, Some(2));
     assert!(again.err.contains("trial.db exists; name a file that does not"), "{}", again.err);

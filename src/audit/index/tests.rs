@@ -25,10 +25,14 @@ async fn records_are_indexed_behind_the_recorder() {
     assert_eq!(held.number("SELECT count(*) FROM review_states WHERE state = 'awaiting'").await, 2);
     assert!(held.number("SELECT count(*) FROM minutes").await >= 1);
     // Made anew, it is the same.
-    assert_eq!(rebuild(&held.store).await.unwrap(), 5);
+    for pace in [Pace::Alone, Pace::Beside] {
+        assert_eq!(rebuild(&held.store, pace).await.unwrap(), 5);
+    }
     assert_eq!(hits(&held, "generation_index", "words : kettle").await, 3);
     // In another way, it is made anew by itself.
+    assert_eq!(behind(&held.store).await.unwrap(), 0);
     held.tamper("UPDATE meta SET value = 0 WHERE name = 'index_format'").await;
+    assert_eq!(behind(&held.store).await.unwrap(), 5);
     assert_eq!(catch_up(&held.store).await.unwrap(), 5);
     assert_eq!(hits(&held, "generation_index", "words : kettle").await, 3);
 }

@@ -14,7 +14,7 @@ use uuid::Uuid;
 use super::filter::{Filter, ServeFilter, Words};
 use super::{MAX_PAGE, Page, ReviewState, SearchError, payload, stored};
 use crate::audit::chain;
-use crate::audit::index::{Field, LINES, minute, text_of};
+use crate::audit::index::{Field, LINES, known, minute, text_of};
 use crate::audit::records::{
     self, Decision, GENERATION, GenerationPayload, GenerationRecord, Outcome, Record, SERVES, ServeRecord,
     StoredGeneration,
@@ -368,6 +368,8 @@ struct Search {
     reach: Reach,
     words: Option<index::Words>,
     texts: HashMap<Origin, Text>,
+    /// Whether texts hold the words that are asked for.
+    holding: HashMap<Origin, bool>,
     began: Instant,
     steps: u32,
 }
@@ -375,8 +377,9 @@ struct Search {
 impl Search {
     async fn begin(store: &Store) -> Result<Self, StoreError> {
         let mut log = Snapshot::begin(store).await?;
-        let reach = log.reach().await?;
-        Ok(Self { log, reach, words: None, texts: HashMap::new(), began: Instant::now(), steps: 0 })
+        let reach = known(log.reach().await?);
+        let (texts, holding) = (HashMap::new(), HashMap::new());
+        Ok(Self { log, reach, words: None, texts, holding, began: Instant::now(), steps: 0 })
     }
 
     fn is_tired(&mut self) -> bool {
@@ -415,7 +418,7 @@ impl Search {
         let mut found = Vec::new();
         for entry in self.log.entries_of(GENERATION, entries).await? {
             match stored(&entry.bytes) {
-                Ok(stored) if filter.finds(&stored.record) => found.push((entry.seq, stored.record)),
+                Ok(stored) if filter.finds(&stored.record) => found.push((entry.seq, *stored)),
                 Ok(_) => {}
                 // One that was tampered with does not hide the others.
                 Err(error) => tracing::error!(%error, seq = entry.seq, "a generation cannot be read"),
@@ -423,21 +426,25 @@ impl Search {
         }
         if let Some(review) = filter.review {
             let mut standing = Vec::new();
-            for (seq, record) in found {
-                if self.stands(&record, review).await? {
-                    standing.push((seq, record));
+            for (seq, stored) in found {
+                if self.stands(&stored.record, review).await? {
+                    standing.push((seq, stored));
                 }
             }
             found = standing;
         }
-        let Some(words) = &filter.words else { return Ok(found) };
-        let mut texts = Vec::new();
-        for (_, record) in &found {
-            let payload = self.payload_of(record.id).await?;
-            texts.push(payload.map(|payload| text_of(&payload).to_owned()).unwrap_or_default());
+        let mut held = Vec::new();
+        if let Some(words) = &filter.words {
+            let mut texts = Vec::with_capacity(found.len());
+            for (seq, stored) in &found {
+                let payload = self.payload_of(*seq, stored).await?;
+                texts.push(payload.map(|payload| text_of(&payload).to_owned()).unwrap_or_default());
+            }
+            held = self.held(words, &texts).await?;
         }
-        let held = self.held(words, &texts).await?;
-        Ok(found.into_iter().zip(held).filter(|(_, held)| *held).map(|(found, _)| found).collect())
+        let held = held.into_iter().chain(std::iter::repeat(filter.words.is_none()));
+        let found = found.into_iter().zip(held).filter(|(_, held)| *held);
+        Ok(found.map(|((seq, stored), _)| (seq, stored.record)).collect())
     }
 
     /// Whether a generation stands so with those who review.
@@ -464,8 +471,12 @@ impl Search {
     }
 
     /// What stands beside a generation; `None` when there is none, it was erased, or is not what was recorded.
-    async fn payload_of(&mut self, id: Uuid) -> Result<Option<GenerationPayload>, StoreError> {
-        match self.read_payload(id).await {
+    async fn payload_of(
+        &mut self,
+        seq: i64,
+        stored: &StoredGeneration,
+    ) -> Result<Option<GenerationPayload>, StoreError> {
+        match payload(self.log.payload(seq).await?, &stored.payload_hash, stored.record.id) {
             Err(error @ StoreError::Corrupt(_)) => {
                 tracing::error!(%error, "a payload cannot be read");
                 Ok(None)
@@ -572,15 +583,26 @@ impl Search {
         serves: Vec<(i64, ServeRecord)>,
     ) -> Result<Vec<(i64, ServeRecord)>, SearchError> {
         let Some(words) = words else { return Ok(serves) };
-        let mut texts = Vec::with_capacity(serves.len());
+        // The same text is shown to many.
+        let (mut new, mut texts) = (Vec::new(), Vec::new());
         for (_, record) in &serves {
-            texts.push(match self.text(record).await? {
-                Text::There(text) => text,
-                _ => String::new(),
-            });
+            let Some(origin) = Origin::of(record) else { continue };
+            if self.holding.contains_key(&origin) {
+                continue;
+            }
+            let text = self.text(record).await?;
+            self.holding.insert(origin.clone(), false);
+            if let Text::There(text) = text {
+                new.push(origin);
+                texts.push(text);
+            }
         }
         let held = self.held(words, &texts).await?;
-        Ok(serves.into_iter().zip(held).filter(|(_, held)| *held).map(|(serve, _)| serve).collect())
+        self.holding.extend(new.into_iter().zip(held));
+        let holds = |record: &ServeRecord| {
+            Origin::of(record).is_some_and(|origin| self.holding.get(&origin) == Some(&true))
+        };
+        Ok(serves.into_iter().filter(|(_, record)| holds(record)).collect())
     }
 
     /// A serve with what it showed.

@@ -9,16 +9,20 @@ use uuid::Uuid;
 
 use super::super::output::{Paint, counted, folded, safe};
 use super::super::{ConfigArgs, Failure, Format, Shell};
+use crate::audit::index::Pace;
 use crate::audit::search::{self, Filter, SearchError, Serve, ServeFilter, Words};
 use crate::audit::{GenerationRecord, index, references};
 use crate::casefile::words;
 use crate::config::Settings;
 use crate::document::parse_duration;
+use crate::store::copies::is_served;
 use crate::store::{Access, Store};
 use crate::words::{PlacementId, Revision, SegmentId, Source, TemplateId};
 
 /// How wide lines are where nothing says how wide the terminal is.
 const WIDTH: usize = 100;
+/// How many entries may be looked through one by one without a word about it.
+const MANY: u64 = 2_000;
 
 /// What is looked for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
@@ -122,8 +126,15 @@ pub(super) async fn run(args: Search, shell: &mut Shell) -> Result<(), Failure> 
     args.fits()?;
     let store = Store::open(&settings.store_url, access).await?;
     if args.rebuild_index {
-        let entries = index::rebuild(&store).await?;
+        let pace = if is_served(&settings.store_url) { Pace::Beside } else { Pace::Alone };
+        let entries = index::rebuild(&store, pace).await?;
         shell.out.talk(&format!("the indexes were made anew from {entries} entries"));
+    }
+    let behind = index::behind(&store).await?;
+    if behind > MANY {
+        shell.out.talk(&format!(
+            "{behind} entries of the log are not in its indexes yet and looked through one by one, which takes long: let `copyrail serve` run, or add `--rebuild-index`"
+        ));
     }
     let asked = Asked { args: &args, settings: &settings, now: (shell.now)() };
     let user = asked.user(&store).await?;
