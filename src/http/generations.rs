@@ -133,6 +133,16 @@ pub(super) fn failed(error: SearchError) -> Problem {
 pub(super) fn unreadable(said: &str) -> Problem {
     let said = said.rsplit_once("query string: ").map_or(said, |(_, said)| said);
     let (parameter, wrong) = said.split_once(": ").unwrap_or(("query", said));
+    // Which one it is says the reader's sentence, and not always what stands before it.
+    let named = wrong.split('`').nth(1).unwrap_or(parameter);
+    if wrong.starts_with("unknown field") {
+        let named: String = named.chars().filter(|c| !c.is_control()).take(80).collect();
+        let known = wrong.split_once(", expected one of ").map_or("nothing", |(_, known)| known);
+        return Problem::malformed(format!("`{named}` is no parameter of this call; it takes {known}"));
+    }
+    if wrong.starts_with("duplicate field") {
+        return Problem::malformed(format!("`{named}`: send it once"));
+    }
     let what = match parameter {
         "since" | "until" | "at" => "write an instant, such as `2026-11-20T10:00:00Z`",
         "limit" => "write a whole number of 1 to 200",

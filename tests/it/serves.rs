@@ -93,6 +93,25 @@ async fn what_a_customer_saw_is_one_question() {
     recorded(&app, 5).await;
     assert_eq!(ids(&app, &format!("?limit=3&cursor={cursor}")).await, std::slice::from_ref(&lamp));
 
+    // What is wrong with a query is said of the parameter that it is of.
+    for (call, query, says) in [
+        (
+            "generations",
+            "at=2026-11-20T10:00:00Z",
+            "`at` is no parameter of this call; it takes `placement`, `product`, `segment`",
+        ),
+        ("serves", "rule=grounded", "`rule` is no parameter of this call; it takes `placement`, `product`"),
+        ("serves", "generations=x", "`generations` is no parameter of this call; it takes "),
+        ("serves", "since=2026-11-20T10:00:00Z&since=2026-11-20T10:00:00Z", "`since`: send it once"),
+        ("serves", "at=noon", "`at`: write an instant, such as `2026-11-20T10:00:00Z`"),
+        ("generations", "limit=many", "`limit`: write a whole number of 1 to 200"),
+        ("serves", "generation=x", "`generation`: write the id of a generation"),
+    ] {
+        let answered = app.get(&format!("/v1/{call}?{query}"), "review").await;
+        let detail = problem(&answered, 400, "urn:copyrail:malformed");
+        assert!(detail.contains(says), "{call}?{query}: {detail}");
+    }
+
     let unknown = app.get("/v1/serves/0192f3c1-7a2b-7c3d-8e4f-5a6b7c8d9e0f", "review").await;
     problem(&unknown, 404, "urn:copyrail:no-such-record");
     for role in ["serve", "compliance"] {
