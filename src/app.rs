@@ -185,6 +185,15 @@ impl App {
                 settings.data_dir.display()
             )
         })?;
+        // A backup that is put in place later holds what was erased since.
+        let (dir, clock) = (settings.data_dir.clone(), Arc::clone(&now));
+        store.prepare_others(Box::new(move |store| {
+            let (dir, now) = (dir.clone(), clock());
+            Box::pin(async move {
+                let resumed = erase::resume(&store, &dir, now).await;
+                resumed.map(drop).map_err(|error| format!("an erasure cannot be carried out in it: {error}"))
+            })
+        }));
         let resumed = erase::resume(&store, &settings.data_dir, now()).await.map_err(|error| {
             anyhow::anyhow!("an erasure cannot be carried out, and nothing is served before: {error}")
         })?;
@@ -583,21 +592,16 @@ async fn watch_files(shared: Arc<Shared>, stopped: watch::Receiver<bool>) {
 /// New keys, reviews and a new catalogue are in use within two seconds, whoever wrote them; and so is a store that was put
 /// back.
 async fn refresh(shared: Arc<Shared>, stopped: watch::Receiver<bool>) {
-    let (resumed, until_stopped) = (AtomicU64::new(0), stopped.clone());
+    let (known, until_stopped) = (AtomicU64::new(0), stopped.clone());
     every(Duration::from_secs(1), stopped, || async {
         // Those who read or write next say that it is gone, and why.
-        let _ = shared.store.look().await;
+        if let Err(error @ StoreError::NotPrepared(_)) = shared.store.look().await {
+            tracing::error!(%error, "nothing is read or written until it is");
+        }
         let changes = shared.store.changes();
-        if resumed.load(Ordering::Relaxed) != changes {
-            // A backup holds what was erased since.
-            match erase::resume(&shared.store, &shared.data_dir, (shared.parts.now)()).await {
-                Ok(_) => {
-                    resumed.store(changes, Ordering::Relaxed);
-                    shared.parts.forget_other_stores();
-                    tokio::spawn(warm_up(Arc::clone(&shared), until_stopped.clone()));
-                }
-                Err(error) => tracing::error!(%error, "an erasure cannot be carried out in the store that was put in place"),
-            }
+        if known.swap(changes, Ordering::Relaxed) != changes {
+            shared.parts.forget_other_stores();
+            tokio::spawn(warm_up(Arc::clone(&shared), until_stopped.clone()));
         }
         shared.refresh_keys().await;
         shared.refresh_reviews().await;

@@ -19,6 +19,7 @@ mod sqlite;
 pub mod users;
 
 use std::path::PathBuf;
+use std::pin::Pin;
 
 use jiff::Timestamp;
 
@@ -34,6 +35,10 @@ pub enum Access {
     /// A command that only reads, such as `audit verify`. The store must exist.
     ReadOnly,
 }
+
+/// What is done to a store that takes the place of the one that was open, before anybody else reads it or writes to it; it
+/// says why it could not be done.
+pub type Prepare = dyn Fn(Store) -> Pin<Box<dyn Future<Output = Result<(), String>> + Send>> + Send + Sync;
 
 /// An open store. Clones share its connections; the store is let go when the last of them is dropped.
 #[derive(Clone, Debug)]
@@ -76,6 +81,14 @@ impl Store {
     pub async fn look(&self) -> Result<(), StoreError> {
         match &self.backend {
             Backend::Sqlite(db) => db.look().await,
+        }
+    }
+
+    /// Has this done to every store that takes the place of a service's, from now on. Where it cannot be done, nobody reads
+    /// that store or writes to it, and it is tried again at the next look. The first to be named stays.
+    pub fn prepare_others(&self, prepare: Box<Prepare>) {
+        match &self.backend {
+            Backend::Sqlite(db) => db.prepare_others(prepare),
         }
     }
 
@@ -153,6 +166,9 @@ pub enum StoreError {
     /// What stands in the place of a running service's file is no store.
     #[error("{} is not copyrail's store any more; put the store back, or restore a backup: the service goes on by itself", .0.display())]
     NoStore(PathBuf),
+    /// What stands in the place of a running service's file may not be used yet.
+    #[error("the store that was put in place is not used yet: {0}")]
+    NotPrepared(String),
     /// Somebody would read while a running service's file is gone, or after the end.
     #[error("the store is not open: its file is gone or was changed, or the service ends")]
     Closed,
@@ -405,6 +421,36 @@ mod tests {
         let moved = format!("sqlite:{}", file("moved.db").display());
         let moved = Store::open(&moved, Access::ReadOnly).await.unwrap();
         assert_eq!(kept(&moved).await.unwrap(), ["a", "after the backup"]);
+    }
+
+    #[tokio::test]
+    async fn a_store_that_was_put_in_place_is_used_only_once_it_is_prepared() {
+        let held = test_store().await;
+        let (path, elsewhere) = (held.dir.path().join("copyrail.db"), held.dir.path().join("elsewhere.db"));
+        keep(&held.store, "a").await.unwrap();
+        let backup = format!("VACUUM INTO '{}'", elsewhere.display());
+        sqlx::raw_sql(sqlx::AssertSqlSafe(backup)).execute(held.store.writer().unwrap()).await.unwrap();
+        let (tries, service) = (std::sync::atomic::AtomicU32::new(0), held.store.clone());
+        held.store.prepare_others(Box::new(move |other| {
+            let (first, service) =
+                (tries.fetch_add(1, std::sync::atomic::Ordering::Relaxed) == 0, service.clone());
+            Box::pin(async move {
+                assert!(kept(&service).await.is_err() && service.writer().is_err(), "nobody else has it");
+                keep(&other, if first { "half" } else { "whole" })
+                    .await
+                    .map_err(|error| error.to_string())?;
+                if first { Err("a disk failed".to_owned()) } else { Ok(()) }
+            })
+        }));
+        std::fs::rename(&elsewhere, &path).unwrap();
+        let refused = keep(&held.store, "lost").await.unwrap_err();
+        assert_eq!(refused.to_string(), "the store that was put in place is not used yet: a disk failed");
+        assert!(kept(&held.store).await.is_err());
+        assert_eq!(held.store.changes(), 0);
+        held.store.look().await.unwrap();
+        assert_eq!(kept(&held.store).await.unwrap(), ["a", "half", "whole"]);
+        keep(&held.store, "b").await.unwrap();
+        assert_eq!(held.store.changes(), 1);
     }
 
     #[cfg(unix)]

@@ -13,7 +13,7 @@ use sqlx::{AssertSqlSafe, ConnectOptions, Connection, SqliteConnection, SqlitePo
 use tokio::sync::Mutex;
 
 use super::log::Head;
-use super::{Access, StoreError};
+use super::{Access, Backend, Prepare, Store, StoreError};
 
 /// How long a statement waits for another process that writes.
 const BUSY: Duration = Duration::from_secs(5);
@@ -56,7 +56,7 @@ struct Open {
     writer: Option<SqlitePool>,
     place: Option<Place>,
     /// The connections that took the place of these, once another file stood where this one had.
-    next: OnceLock<Box<Open>>,
+    next: OnceLock<Arc<Open>>,
 }
 
 /// What a service needs to notice that its file was taken away: SQLite itself goes on writing to a file that has no name
@@ -70,8 +70,19 @@ struct Watch {
     changing: Mutex<Option<Head>>,
     /// How many files were opened after the first.
     changes: AtomicU64,
+    /// What is done to each of them before it is used.
+    prepare: Preparing,
     /// Held while this process serves. The system lets it go with the process, however that ends.
     _lock: File,
+}
+
+#[derive(Default)]
+struct Preparing(OnceLock<Box<Prepare>>);
+
+impl std::fmt::Debug for Preparing {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("Preparing").field(&self.0.get().is_some()).finish()
+    }
 }
 
 /// Which files are open.
@@ -125,8 +136,8 @@ impl Sqlite {
         let first = Arc::new(Open::at(&path, SERVICE_BUSY).await?);
         let nowhere = pool(1).connect_lazy_with(options(&path, SERVICE_BUSY));
         nowhere.close().await;
-        let (changing, changes) = (Mutex::default(), AtomicU64::default());
-        let watch = Some(Arc::new(Watch { path, nowhere, changing, changes, _lock: lock }));
+        let (changing, changes, prepare) = Default::default();
+        let watch = Some(Arc::new(Watch { path, nowhere, changing, changes, prepare, _lock: lock }));
         Ok(Self { first, watch })
     }
 
@@ -162,6 +173,13 @@ impl Sqlite {
         if watch.is_as_opened(self.current()) {
             return Ok(());
         }
+        // Whoever asks may have no more patience; what has begun is finished all the same.
+        let this = self.clone();
+        tokio::spawn(async move { this.change().await }).await.unwrap_or(Err(StoreError::Closed))
+    }
+
+    async fn change(&self) -> Result<(), StoreError> {
+        let Some(watch) = &self.watch else { return Ok(()) };
         let mut last = watch.changing.lock().await;
         let before = self.current();
         // Somebody else may have opened it meanwhile.
@@ -171,8 +189,14 @@ impl Sqlite {
         let opened = watch.open_anew(before, &mut last).await?;
         watch.changes.fetch_add(1, Ordering::AcqRel);
         // Whoever changes it holds the lock, so it is not set yet.
-        let _ = before.next.set(Box::new(opened));
+        let _ = before.next.set(opened);
         Ok(())
+    }
+
+    pub(super) fn prepare_others(&self, prepare: Box<Prepare>) {
+        if let Some(watch) = &self.watch {
+            let _ = watch.prepare.0.set(prepare);
+        }
     }
 
     pub(super) fn changes(&self) -> u64 {
@@ -244,7 +268,7 @@ impl Watch {
     }
 
     /// Opens the file that stands at the path in place of the one before, once it is known to be a store.
-    async fn open_anew(&self, before: &Open, last: &mut Option<Head>) -> Result<Open, StoreError> {
+    async fn open_anew(&self, before: &Open, last: &mut Option<Head>) -> Result<Arc<Open>, StoreError> {
         let path = &self.path;
         let place = Place::at(path).ok_or_else(|| StoreError::Gone(path.clone()))?;
         if !is_database(path)? {
@@ -263,7 +287,14 @@ impl Watch {
             set_aside(path, complete)?;
         }
         check_store(path).await?;
-        let opened = Open::at(path, SERVICE_BUSY).await?;
+        let opened = Arc::new(Open::at(path, SERVICE_BUSY).await?);
+        if let Some(prepare) = self.prepare.0.get() {
+            let alone = Sqlite { first: Arc::clone(&opened), watch: None };
+            if let Err(why) = prepare(Store { backend: Backend::Sqlite(alone) }).await {
+                opened.close().await;
+                return Err(StoreError::NotPrepared(why));
+            }
+        }
         let path = path.display();
         tracing::warn!(%path, "the store's file was changed for another; the service goes on with that");
         if let Some(Head { seq, hash }) = last.take() {
