@@ -36,7 +36,7 @@ pub(in crate::cli) struct Export {
     /// Up to but not including this time
     #[arg(long, value_name = "TIME")]
     until: Option<String>,
-    /// Which records; CSV and Parquet hold one kind
+    /// Which records: CSV and Parquet hold one kind, JSON Lines all
     #[arg(long = "type", value_enum, default_value_t)]
     kind: Kind,
     /// How to write it; a case is html or json
@@ -108,6 +108,11 @@ async fn records(args: Export, settings: Settings, shell: &mut Shell) -> Result<
         As::Parquet => Form::Parquet,
         As::Html | As::Json => return Err(usage("html and json are forms of one case: add `--case ID`")),
     };
+    if form == Form::Lines && what != What::All {
+        return Err(usage(
+            "JSON Lines are the chain, which only the whole run of entries proves: leave `--type` out, or take `--format csv` or `parquet`",
+        ));
+    }
     if form != Form::Lines && what == What::All {
         return Err(usage("a table holds one kind of record: add `--type serves`, or another"));
     }
