@@ -140,13 +140,15 @@ pub struct GenerationThen {
     pub verdicts: Vec<SecondVerdict>,
     /// What people decided, oldest first.
     pub reviews: Vec<Review>,
-    /// Who decided last, and what.
+    /// Who had decided when it was shown, and what; of a generation that was asked for itself, who decided last.
     pub decided: Option<Decided>,
+    /// What was decided after it was shown, oldest first.
+    pub decided_since: Vec<Decided>,
     /// Why prompt and texts are not there: a sentence.
     pub missing: Option<String>,
 }
 
-/// The latest decision on a text.
+/// A decision on a text.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Decided {
     /// Whether it was approved.
@@ -279,7 +281,10 @@ impl Case {
             entries.push(entry_then(store, entry, masked).await?);
         }
         let generation = match generation {
-            Some(generation) => Some(generation_then(store, generation, &found).await?),
+            Some(generation) => {
+                let shown = serve.as_ref().map(|serve| serve.record.at);
+                Some(generation_then(store, generation, shown, &found).await?)
+            }
             None => None,
         };
         let (shown, more_shown) = match (&serve, &generation) {
@@ -289,7 +294,9 @@ impl Case {
         let serve = serve.map(serve_then);
         let in_short = why::sentences(
             serve.as_ref().map(|serve| &serve.record),
-            generation.as_ref().map(|generation| (&generation.record, generation.decided.as_ref())),
+            generation.as_ref().map(|generation| {
+                (&generation.record, generation.decided.as_ref(), &*generation.decided_since)
+            }),
             &policies,
         );
         Ok(Self {
@@ -402,6 +409,7 @@ fn serve_then(serve: ChainedServe) -> ServeThen {
 async fn generation_then(
     store: &Store,
     generation: Generation,
+    shown: Option<Timestamp>,
     entries: &[Chained],
 ) -> Result<GenerationThen, StoreError> {
     let missing = match &generation.payload {
@@ -411,7 +419,7 @@ async fn generation_then(
             Some(gone(store, Gone::Payload(seq), "What stood beside it (prompt, inputs, texts)").await?)
         }
     };
-    let decided = decided(&generation);
+    let (decided, decided_since) = decisions(&generation, shown);
     Ok(GenerationThen {
         outcome: words::outcome(generation.record.outcome).to_owned(),
         reason: generation.record.reason.map(|reason| words::reason(reason).to_owned()),
@@ -420,6 +428,7 @@ async fn generation_then(
         attempts: told::attempts(&generation),
         findings: told::findings(&generation),
         decided,
+        decided_since,
         missing,
         record: generation.record,
         verdicts: generation.verdicts,
@@ -427,16 +436,20 @@ async fn generation_then(
     })
 }
 
-/// The latest decision of a person on a text.
-fn decided(generation: &Generation) -> Option<Decided> {
-    let (seq, decision) = generation.decided()?;
-    let review = generation.reviews.iter().find(|review| review.seq == seq)?;
-    Some(Decided {
-        approved: decision == Decision::Approved,
-        by: review.record.by.clone(),
-        at: review.record.at,
-        note: review.note.clone(),
-    })
+/// The decision of a person that stood when a text was shown, and those since; the latest where no moment is given.
+fn decisions(generation: &Generation, shown: Option<Timestamp>) -> (Option<Decided>, Vec<Decided>) {
+    let decided = |review: &Review| {
+        Some(Decided {
+            approved: review.record.action.decision()? == Decision::Approved,
+            by: review.record.by.clone(),
+            at: review.record.at,
+            note: review.note.clone(),
+        })
+    };
+    let all = generation.reviews.iter().filter_map(decided);
+    let (mut before, since): (Vec<_>, Vec<_>) =
+        all.partition(|decided| shown.is_none_or(|shown| decided.at <= shown));
+    (before.pop(), since)
 }
 
 async fn entry_then(store: &Store, entry: &Chained, masked: bool) -> Result<EntryThen, StoreError> {

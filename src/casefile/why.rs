@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use super::policy::{self, EvidenceThen, Matched, PolicyThen, RuleThen};
 use super::told::{self, SegmentThen};
-use super::{Decided, Library, decided, words};
+use super::{Decided, Library, decisions, words};
 use crate::audit::search::{self, Generation};
 use crate::audit::{GenerationRecord, Outcome, ServeRecord};
 use crate::store::{Store, StoreError};
@@ -26,8 +26,10 @@ pub struct Why {
     pub rules_in_force: usize,
     /// The evidence that the text relied on.
     pub evidence: Vec<EvidenceThen>,
-    /// Who decided on the text last, and what.
+    /// Who had decided on the text when it was shown, and what.
     pub reviewed: Option<Decided>,
+    /// What was decided on it since, oldest first.
+    pub reviewed_since: Vec<Decided>,
     /// What is not known of the rules, and why: a sentence.
     pub missing: Option<String>,
 }
@@ -44,8 +46,11 @@ pub async fn why(store: &Store, library: &Library, serve: &ServeRecord) -> Resul
     };
     let matched = Matched::of(generation.as_ref());
     let mut policy = policy::shown(library, serve, &matched, false).await?;
-    let reviewed = generation.as_ref().and_then(decided);
-    let told = generation.as_ref().map(|generation: &Generation| (&generation.record, reviewed.as_ref()));
+    let (reviewed, reviewed_since) =
+        generation.as_ref().map(|generation| decisions(generation, Some(serve.at))).unwrap_or_default();
+    let told = generation
+        .as_ref()
+        .map(|generation: &Generation| (&generation.record, reviewed.as_ref(), &*reviewed_since));
     let said = sentences(Some(serve), told, std::slice::from_ref(&policy));
     let rules_in_force = policy.rules.len();
     policy.rules.truncate(MOST_RULES);
@@ -57,13 +62,14 @@ pub async fn why(store: &Store, library: &Library, serve: &ServeRecord) -> Resul
         evidence: policy.evidence,
         missing: policy.missing,
         reviewed,
+        reviewed_since,
     })
 }
 
 /// A record in a few sentences: what, to whom, why, by which rules, who approved.
 pub(super) fn sentences(
     serve: Option<&ServeRecord>,
-    generation: Option<(&GenerationRecord, Option<&Decided>)>,
+    generation: Option<(&GenerationRecord, Option<&Decided>, &[Decided])>,
     policies: &[PolicyThen],
 ) -> Vec<String> {
     let mut said = Vec::new();
@@ -88,7 +94,7 @@ pub(super) fn sentences(
             None => format!("No segment's condition held, so the visitor was in `{}`.", serve.segment),
         });
     }
-    if let Some((record, decided)) = generation {
+    if let Some((record, decided, since)) = generation {
         let attempts = record.attempts.as_array().map_or(0, Vec::len);
         let calls = if attempts == 1 { "one call".to_owned() } else { format!("{attempts} calls") };
         let text = match record.outcome {
@@ -109,16 +115,20 @@ pub(super) fn sentences(
         if record.outcome != Outcome::Passed || serve.is_none() {
             said.push(words::outcome(record.outcome).to_owned());
         }
-        match decided {
-            Some(decided) => {
-                let did = if decided.approved { "approved" } else { "rejected" };
-                said.push(format!("{} {did} it on {}.", decided.by, moment(decided.at)));
+        let who = |Decided { approved, by, at, .. }: &Decided, had: &str| {
+            let did = if *approved { "approved" } else { "rejected" };
+            format!("{by} {had}{did} it on {}.", moment(*at))
+        };
+        match (serve, decided) {
+            (Some(_), Some(decided)) => said.push(format!("When it was shown, {}", who(decided, "had "))),
+            (None, Some(decided)) => said.push(who(decided, "")),
+            (_, None) if record.outcome != Outcome::Passed => {}
+            (Some(_), None) if !since.is_empty() => {
+                said.push("When it was shown, no person had approved or rejected it.".to_owned());
             }
-            None if record.outcome == Outcome::Passed => {
-                said.push("No person has approved or rejected it.".to_owned());
-            }
-            None => {}
+            (_, None) => said.push("No person has approved or rejected it.".to_owned()),
         }
+        said.extend(since.iter().map(|decided| format!("Since then, {}", who(decided, ""))));
     } else if serve.is_some_and(|serve| serve.source == Source::Prewritten) {
         said.push("People wrote the text: it stands in the prompts' files of that day.".to_owned());
     }

@@ -89,7 +89,8 @@ async fn a_serve_is_shown_with_the_rules_of_its_own_day() {
         "A <[companion]> for the desk.",
         "Edition 1 does not know 'companion'.",
         "Edition 1 does not know '%s'.",
-        "review approved it",
+        "When it was shown, no person had approved or rejected it.",
+        "Since then, test review approved it on ",
         "As the data sheet says.",
     ] {
         assert!(flat(&shown.out).contains(&flat(part)), "{part}: {}", shown.out);
@@ -110,7 +111,41 @@ async fn a_serve_is_shown_with_the_rules_of_its_own_day() {
     assert_eq!((&mate(&case)["matches"], &mate(&case)["owner"]), (&json!(1), &json!("edition1@example.com")));
     let full = policy["prompts"]["files"].as_array().unwrap().iter().filter(|file| file["text"].is_string());
     assert_eq!(full.count(), 3, "template, placement and segments are there in full");
-    assert_eq!(case["generation"]["decided"]["by"], "test review");
+    assert_eq!(case["generation"]["decided"], json!(null), "the review came after the answer");
+    assert_eq!(case["generation"]["decided_since"][0]["by"], "test review");
+    let generation = audit(&app, &["show", answer["generation_id"].as_str().unwrap()]).await;
+    assert!(flat(&generation.out).contains("test review approved it on "), "{}", generation.out);
+}
+
+#[tokio::test]
+async fn who_had_approved_it_is_told_though_somebody_rejected_it_later() {
+    let upstream = Upstream::saying("A lamp of 12 W for the desk.").await;
+    let mut app = TestApp::start(&upstream).await;
+    let first = app.blurb(bargain("p-1")).await;
+    let reviews = format!("/v1/generations/{}/reviews", first["generation_id"].as_str().unwrap());
+    let review = async |app: &TestApp, action: &str| {
+        let request = app.client().post(app.url(&reviews)).bearer_auth(app.key("review"));
+        assert_eq!(app.send(request.json(&json!({ "action": action }))).await.status, 201);
+    };
+    review(&app, "approve").await;
+    let answer = app.blurb(bargain("p-1")).await;
+    assert_eq!(answer["generation_id"], first["generation_id"], "{answer}");
+    review(&app, "reject").await;
+    let path = format!("/v1/serves/{}", answer["serve_id"].as_str().unwrap());
+    eventually("the serve is recorded", || async { app.get(&path, "review").await.status == 200 }).await;
+    let why = app.get(&path, "review").await.body["why"].clone();
+    assert_eq!(why["reviewed"]["approved"], json!(true), "{why}");
+    assert_eq!(why["reviewed_since"][0]["approved"], json!(false), "{why}");
+    app.app.take().unwrap().stop().await;
+    let shown = audit(&app, &["show", answer["serve_id"].as_str().unwrap()]).await;
+    for said in [&why["said"].to_string(), &shown.out] {
+        let said = flat(said);
+        for part in
+            ["When it was shown, test review had approved it on ", "Since then, test review rejected it on "]
+        {
+            assert!(said.contains(part), "{part}: {said}");
+        }
+    }
 }
 
 #[tokio::test]

@@ -22,7 +22,10 @@ fn what_cannot_be_meant_is_usage() {
         (&["catalog", "import", "nowhere.jsonl"], "nowhere.jsonl cannot be read"),
         (&["audit", "show", "17"], "<ID>"),
         (&["audit", "export", "--type", "events"], "leave `--type` out, or take `--format csv`"),
-        (&["audit", "export", "--type", "serves", "--format", "jsonl"], "only the whole run of entries proves"),
+        (
+            &["audit", "export", "--type", "serves", "--format", "jsonl"],
+            "only the whole run of entries proves",
+        ),
         (&["simulate-llm", "--script", "nowhere.json"], "nowhere.json cannot be read"),
     ] {
         check_failure(folder.path(), arguments, 2, said);
