@@ -64,19 +64,21 @@ impl Known {
                     continue;
                 };
                 names.extend(
-                    [user::reference(own, digest), older_name(digest)].iter().filter_map(Self::beginning),
+                    [user::reference(own, digest), older_name(digest)]
+                        .iter()
+                        .filter_map(|name| Self::beginning(name)),
                 );
             }
         }
         Ok(Self { older, upto, names: Some(names) })
     }
 
-    fn beginning(name: &String) -> Option<u64> {
+    fn beginning(name: &str) -> Option<u64> {
         name.get(..16).and_then(|beginning| u64::from_str_radix(beginning, 16).ok())
     }
 
     /// Whether this is the name of somebody, in this entry.
-    fn is_somebody(&self, seq: i64, name: &String) -> bool {
+    fn is_somebody(&self, seq: i64, name: &str) -> bool {
         let Some(names) = self.names.as_ref().filter(|_| seq > self.older && seq <= self.upto) else {
             return true;
         };
