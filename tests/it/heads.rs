@@ -40,6 +40,11 @@ async fn heads_are_written_at_start_when_something_changed_and_at_the_end() {
     let written = lines(Path::new(heads));
     let last = written.last().unwrap();
 
+    let emptied = elsewhere.path().join("emptied.jsonl");
+    std::fs::write(&emptied, "").unwrap();
+    let none = audit(app.folder.path(), &["verify", "--heads", emptied.to_str().unwrap()]).await;
+    assert_ne!(none.code, Some(0), "{}", none.out);
+    assert!(none.err.contains("holds no signed head"), "{}", none.err);
     let whole = audit(app.folder.path(), &["verify", "--heads", heads]).await;
     assert_eq!(whole.code, Some(0), "{} {}", whole.out, whole.err);
     assert!(

@@ -76,6 +76,10 @@ fn signed_heads(args: &Verify, settings: &Settings) -> anyhow::Result<Result<Vec
         trusted.extend(heads::own_key(&settings.data_dir)?);
     }
     match heads::read(path, &trusted) {
+        // Whoever names a file means something to be compared: one that was emptied shows nothing.
+        Ok(heads) if heads.is_empty() => {
+            anyhow::bail!("{} holds no signed head, so there is nothing to check the log by", path.display())
+        }
         Ok(heads) => Ok(Ok(heads)),
         Err(error @ HeadsError::Signature { .. }) => {
             let (what, explanation) = (FaultKind::Signature, error.to_string());
