@@ -25,7 +25,7 @@ use crate::audit::heads::Keeper;
 use crate::audit::retain::Deleted;
 use crate::audit::{self, Clock, PolicyRecord, Recorder, Reviews, UserKey, erase, search};
 use crate::cache::{Admission, Flights, Keys, Looks, Memory, Users};
-use crate::casefile::Library;
+use crate::casefile::{Library, are_those};
 use crate::catalogue::Catalogue;
 use crate::config::{PolicySettings, Retention, Settings};
 use crate::diagnostic::Diagnostic;
@@ -169,7 +169,11 @@ impl App {
         let stopped = || anyhow::anyhow!("the runtime stopped while the policy was read");
         let sources = read_sources(&settings.policy).await.ok_or_else(stopped)?;
         let store = Store::open(&settings.store_url, Access::Serve).await.map_err(anyhow::Error::from)?;
-        let kept = [last_good(&store, Set::Guardrails).await, last_good(&store, Set::Prompts).await];
+        let timezone = &settings.policy.timezone;
+        let kept = [
+            last_good(&store, Set::Guardrails, timezone).await,
+            last_good(&store, Set::Prompts, timezone).await,
+        ];
         let last_good = |set| match set {
             Set::Guardrails => kept[0].clone(),
             Set::Prompts => kept[1].clone(),
@@ -552,11 +556,13 @@ async fn read_sources(settings: &PolicySettings) -> Option<Sources> {
     tokio::task::spawn_blocking(move || Sources::read(&settings)).await.ok()
 }
 
-async fn last_good(store: &Store, set: Set) -> Option<Files> {
-    policies::last_good(store, set.as_str()).await.unwrap_or_else(|error| {
+/// The last good files, if they are still those that were accepted.
+async fn last_good(store: &Store, set: Set, timezone: &jiff::tz::TimeZone) -> Option<Files> {
+    let kept = policies::last_good(store, set.as_str()).await.unwrap_or_else(|error| {
         tracing::warn!(%error, set = set.as_str(), "the last good set cannot be read");
         None
-    })
+    });
+    kept.filter(|(hash, files)| are_those(set, files, timezone, hash)).map(|(_, files)| files)
 }
 
 async fn until(mut stopped: watch::Receiver<bool>) {

@@ -75,7 +75,11 @@ impl Library {
         guardrails: Option<&str>,
     ) -> Result<Option<RevisionRow>, StoreError> {
         if let Some(row) = policies::of_revision(&self.store, revision.as_str()).await? {
-            return Ok(Some(row));
+            let (guardrails, prompts) = (Revision::new(&row.guardrails), Revision::new(&row.prompts));
+            // The record names the revision, and the store alone says what that is.
+            if Revision::joined([&guardrails, &prompts]) == *revision {
+                return Ok(Some(row));
+            }
         }
         let of = async |set: Set| policies::kept(&self.store, set.as_str(), MOST_TRIED).await;
         let (rules, prompts) = (of(Set::Guardrails).await?, of(Set::Prompts).await?);
@@ -96,7 +100,7 @@ impl Library {
         Ok(None)
     }
 
-    /// The guardrails with this hash; `None` when their files are not kept.
+    /// The guardrails with this hash; `None` when their files are not kept, or others in their place.
     ///
     /// # Errors
     ///
@@ -107,10 +111,10 @@ impl Library {
         }
         let files = policies::by_hash(&self.store, Set::Guardrails.as_str(), hash).await?;
         let (timezone, wanted) = (self.timezone.clone(), hash.to_owned());
-        let load = move |files| Arc::new(load(files, &timezone, &wanted));
+        let load = move |files| load(files, &timezone, &wanted).map(Arc::new);
         let read = match files {
             // Compiling rules takes its time, and those who answer pages have none to give.
-            Some(files) => tokio::task::spawn_blocking(move || load(files)).await.ok(),
+            Some(files) => tokio::task::spawn_blocking(move || load(files)).await.ok().flatten(),
             None => None,
         };
         if let Some(read) = &read {
@@ -119,13 +123,14 @@ impl Library {
         Ok(read)
     }
 
-    /// The files of segments and prompts with this hash; `None` when they are not kept.
+    /// The files of segments and prompts with this hash; `None` when they are not kept, or others in their place.
     ///
     /// # Errors
     ///
     /// When the store cannot be read.
     pub async fn prompts(&self, hash: &str) -> Result<Option<Files>, StoreError> {
-        policies::by_hash(&self.store, Set::Prompts.as_str(), hash).await
+        let files = policies::by_hash(&self.store, Set::Prompts.as_str(), hash).await?;
+        Ok(files.filter(|files| are_those(Set::Prompts, files, &self.timezone, hash)))
     }
 
     /// When a kept set was last accepted.
@@ -135,20 +140,47 @@ impl Library {
     }
 }
 
-/// Reads guardrails as they were. Their hash covers the time zone of their dates, so that it tells when that is another one now.
-fn load(files: Files, timezone: &TimeZone, hash: &str) -> KeptGuardrails {
+/// Whether files that were kept are those that a hash is of.
+pub fn are_those(set: Set, files: &Files, timezone: &TimeZone, hash: &str) -> bool {
+    let are = match set {
+        Set::Guardrails => zone_of(files, timezone, hash).is_some(),
+        Set::Prompts => {
+            let files = files.iter().map(|(path, text)| (path.as_str(), text.as_str()));
+            Revision::of(files).as_str() == hash
+        }
+    };
+    if !are {
+        let set = set.as_str();
+        tracing::error!(
+            set,
+            hash,
+            "the files kept in the store are not those that were in force; run `copyrail audit verify`"
+        );
+    }
+    are
+}
+
+/// The time zone of guardrails' dates, which their hash covers; `None` when the hash is of other files.
+fn zone_of(files: &Files, timezone: &TimeZone, hash: &str) -> Option<TimeZone> {
     let hash_in = |zone: &str| {
         let content = files.iter().map(|(path, text)| (path.as_str(), text.as_str()));
         Revision::of(std::iter::once(("timezone", zone)).chain(content))
     };
     let now = timezone.iana_name().unwrap_or_default();
-    let timezone = match hash_in(now).as_str() == hash {
+    match hash_in(now).as_str() == hash {
         true => Some(timezone.clone()),
         false => jiff::tz::db()
             .available()
             .find(|zone| hash_in(zone.as_str()).as_str() == hash)
             .and_then(|zone| TimeZone::get(zone.as_str()).ok()),
-    };
-    let rules = timezone.and_then(|timezone| guardrail::load(&files, &timezone).0);
-    KeptGuardrails { rules: rules.filter(|rules| rules.hash().as_str() == hash), files }
+    }
+}
+
+/// Reads guardrails as they were; `None` when the files are others.
+fn load(files: Files, timezone: &TimeZone, hash: &str) -> Option<KeptGuardrails> {
+    if !are_those(Set::Guardrails, &files, timezone, hash) {
+        return None;
+    }
+    let rules = zone_of(&files, timezone, hash).and_then(|timezone| guardrail::load(&files, &timezone).0);
+    Some(KeptGuardrails { rules: rules.filter(|rules| rules.hash().as_str() == hash), files })
 }

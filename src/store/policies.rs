@@ -38,15 +38,16 @@ pub async fn keep(
     Ok(())
 }
 
-/// The files of this kind that were accepted last. `None` when none ever were.
+/// The files of this kind that were accepted last, after their hash. `None` when none ever were.
 ///
 /// # Errors
 ///
 /// When the store cannot be read.
-pub async fn last_good(store: &Store, kind: &str) -> Result<Option<Files>, StoreError> {
-    let sql = "SELECT files FROM policies WHERE kind = $1 ORDER BY position DESC LIMIT 1";
-    let files: Option<String> = sqlx::query_scalar(sql).bind(kind).fetch_optional(store.reader()).await?;
-    files.map(|files| from_json(&files)).transpose()
+pub async fn last_good(store: &Store, kind: &str) -> Result<Option<(String, Files)>, StoreError> {
+    let sql = "SELECT hash, files FROM policies WHERE kind = $1 ORDER BY position DESC LIMIT 1";
+    let kept: Option<(String, String)> =
+        sqlx::query_as(sql).bind(kind).fetch_optional(store.reader()).await?;
+    kept.map(|(hash, files)| Ok((hash, from_json(&files)?))).transpose()
 }
 
 /// The files of this kind whose hash is `hash`. `None` when they were never accepted.
@@ -143,11 +144,11 @@ mod tests {
         keep(store, "guardrails", "b3:1", &files("one"), at(1)).await.unwrap();
         keep(store, "guardrails", "b3:2", &files("two"), at(2)).await.unwrap();
         keep(store, "prompts", "b3:3", &files("three"), at(3)).await.unwrap();
-        assert_eq!(last_good(store, "guardrails").await.unwrap(), Some(files("two")));
+        assert_eq!(last_good(store, "guardrails").await.unwrap(), Some(("b3:2".into(), files("two"))));
 
         // The clock stepped back, and still the order is that of acceptance.
         keep(store, "guardrails", "b3:1", &files("one"), at(0)).await.unwrap();
-        assert_eq!(last_good(store, "guardrails").await.unwrap(), Some(files("one")));
+        assert_eq!(last_good(store, "guardrails").await.unwrap(), Some(("b3:1".into(), files("one"))));
         assert_eq!(by_hash(store, "guardrails", "b3:2").await.unwrap(), Some(files("two")));
         assert_eq!(by_hash(store, "prompts", "b3:2").await.unwrap(), None);
     }

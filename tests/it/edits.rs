@@ -69,6 +69,27 @@ async fn a_restart_on_faulty_files_keeps_the_last_good_guardrails() {
 }
 
 #[tokio::test]
+async fn a_last_good_policy_that_was_changed_in_the_store_is_none() {
+    let upstream = Upstream::saying(FORBIDDEN).await;
+    let mut app = TestApp::start(&upstream).await;
+    app.edit("guardrails/extra.yml", RULE).await;
+    blocked(&app, "Lamp one").await;
+    std::fs::write(app.folder.path().join("guardrails/extra.yml"), BROKEN).unwrap();
+    let database = sqlx::SqlitePool::connect(app.store_url()).await.unwrap();
+    let replace = async |from: &str, to: &str| {
+        let sql = "UPDATE policies SET files = replace(files, $1, $2) WHERE kind = 'guardrails'";
+        let changed = sqlx::query(sql).bind(from).bind(to).execute(&database).await.unwrap();
+        assert!(changed.rows_affected() > 0);
+    };
+    replace("[xylophone]", "[xylophane]").await;
+    assert!(matches!(app.restart().await, Err(StartError::Policy(_))));
+    replace("[xylophane]", "[xylophone]").await;
+    app.restart().await.unwrap();
+    blocked(&app, "Lamp two").await;
+    database.close().await;
+}
+
+#[tokio::test]
 async fn without_a_last_good_policy_it_does_not_start_and_says_every_fault() {
     let started =
         TestApp::try_start(&[("guardrails/extra.yml", BROKEN)], &[], wall_clock()).await.map(|_| ());
