@@ -3,6 +3,7 @@
 //! than that is in memory.
 
 mod examine;
+mod kept;
 mod receipts;
 #[cfg(test)]
 mod tests;
@@ -19,6 +20,7 @@ use sha2::{Digest, Sha256};
 use tokio::sync::oneshot;
 
 use self::examine::{Examined, What, examine, may_delete};
+use self::kept::Kept;
 use self::receipts::{Blanks, Listed, Receipts};
 use super::chain::{self, GENESIS};
 use super::heads::SignedHead;
@@ -38,7 +40,8 @@ const KNOWN_TEXTS: usize = if cfg!(test) { 2 } else { 100_000 };
 pub const BLIND_SPOTS: &[&str] = &[
     "records cut off at the end, or rewritten from one on to the end, since the last head that is kept elsewhere",
     "answers of the last moments before a service was killed: they were never written",
-    "what the search tables leave out of serves: a search judges what it finds, and cannot miss what is not listed",
+    "what the search tables leave out of serves and of words: a search judges what it finds, and cannot miss what is not listed; `audit search --rebuild-index` lists it again",
+    "the key of a user that was deleted by hand: what is held of them is found no more, as after an erasure, but no receipt says so",
     "another kind or time given to an entry whose bytes retention has deleted",
     "what was never recorded",
 ];
@@ -136,6 +139,10 @@ pub enum FaultKind {
     Index,
     /// A text that was served is gone or changed.
     Text,
+    /// Files of a policy are kept that are not those that were in force.
+    Policy,
+    /// A legal hold that was placed is not in force, or is another.
+    Hold,
     /// A signature on a head that was kept elsewhere is not good.
     Signature,
 }
@@ -159,6 +166,12 @@ impl FaultKind {
             }
             FaultKind::Index => {
                 "The record itself is proven, and the index is evidence of nothing; but searches and decisions that stand on it may be wrong. Restore a backup whose check is in order."
+            }
+            FaultKind::Policy => {
+                "The record of the policy is proven; what its files said is told by a backup made earlier, or by whoever keeps the files. The service starts on no such files."
+            }
+            FaultKind::Hold => {
+                "The record of the hold is proven, and the table that erasures and retention ask is not: let neither run before the hold is placed anew, or a backup whose check is in order is restored."
             }
             FaultKind::Signature => {
                 "The line was changed, or signed with another key: check it with the public key that was in use then (`--heads-key`)."
@@ -283,6 +296,7 @@ pub async fn verify_as(
         met: plan.expect_head == Some(GENESIS),
         texts: HashSet::new(),
         receipts: Receipts::default(),
+        kept: Kept::default(),
     };
     let found = check.whole(&mut snapshot, plan, &mut progress).await?;
     check.report.fault = found.err();
@@ -299,6 +313,7 @@ struct Check {
     /// Hashes under which a text is kept.
     texts: HashSet<String>,
     receipts: Receipts,
+    kept: Kept,
 }
 
 /// A fault found, inside the error of not being able to look.
@@ -360,6 +375,7 @@ impl Check {
             );
             return Ok(Err(Fault::of(seq, what, explanation)));
         }
+        in_order!(self.kept.settle(snapshot).await?);
         self.kept_texts(snapshot).await
     }
 
@@ -429,6 +445,8 @@ impl Check {
                 self.report.lost = self.report.lost.saturating_add(gap.count);
             }
             What::Erasure(payloads) => in_order!(no_payload(snapshot, seq, &payloads).await?),
+            What::Policy(record) => self.kept.policy(seq, record),
+            What::Hold(record) => self.kept.hold(seq, record),
             What::Retention(record) => in_order!(retained(snapshot, seq, &record).await?),
             What::Unknown(kind) => *self.report.unknown.entry(kind).or_default() += 1,
             What::Other => {}

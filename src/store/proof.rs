@@ -55,6 +55,19 @@ impl Snapshot {
         self.page(after, entries).await
     }
 
+    /// The next set of files that is kept of a policy, by its kind and hash, after this one: the files as JSON.
+    pub(crate) async fn policy_after(
+        &mut self,
+        kind: &str,
+        hash: &str,
+    ) -> Result<Option<(String, String, String)>, StoreError> {
+        let query = sqlx::query_as(
+            "SELECT kind, hash, CAST(files AS TEXT) FROM policies WHERE (kind, hash) > ($1, $2)
+             ORDER BY kind, hash LIMIT 1",
+        );
+        Ok(query.bind(kind).bind(hash).fetch_optional(&mut *self.0).await?)
+    }
+
     /// The next receipts of what was erased or deleted: entries after `seq`, in order, each with its bytes.
     pub(crate) async fn receipts(
         &mut self,

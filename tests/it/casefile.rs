@@ -149,6 +149,33 @@ async fn who_had_approved_it_is_told_though_somebody_rejected_it_later() {
 }
 
 #[tokio::test]
+async fn rules_that_were_changed_in_the_store_are_not_shown_as_those_of_the_day() {
+    let (app, answer) = told().await;
+    let serve = answer["serve_id"].as_str().unwrap();
+    let database = sqlx::SqlitePool::connect(app.store_url()).await.unwrap();
+    let forged = "UPDATE policies SET files = replace(files, 'edition1@example.com', 'forged@example.com')";
+    sqlx::raw_sql(forged).execute(&database).await.unwrap();
+    for arguments in
+        [vec!["show", serve], vec!["show", serve, "--rules"], vec!["show", serve, "--format", "json"]]
+    {
+        let shown = audit(&app, &arguments).await;
+        assert_eq!(shown.code, Some(0), "{}", shown.err);
+        assert!(!shown.out.contains("forged"), "{arguments:?}: {}", shown.out);
+    }
+    let verified = audit(&app, &["verify", "--format", "json"]).await;
+    let report: Value = serde_json::from_str(&verified.out).unwrap();
+    assert_eq!((verified.code, &report["fault"]["what"]), (Some(1), &json!("policy")), "{report}");
+
+    // Nor is a revision what the store says, where it cannot be that.
+    let mended = "UPDATE policies SET files = replace(files, 'forged@example.com', 'edition1@example.com');
+                  UPDATE revisions SET guardrails = (SELECT guardrails FROM revisions ORDER BY since DESC LIMIT 1)";
+    sqlx::raw_sql(mended).execute(&database).await.unwrap();
+    database.close().await;
+    let case = audit(&app, &["show", serve, "--format", "json"]).await;
+    assert_eq!(mate(&serde_json::from_str(&case.out).unwrap())["owner"], "edition1@example.com");
+}
+
+#[tokio::test]
 async fn a_revision_that_was_not_kept_is_found_among_the_sets_that_were() {
     let (app, answer) = told().await;
     let database = sqlx::SqlitePool::connect(app.store_url()).await.unwrap();

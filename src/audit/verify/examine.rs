@@ -10,8 +10,8 @@ use serde::Deserialize;
 use super::super::append::{index_row, review_row, verdict_row};
 use super::super::chain;
 use super::super::records::{
-    self, Event, FORMAT, GENERATION, GapRecord, REVIEW, Record, RetentionRecord, Run, SERVE, SERVES,
-    Unreadable, VERDICT,
+    self, Event, FORMAT, GENERATION, GapRecord, HoldRecord, PolicyRecord, REVIEW, Record, RetentionRecord,
+    Run, SERVE, SERVES, Unreadable, VERDICT,
 };
 use super::{Fault, FaultKind};
 use crate::store::log::{Entry, EntryBeside, PayloadRow};
@@ -50,6 +50,8 @@ pub(super) enum What {
     Gap(GapRecord),
     Erasure(Vec<Run>),
     Retention(RetentionRecord),
+    Policy(PolicyRecord),
+    Hold(HoldRecord),
     /// Nothing that anything else depends on.
     Other,
     /// Of a type that a later version writes.
@@ -142,6 +144,8 @@ fn said(beside: &EntryBeside) -> Result<Said, Fault> {
                 Event::Gap(gap) => What::Gap(gap),
                 Event::Erasure(record) => What::Erasure(record.payloads),
                 Event::Retention(record) => What::Retention(record),
+                Event::Policy(record) => What::Policy(record),
+                Event::Hold(record) => What::Hold(record),
                 _ => What::Other,
             };
             (kind, at, what, false)

@@ -1,5 +1,7 @@
 //! The proof in small steps: stretches of a few entries, a few runs of receipts at once.
 
+use super::super::hold;
+use super::super::records::HoldScope;
 use super::super::testing::{erase, generation, payload, recorder, serve};
 use super::*;
 use crate::store::testing::{TestStore, at, test_store};
@@ -47,6 +49,30 @@ async fn a_check_may_be_stopped_and_goes_on_to_the_same_end() {
     }
     assert!(steps >= 3, "{steps} steps");
     assert_eq!(Checkpoint::read(&held.dir.path().join("elsewhere")).unwrap(), None);
+}
+
+#[tokio::test]
+async fn holds_are_those_that_the_log_tells_of() {
+    let held = generations(1).await;
+    let by = ("jo", "claim 7");
+    let scope = HoldScope { product: Some("p-1".into()), ..HoldScope::default() };
+    hold::add(&held.store, scope.clone(), None, by, at(200)).await.unwrap();
+    let lifted = hold::add(&held.store, scope, None, by, at(201)).await.unwrap();
+    hold::lift(&held.store, lifted.id, by, at(202)).await.unwrap().unwrap();
+    assert_eq!(proof(&held).await.fault, None);
+    for (tampering, seq) in [
+        ("DELETE FROM holds WHERE lifted IS NULL", 2),
+        ("UPDATE holds SET lifted = 1 WHERE lifted IS NULL", 2),
+        ("UPDATE holds SET lifted = NULL", 4),
+        ("UPDATE holds SET scope = replace(scope, 'p-1', 'p-2') WHERE lifted IS NULL", 2),
+    ] {
+        held.tamper("CREATE TABLE were AS SELECT * FROM holds").await;
+        held.tamper(tampering).await;
+        let fault = proof(&held).await.fault.unwrap();
+        assert_eq!((fault.seq, fault.what), (Some(seq), FaultKind::Hold), "{tampering}: {fault:?}");
+        held.tamper("DELETE FROM holds; INSERT INTO holds SELECT * FROM were; DROP TABLE were").await;
+    }
+    assert_eq!(proof(&held).await.fault, None);
 }
 
 #[tokio::test]
