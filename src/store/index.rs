@@ -383,10 +383,9 @@ impl Snapshot {
 
     /// What stands beside an entry.
     pub(crate) async fn payload(&mut self, seq: i64) -> Result<Option<PayloadRow>, StoreError> {
-        let query = sqlx::query_as("SELECT salt, bytes FROM payloads WHERE seq = $1");
-        let row: Option<(Option<Vec<u8>>, Option<Vec<u8>>)> =
-            query.bind(seq).fetch_optional(&mut *self.0).await?;
-        Ok(row.map(|(salt, bytes)| PayloadRow { salt, bytes }))
+        let query = sqlx::query("SELECT salt, bytes FROM payloads WHERE seq = $1");
+        let row = query.bind(seq).fetch_optional(&mut *self.0).await?;
+        row.map(|row| Ok(PayloadRow { salt: row.try_get("salt")?, bytes: row.try_get("bytes")? })).transpose()
     }
 
     /// A text that is no generation's, by its hash.
