@@ -5,7 +5,7 @@
 //! at every moment.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use jiff::{SignedDuration, Timestamp};
 use sha2::{Digest, Sha256};
@@ -25,11 +25,15 @@ use crate::store::{Store, StoreError};
 use crate::words::new_id;
 
 /// How many bytes one transaction frees, save where one entry has more: it must not hold up the recorder.
-const TOGETHER: i64 = 512 * 1024;
+const TOGETHER: i64 = 128 * 1024;
+/// How long one transaction should hold the store at most; fewer entries go together where it takes longer.
+const TURN: Duration = Duration::from_millis(20);
 /// How many entries behind the index a text is looked for; beyond, it is kept.
 const UNINDEXED: i64 = 2_000;
-/// How long the recorder has the store for itself between two transactions.
-const BREATH: Duration = Duration::from_millis(5);
+/// How long the recorder has the store for itself between two transactions at least.
+const BREATH: Duration = Duration::from_millis(20);
+/// The most entries of one transaction.
+const MOST: usize = 256;
 
 /// How much was deleted, or would be.
 #[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize)]
@@ -76,7 +80,7 @@ pub async fn run(
     now: Timestamp,
     dry_run: bool,
 ) -> Result<Deleted, StoreError> {
-    let mut deleted = Deleted::default();
+    let (mut deleted, mut gone) = (Deleted::default(), HashSet::new());
     // Payload goes with its generation, so what is deleted whole is not looked at twice.
     for (what, kept) in [
         (Retained::Serves, retention.serves),
@@ -85,7 +89,7 @@ pub async fn run(
     ] {
         let Some(kept) = kept.and_then(|kept| SignedDuration::try_from(kept).ok()) else { continue };
         let Ok(before) = now.checked_sub(kept) else { continue };
-        let mut sweep = Sweep { what, before, now, dry_run, deleted: &mut deleted };
+        let mut sweep = Sweep { what, before, now, dry_run, deleted: &mut deleted, gone: &mut gone };
         sweep.run(store).await?;
     }
     Ok(deleted)
@@ -161,6 +165,25 @@ struct Sweep<'d> {
     now: Timestamp,
     dry_run: bool,
     deleted: &'d mut Deleted,
+    /// The entries that a dry run found to be deleted whole: what stands beside them goes with them.
+    gone: &'d mut HashSet<i64>,
+}
+
+/// How many entries go in one transaction, by how long the last one took.
+struct Pace {
+    entries: usize,
+}
+
+impl Pace {
+    /// Learns how long a transaction held the store, and answers how long to leave it alone now.
+    fn after(&mut self, took: Duration) -> Duration {
+        if took > TURN {
+            self.entries = (self.entries / 2).max(1);
+        } else if took < TURN / 2 {
+            self.entries = (self.entries * 2).min(MOST);
+        }
+        took.max(BREATH)
+    }
 }
 
 impl Sweep<'_> {
@@ -171,6 +194,7 @@ impl Sweep<'_> {
         drop(snapshot);
         // Up to where all is done: what is still young must be looked at again.
         let (mut done, mut young) = (cursor, false);
+        let mut pace = Pace { entries: if self.dry_run { MOST } else { 1 } };
         loop {
             let mut snapshot = Snapshot::begin(store).await?;
             let page = self.page(&mut snapshot.look(), cursor).await?;
@@ -181,9 +205,12 @@ impl Sweep<'_> {
             for entry in page {
                 if entry.at >= self.before {
                     young = true;
+                } else if self.gone.contains(&entry.seq) {
+                    // Counted with its generation.
                 } else if held.covers(&mut snapshot.look(), &entry).await? {
                     kept += 1;
-                } else if size > 0 && size + entry.size > TOGETHER {
+                } else if !chosen.is_empty() && (size + entry.size > TOGETHER || chosen.len() >= pace.entries)
+                {
                     break;
                 } else {
                     size += entry.size;
@@ -192,12 +219,13 @@ impl Sweep<'_> {
                 cursor = entry.seq;
                 done = if young { done } else { cursor };
             }
-            drop(snapshot);
             if self.dry_run {
+                self.note_gone(&mut snapshot.look(), &chosen).await?;
                 self.count(&chosen, size, kept);
                 continue;
             }
-            let Some(texts) = self.delete(store, &chosen, &held, done).await? else {
+            drop(snapshot);
+            let Some((texts, took)) = self.delete(store, &chosen, &held, done).await? else {
                 // A hold was placed or lifted meanwhile: once more with what is held now.
                 let mut snapshot = Snapshot::begin(store).await?;
                 held = Held::read(&mut snapshot.look()).await?;
@@ -207,8 +235,24 @@ impl Sweep<'_> {
             };
             self.count(&chosen, size, kept);
             self.deleted.texts += texts;
-            tokio::time::sleep(BREATH).await;
+            tokio::time::sleep(pace.after(took)).await;
         }
+    }
+
+    /// Notes what would go whole with generations: they, and what is said about them.
+    async fn note_gone(&mut self, look: &mut Look<'_>, chosen: &[OldEntry]) -> Result<(), StoreError> {
+        if self.what != Retained::Generations {
+            return Ok(());
+        }
+        for entry in chosen {
+            self.gone.insert(entry.seq);
+            let bytes = look.bytes(entry.seq).await?.unwrap_or_default();
+            if let Ok(Record::Generation(stored)) = records::decode(&bytes) {
+                let about = look.about(&stored.record.id.to_string()).await?;
+                self.gone.extend(about.iter().map(|about| about.seq));
+            }
+        }
+        Ok(())
     }
 
     fn count(&mut self, chosen: &[OldEntry], size: i64, kept: u64) {
@@ -231,16 +275,17 @@ impl Sweep<'_> {
         }
     }
 
-    /// One transaction: deletes entries with their receipt and answers how many texts went with them; `None` when the holds
-    /// are others than those that the entries were chosen by, and nothing is deleted.
+    /// One transaction: deletes entries with their receipt and answers how many texts went with them, and how long it held
+    /// the store; `None` when the holds are others than those that the entries were chosen by, and nothing is deleted.
     async fn delete(
         &self,
         store: &Store,
         chosen: &[OldEntry],
         held: &Held,
         done: i64,
-    ) -> Result<Option<u64>, StoreError> {
+    ) -> Result<Option<(u64, Duration)>, StoreError> {
         let mut appending = Appending::begin(store).await?;
+        let began = Instant::now();
         let within = appending.within();
         if !held.holds.are(&mut within.look()).await? {
             return Ok(None);
@@ -286,7 +331,7 @@ impl Sweep<'_> {
         }
         appending.insert().await?;
         appending.commit().await?;
-        Ok(Some(texts))
+        Ok(Some((texts, began.elapsed())))
     }
 
     async fn receipt(&self, append: &mut Append, seqs: &[i64]) -> Result<RetentionRecord, StoreError> {

@@ -67,6 +67,12 @@ async fn what_is_too_old_goes_with_a_receipt_and_the_rest_stays() {
         assert_eq!((serves.blocks, serves.payloads, serves.generations, serves.texts), (2, 0, 0, 1));
         let after = sound(&held).await;
         assert_eq!((after.serves, after.pruned, after.generations), (3, 2, 3));
+        let receipts = "SELECT count(*) FROM chain WHERE kind = 'retention'";
+        assert_eq!(
+            held.number(receipts).await,
+            2,
+            "the first transaction takes one entry, to see how long it takes"
+        );
         assert_eq!(held.number("SELECT count(*) FROM texts").await, 2, "one text is referred to still");
 
         let payload = run(&held.store, &counts, days_on(40), false).await.unwrap();
@@ -92,6 +98,31 @@ async fn what_is_too_old_goes_with_a_receipt_and_the_rest_stays() {
         if indexed {
             assert_eq!(held.number("SELECT count(*) FROM serve_index('p*')").await, 0);
         }
+    }
+}
+
+#[test]
+fn transactions_are_short_and_as_long_is_left_to_others() {
+    let mut pace = Pace { entries: 1 };
+    for (took, entries, pause) in
+        [(1, 2, 20), (1, 4, 20), (15, 4, 20), (90, 2, 90), (30, 1, 30), (500, 1, 500), (9, 2, 20)]
+    {
+        let told = pace.after(Duration::from_millis(took));
+        assert_eq!((pace.entries, told), (entries, Duration::from_millis(pause)), "after {took} ms");
+    }
+    (0..20).for_each(|_| _ = pace.after(Duration::ZERO));
+    assert_eq!(pace.entries, MOST);
+}
+
+#[tokio::test]
+async fn a_dry_run_counts_what_a_run_deletes() {
+    for counts in [keeping(Some(1), Some(1), Some(1)), keeping(Some(1), Some(1), Some(5_000))] {
+        let held = written().await;
+        let dry = run(&held.store, &counts, days_on(5), true).await.unwrap();
+        let done = run(&held.store, &counts, days_on(5), false).await.unwrap();
+        let number = |it: &Deleted| (it.blocks, it.payloads, it.generations);
+        assert_eq!(number(&dry), number(&done));
+        assert!(done.blocks > 0 && done.payloads + done.generations > 0, "{done:?}");
     }
 }
 
