@@ -99,6 +99,26 @@ async fn tables_hold_one_record_a_row() {
     let parquet = exported(&app, "serves.parquet", &["--type", "serves", "--format", "parquet"]).await;
     assert!(parquet.starts_with(b"PAR1") && parquet.ends_with(b"PAR1"));
 
+    // What people said of holds and erasures, and what inputs can be guessed by, is for those who ask for it.
+    let held =
+        audit(&app, &["hold", "add", "--placement", "elsewhere", "--reason", "Claim 7", "--by", "jo"]).await;
+    assert_eq!(held.code, Some(0), "{}", held.err);
+    let erased =
+        audit(&app, &["erase", "--user", "u-9", "--reference", "DSR-204", "--by", "jo", "--yes"]).await;
+    assert_eq!(erased.code, Some(0), "{}", erased.err);
+    let payload = ["--with-payload", "--by", "Ada"];
+    for (kind, said) in [("events", &["Claim 7", "DSR-204"][..]), ("generations", &["cache_key"])] {
+        let masked = ["--type", kind, "--format", "csv"];
+        let whole = String::from_utf8(exported(&app, "whole.csv", &[&masked[..], &payload].concat()).await);
+        let masked = String::from_utf8(exported(&app, "masked.csv", &masked).await).unwrap();
+        let whole = whole.unwrap();
+        for said in said {
+            assert!(whole.contains(said) && !masked.contains(said), "{said}: {whole}{masked}");
+        }
+        let width = |table: &str| table.lines().next().map(|head| head.split(',').count());
+        assert!(width(&masked) < width(&whole) || masked.contains("hold") && masked.contains("erasure"));
+    }
+
     // A time takes what is in it.
     let none =
         exported(&app, "none.csv", &["--type", "serves", "--format", "csv", "--until", "2020-01-01"]).await;

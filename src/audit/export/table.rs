@@ -102,9 +102,10 @@ const GENERATIONS: &[Column] = &[
     text("user"),
     text("revision"),
     text("guardrails"),
-    text("cache_key"),
     text("trace_id"),
     text("payload_hash"),
+    // A hash over the inputs, against which guesses can be tried.
+    personal("cache_key"),
     personal("text"),
     personal("prompt"),
     personal("inputs"),
@@ -267,7 +268,8 @@ fn cells(
         }
         (What::Events, Record::Event(event)) => {
             let at = event.at();
-            (at, vec![some(event.kind()), Cell::Time(Some(at)), Cell::Text(by(&event)), raw(bytes)])
+            let record = if scope.payload { raw(bytes) } else { masked(&event, bytes) };
+            (at, vec![some(event.kind()), Cell::Time(Some(at)), Cell::Text(by(&event)), record])
         }
         _ => return None,
     })
@@ -315,11 +317,11 @@ fn generation(stored: StoredGeneration, payload: Option<GenerationPayload>, with
         Cell::Text(record.user),
         some(record.revision),
         some(record.guardrails),
-        some(record.cache_key),
         Cell::Text(record.trace_id),
         some(payload_hash),
     ];
     if with_payload {
+        row.push(some(record.cache_key));
         row.extend(match payload {
             Some(payload) => [
                 Cell::Text(payload.text),
@@ -394,6 +396,20 @@ fn some(value: impl ToString) -> Cell {
 
 fn raw(bytes: &[u8]) -> Cell {
     Cell::Text(Some(String::from_utf8_lossy(bytes).into_owned()))
+}
+
+/// A record without what people wrote in their own words, which may name somebody.
+fn masked(event: &Event, bytes: &[u8]) -> Cell {
+    let own = match event {
+        Event::Hold(_) => "reason",
+        Event::Erasure(_) => "reference",
+        _ => return raw(bytes),
+    };
+    let mut record: Value = serde_json::from_slice(bytes).unwrap_or_default();
+    if let Some(fields) = record.as_object_mut() {
+        fields.remove(own);
+    }
+    json(&record)
 }
 
 /// A value as JSON; nothing for null.
