@@ -31,6 +31,7 @@ pub fn page(case: &Case) -> Result<String, minijinja::Error> {
         serde_json::to_string_pretty(&value).map(|text| shown(&text)).unwrap_or_default()
     });
     environment.add_filter("moment", |text: &str| text.parse().map_or_else(|_| text.to_owned(), moment));
+    environment.add_filter("signed", |name: &str| words::by(name).to_owned());
     environment.add_filter("review_said", |action: &str| {
         serde_json::from_value(serde_json::Value::from(action))
             .map_or(action.to_owned(), |action| words::review(action).to_owned())

@@ -117,11 +117,11 @@ pub(super) fn sentences(
         }
         let who = |Decided { approved, by, at, .. }: &Decided, had: &str| {
             let did = if *approved { "approved" } else { "rejected" };
-            format!("{by} {had}{did} it on {}.", moment(*at))
+            format!("{} {had}{did} it on {}.", words::by(by), moment(*at))
         };
         match (serve, decided) {
             (Some(_), Some(decided)) => said.push(format!("When it was shown, {}", who(decided, "had "))),
-            (None, Some(decided)) => said.push(who(decided, "")),
+            (None, Some(decided)) => said.push(format!("The latest decision: {}", who(decided, ""))),
             (_, None) if record.outcome != Outcome::Passed => {}
             (Some(_), None) if !since.is_empty() => {
                 said.push("When it was shown, no person had approved or rejected it.".to_owned());

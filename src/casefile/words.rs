@@ -6,6 +6,11 @@ use crate::generate::FaultKind;
 use crate::guardrail::{Action, Enforcement, Level};
 use crate::words::{Reason, Source, Tier};
 
+/// Who signed a record: the name in it. Earlier versions wrote down the name of a key even where it had none.
+pub fn by(name: &str) -> &str {
+    if name.trim().is_empty() { "somebody whose key had no name" } else { name }
+}
+
 /// Why a lower tier was served.
 pub fn reason(reason: Reason) -> &'static str {
     match reason {

@@ -76,7 +76,8 @@ pub(super) fn bearer(headers: &HeaderMap) -> Option<&str> {
     Some(token.unwrap_or_default())
 }
 
-/// The name of the key that a request was let through with: who signs what is recorded.
+/// The name of the key that a request was let through with, or `key` and its id where it has none: who signs what is
+/// recorded.
 pub(super) struct Caller(pub(super) String);
 
 impl FromRequestParts<Arc<Shared>> for Caller {
@@ -85,7 +86,11 @@ impl FromRequestParts<Arc<Shared>> for Caller {
     async fn from_request_parts(head: &mut Head, shared: &Arc<Shared>) -> Result<Self, Problem> {
         let keys = shared.keys.load();
         let row = bearer(&head.headers).and_then(parse_token).and_then(|token| keys.get(&token.id));
-        row.map(|row| Self(row.name.clone())).ok_or_else(Problem::internal)
+        let name = |row: &KeyRow| match row.name.trim() {
+            "" => format!("key {}", row.id),
+            _ => row.name.clone(),
+        };
+        row.map(|row| Self(name(row))).ok_or_else(Problem::internal)
     }
 }
 

@@ -213,7 +213,12 @@ impl Writer<'_> {
         }
         for review in &generation.reviews {
             let record = &review.record;
-            self.line(&format!("  {}  {} {}", record.at, safe(&record.by), words::review(record.action)))?;
+            self.line(&format!(
+                "  {}  {} {}",
+                record.at,
+                safe(words::by(&record.by)),
+                words::review(record.action)
+            ))?;
             if let Some(note) = &review.note {
                 self.quoted("    │ ", note)?;
             }
