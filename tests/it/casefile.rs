@@ -274,3 +274,21 @@ async fn what_somebody_saw_at_a_moment_and_why_is_one_query() {
     let listed = app.get("/v1/serves?user=u-17", "review").await.body;
     assert_eq!(listed["items"][0].get("why"), None, "a list is told of one by one: {listed}");
 }
+
+#[tokio::test]
+async fn a_key_without_a_name_signs_with_its_id() {
+    assert_eq!(copyrail::casefile::words::by(""), "somebody whose key had no name");
+    let upstream = Upstream::saying("A lamp of 12 W for the desk.").await;
+    let app = TestApp::start(&upstream).await;
+    let answer = app.blurb(bargain("p-1")).await;
+    let (folder, url) = (app.folder.path().to_owned(), app.store_url().to_owned());
+    let make = move || {
+        copyrail(&folder, &["keys", "new", "--role", "review"], &[("COPYRAIL__STORE__URL", &*url)], "").out
+    };
+    let token = tokio::task::spawn_blocking(make).await.unwrap().trim().to_owned();
+    let url = app.url(&format!("/v1/generations/{}/reviews", answer["generation_id"].as_str().unwrap()));
+    let review = || app.client().post(&url).bearer_auth(&token).json(&json!({"action": "approve"}));
+    eventually("the key is known", || async { app.send(review()).await.status == 201 }).await;
+    let id = token.trim_start_matches("crk_").split('_').next().unwrap();
+    assert_eq!(app.send(review()).await.body["by"], json!(format!("key {id}")));
+}
