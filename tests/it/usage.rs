@@ -63,8 +63,21 @@ const COMMANDS: &[&str] = &[
     "keys revoke",
     "audit",
     "audit verify",
+    "audit head",
+    "audit search",
     "audit show",
+    "audit export",
+    "audit erase",
+    "audit subject",
+    "audit hold",
+    "audit hold add",
+    "audit hold list",
+    "audit hold lift",
+    "audit retain",
+    "audit backup",
+    "audit restore",
     "simulate-llm",
+    "simulate-log",
 ];
 
 #[test]

@@ -24,9 +24,9 @@ use crate::store::log::Snapshot;
 use crate::store::{Store, StoreError};
 
 /// After so long a search answers with what it has, and a cursor to go on with.
-const PATIENCE: Duration = Duration::from_millis(80);
+const PATIENCE: Duration = Duration::from_millis(50);
 /// So many steps are made however long they take.
-const STEPS: u32 = 8;
+const STEPS: u32 = 3;
 /// The entries of the first window that the index is asked about.
 const FIRST: i64 = 1_024;
 /// How many rows of the index are taken at once, at least.
@@ -350,7 +350,7 @@ impl Window {
 
     /// The rows from here on are done.
     fn done_from(&mut self, from: i64, rows: Rows) {
-        const QUICK: Duration = Duration::from_millis(5);
+        const QUICK: Duration = Duration::from_millis(3);
         const SLOW: Duration = Duration::from_millis(20);
         let took = self.began.elapsed();
         if took < QUICK && from == rows.from {

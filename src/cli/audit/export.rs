@@ -22,7 +22,7 @@ use crate::words::new_id;
 
 #[derive(Debug, Args)]
 #[command(
-    before_help = "Examples:\n  copyrail audit export --since 30d --out log.jsonl\n  \
+    before_help = "Example:\n  copyrail audit export --since 30d --out log.jsonl\n  \
     copyrail audit export --type serves --format csv --out serves.csv\n  \
     copyrail audit export --case 0192f3c1-7a2b-7c3d-8e4f-5a6b7c8d9e0f --by 'Ada Example' --out case.html",
     after_help = "JSON Lines are the chain, byte for byte: anybody can check it with public tools. CSV and Parquet hold one record a row. \

@@ -36,7 +36,7 @@ enum What {
 
 #[derive(Debug, Args)]
 #[command(
-    before_help = "Examples:\n  copyrail audit search --user u-17 --at '2026-11-03 14:10'\n  \
+    before_help = "Example:\n  copyrail audit search --user u-17 --at '2026-11-03 14:10'\n  \
                    copyrail audit search generations --rule brand.tone --since 7d --words 'solid oak'",
     after_help = "Newest first; with --at nearest first. TIME is a local time of `[policy] timezone` such as '2026-11-03 14:10', a date, an \
     instant such as 2026-11-03T14:10:00Z, or how long ago: 30d, 12h. Words are all found, in any order; \"quoted\" they are a phrase, \

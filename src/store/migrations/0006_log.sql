@@ -76,3 +76,8 @@ INSERT INTO meta (name, value) VALUES
     ('erasures', 0), -- counts them, so that running services notice
     ('named', (SELECT coalesce(max(seq), 0) FROM chain)), -- up to this entry users are named without keys of their own
     ('running', 0);  -- whether a service is, or ended without saying so
+
+-- Searches go by the indexes above, so these cost each generation two pages more for nothing. A program that does not know the
+-- indexes above finds the same without these, by looking longer.
+DROP INDEX IF EXISTS generations_placement;
+DROP INDEX IF EXISTS generations_product;
