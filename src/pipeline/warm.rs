@@ -12,7 +12,7 @@ use super::case::reads_offer;
 use super::generation::lifetime_at;
 use crate::audit::GenerationRecord;
 use crate::cache::{Kept, Key};
-use crate::guardrail::Draft;
+use crate::guardrail::{Draft, Enforcement};
 use crate::policy::Policy;
 use crate::store::StoreError;
 
@@ -26,6 +26,12 @@ const FULL: u64 = 75;
 /// # Errors
 /// When the store cannot be read; what came back stays.
 pub async fn warm(parts: &Parts, policy: &Policy) -> Result<usize, StoreError> {
+    let rules = policy.guardrails.rules();
+    if rules.iter().any(|rule| rule.mode() == Enforcement::Enforce && rule.asks().is_some()) {
+        // What was said of a text is read where somebody waits for it: copy from memory would be withheld until then, copy
+        // that is found in the log is not.
+        return Ok(0);
+    }
     let placements = policy.copy.prompts.placements();
     let Some(longest) = placements.map(|placement| placement.ttl.hard).max() else { return Ok(0) };
     let oldest = before((parts.now)(), longest);
