@@ -121,7 +121,7 @@ pub struct Shared {
     /// The store.
     pub store: Store,
     /// What was once in force.
-    pub library: Library,
+    pub editions: Library,
     /// The folder of what is kept beside the store.
     pub data_dir: PathBuf,
     /// The keys that are known, by id; looked up anew every second.
@@ -253,7 +253,7 @@ impl App {
         });
         let shared = Arc::new(Shared {
             parts,
-            library: Library::new(store.clone(), desk.settings().timezone.clone()),
+            editions: Library::new(store.clone(), desk.settings().timezone.clone()),
             desk,
             store,
             heads,

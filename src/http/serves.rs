@@ -94,7 +94,7 @@ struct Told {
 }
 
 async fn told(shared: &Shared, serve: Serve) -> Result<Told, Problem> {
-    let why = casefile::why(&shared.store, &shared.library, &serve.record).await;
+    let why = casefile::why(&shared.store, &shared.editions, &serve.record).await;
     let why = why.map_err(|error| failed(error.into()))?;
     Ok(Told { serve, why: Some(why) })
 }
