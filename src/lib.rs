@@ -16,6 +16,7 @@
 //! [`pipeline`] tells that story in code; start there. The modules below are in its order: each stands on those
 //! that come after it, and knows nothing of those before.
 
+pub mod alerts;
 pub mod app;
 pub mod audit;
 pub mod cache;
@@ -33,8 +34,10 @@ pub mod http;
 pub mod pipeline;
 pub mod policy;
 pub mod prompt;
+pub mod replay;
 pub mod segment;
 pub mod simulate;
+pub mod stops;
 pub mod store;
 pub mod telemetry;
 pub mod words;

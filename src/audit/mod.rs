@@ -29,9 +29,10 @@ mod writer;
 
 pub use records::{
     Decision, ErasureRecord, Event, ExportRecord, FORMAT, GapCause, GapRecord, GenerationPayload,
-    GenerationRecord, HoldRecord, HoldScope, KeyChange, KeyRecord, Outcome, PolicyRecord, Record, Retained,
-    RetentionRecord, ReviewAction, ReviewPayload, ReviewRecord, RuleVerdict, Run, ServeRecord,
-    StoredGeneration, StoredReview, StoredVerdict, VerdictMode, VerdictPayload, VerdictRecord,
+    GenerationRecord, HoldRecord, HoldScope, KeyChange, KeyRecord, Outcome, PolicyRecord, PurgeRecord,
+    PurgeScope, Record, Retained, RetentionRecord, ReviewAction, ReviewPayload, ReviewRecord, RuleVerdict,
+    Run, ServeRecord, Step, StepRecord, StopKind, StopRecord, StoredGeneration, StoredReview, StoredVerdict,
+    VerdictMode, VerdictPayload, VerdictRecord,
 };
 pub use reviews::{Rejected, Reviews};
 pub use user::{UserKey, reference, references};

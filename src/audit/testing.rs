@@ -43,6 +43,8 @@ pub(super) fn generation(n: u64) -> GenerationRecord {
         stale: None,
         expires: None,
         user: None,
+        approval: false,
+        rejudged: None,
     }
 }
 

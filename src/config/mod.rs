@@ -62,6 +62,8 @@ pub struct PolicySettings {
     pub reload: Duration,
     /// The time zone of dates in rules.
     pub timezone: TimeZone,
+    /// How many other persons must approve an edit of the guardrails before it is in force.
+    pub approvals: usize,
 }
 
 /// Bounds on time and work.

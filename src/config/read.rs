@@ -301,6 +301,9 @@ fn parsed<T: std::str::FromStr>(node: &Node, what: &str, example: &str, faults: 
     value
 }
 
+/// The most persons who can be asked to approve an edit.
+const MOST_APPROVALS: usize = 9;
+
 fn policy(fields: &mut Fields<'_>, faults: &Faults) -> Option<PolicySettings> {
     let mut path = |key| fields.text(key, faults).map(PathBuf::from);
     let (segments, prompts, guardrails) = (path("segments"), path("prompts"), path("guardrails"));
@@ -317,15 +320,14 @@ fn policy(fields: &mut Fields<'_>, faults: &Faults) -> Option<PolicySettings> {
         }
         zone
     });
-    if let Some(node) = fields.take("approvals")
-        && document::count(node, faults).is_some_and(|approvals| approvals > 0)
-    {
-        faults.error_with_help(
-            node.span,
-            "this version cannot hold edits for a second person",
-            "write `approvals = 0`",
-        );
-    }
+    let approvals = fields.take("approvals").and_then(|node| {
+        let approvals = document::count(node, faults)?;
+        if approvals > MOST_APPROVALS {
+            let help = "write how many other persons must approve an edit of the guardrails, such as 1";
+            faults.error_with_help(node.span, format!("at most {MOST_APPROVALS} can be asked for"), help);
+        }
+        Some(approvals)
+    });
     let reload = reload?.max(Duration::from_millis(50));
     Some(PolicySettings {
         segments: segments?,
@@ -333,6 +335,7 @@ fn policy(fields: &mut Fields<'_>, faults: &Faults) -> Option<PolicySettings> {
         guardrails: guardrails?,
         reload,
         timezone: timezone?,
+        approvals: approvals?,
     })
 }
 

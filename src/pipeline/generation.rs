@@ -648,6 +648,8 @@ fn record(job: &Job, verdicts: &Verdicts, finished: Timestamp) -> GenerationReco
         stale,
         expires,
         user: job.user.clone(),
+        approval: false,
+        rejudged: None,
     }
 }
 

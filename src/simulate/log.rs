@@ -216,6 +216,8 @@ impl Records {
             stale: (outcome == Outcome::Passed).then(|| finished + SignedDuration::from_hours(24)),
             expires: (outcome == Outcome::Passed).then(|| finished + SignedDuration::from_hours(168)),
             user: by_user,
+            approval: false,
+            rejudged: None,
         };
         let payload = GenerationPayload {
             inputs: json!({"product": {"name": format!("Number {product}, a {noun}"), "material": make, "room": place}}),

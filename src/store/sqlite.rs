@@ -34,6 +34,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("migrations/0004_ledger.sql"),
     include_str!("migrations/0005_idempotency.sql"),
     include_str!("migrations/0006_log.sql"),
+    include_str!("migrations/0007_policy.sql"),
 ];
 /// What a program must know to use the tables, as `user_version`: raised only by a migration after which a program that
 /// does not know it would read or write what is wrong. Up to version 5 it was the number of migrations.

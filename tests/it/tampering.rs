@@ -55,6 +55,8 @@ fn generation(n: u64) -> (GenerationRecord, GenerationPayload) {
         stale: None,
         expires: None,
         user: None,
+        approval: false,
+        rejudged: None,
     };
     let messages = json!([{"role": "user", "content": "Write."}]);
     (record, GenerationPayload { messages, raw_texts: vec![text.clone()], text, ..Default::default() })

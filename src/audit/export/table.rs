@@ -381,6 +381,9 @@ fn by(event: &Event) -> Option<String> {
         Event::Erasure(record) => Some(record.by.clone()),
         Event::Hold(record) => Some(record.by.clone()),
         Event::Export(record) => Some(record.by.clone()),
+        Event::Stop(record) => Some(record.by.clone()),
+        Event::Purge(record) => Some(record.by.clone()),
+        Event::Step(record) => Some(record.by.clone()),
         Event::Key(_) | Event::Gap(_) | Event::Retention(_) => None,
     }
 }
@@ -401,7 +404,8 @@ fn raw(bytes: &[u8]) -> Cell {
 /// A record without what people wrote in their own words, which may name somebody.
 fn masked(event: &Event, bytes: &[u8]) -> Cell {
     let own = match event {
-        Event::Hold(_) => "reason",
+        Event::Hold(_) | Event::Stop(_) => "reason",
+        Event::Step(_) => "note",
         Event::Erasure(_) => "reference",
         _ => return raw(bytes),
     };

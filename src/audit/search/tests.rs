@@ -95,6 +95,8 @@ impl Model {
                 findings: if passed { json!([]) } else { json!([{"rule": dice.one(&["r.one", "r.two"])}]) },
                 finished: when,
                 user: dice.maybe(|dice| digest(dice.one(&["aa", "bb"]))),
+                approval: false,
+                rejudged: None,
                 ..generation(n)
             };
             let text = Self::words(dice);
