@@ -75,6 +75,13 @@ pub(super) fn roles(files: &Files) -> BTreeMap<&str, Role> {
     files.keys().map(|path| (path.as_str(), role(path))).collect()
 }
 
+/// The content hash of a guardrails directory, and of the time zone that its dates are in: known before it is compiled.
+pub fn hash_of(files: &Files, timezone: &TimeZone) -> Revision {
+    let zone = timezone.iana_name().unwrap_or_default();
+    let content = files.iter().map(|(path, content)| (path.as_str(), content.as_str()));
+    Revision::of(std::iter::once(("timezone", zone)).chain(content))
+}
+
 /// Compiles the files of a guardrails directory. Keys of `files` are paths as shown to people, such as
 /// `guardrails/brand.yml`. Runs every rule's own examples; dates are whole days in `timezone`.
 ///
@@ -180,10 +187,8 @@ pub fn load(files: &Files, timezone: &TimeZone) -> (Option<Guardrails>, Vec<Diag
         return (None, found);
     }
     let changes: BTreeSet<_> = rules.iter().flat_map(Rule::changes).chain(register.changes()).collect();
-    let zone = timezone.iana_name().unwrap_or_default();
-    let content = files.iter().map(|(path, content)| (path.as_str(), content.as_str()));
     let guardrails = Guardrails {
-        hash: Arc::new(Revision::of(std::iter::once(("timezone", zone)).chain(content))),
+        hash: Arc::new(hash_of(files, timezone)),
         context_paths: context_paths(
             rules
                 .iter()

@@ -61,7 +61,7 @@ pub use grounded::Prepared;
 pub use judge::{Finding, Judgement, Verdict, judge};
 pub use kinds::Kind;
 pub use lint::{LINTS, Spot, Surroundings, lint};
-pub use load::load;
+pub use load::{hash_of, load};
 pub use opinions::{Ask, Asking, Heard, Known, Opinion, Opinions, Question, QuestionKey, Service, questions};
 pub use rule::{Action, Enforcement, Evidence, Level, Rule, Standing};
 

@@ -4,6 +4,7 @@
 //! This room knows nothing of what a record means, how entries are chained, or what a product is.
 
 pub(crate) mod copies;
+pub mod desk;
 pub(crate) mod export;
 pub(crate) mod forget;
 pub mod idempotency;

@@ -10,6 +10,12 @@ use super::{Store, StoreError, from_json, micros, timestamp, to_json};
 /// The text of each file, by its path.
 pub type Files = BTreeMap<String, String>;
 
+/// Keeps a set as the newest of its kind.
+pub(super) const KEEP: &str = "INSERT INTO policies (kind, hash, files, accepted_at, position)
+         VALUES ($1, $2, $3, $4, (SELECT coalesce(max(position), 0) + 1 FROM policies))
+         ON CONFLICT (kind, hash)
+         DO UPDATE SET accepted_at = excluded.accepted_at, position = excluded.position";
+
 /// Keeps a set of files that was accepted at `at`. `kind` tells sets of files apart (`guardrails`, `prompts`), `hash`
 /// is the set's revision. Accepting an older set again makes it the newest.
 ///
@@ -23,12 +29,7 @@ pub async fn keep(
     files: &Files,
     at: Timestamp,
 ) -> Result<(), StoreError> {
-    sqlx::query(
-        "INSERT INTO policies (kind, hash, files, accepted_at, position)
-         VALUES ($1, $2, $3, $4, (SELECT coalesce(max(position), 0) + 1 FROM policies))
-         ON CONFLICT (kind, hash)
-         DO UPDATE SET accepted_at = excluded.accepted_at, position = excluded.position",
-    )
+    sqlx::query(KEEP)
     .bind(kind)
     .bind(hash)
     .bind(to_json(files)?)
@@ -48,6 +49,44 @@ pub async fn last_good(store: &Store, kind: &str) -> Result<Option<(String, File
     let kept: Option<(String, String)> =
         sqlx::query_as(sql).bind(kind).fetch_optional(store.reader()).await?;
     kept.map(|(hash, files)| Ok((hash, from_json(&files)?))).transpose()
+}
+
+/// The hash of the files of this kind that were accepted last. `None` when none ever were.
+///
+/// # Errors
+///
+/// When the store cannot be read.
+pub async fn newest(store: &Store, kind: &str) -> Result<Option<String>, StoreError> {
+    let sql = "SELECT hash FROM policies WHERE kind = $1 ORDER BY position DESC LIMIT 1";
+    Ok(sqlx::query_scalar(sql).bind(kind).fetch_optional(store.reader()).await?)
+}
+
+/// What a revision may stand for: revisions of the whole, and sets by their own hash.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Found {
+    /// The revisions whose names begin so.
+    pub revisions: Vec<(String, RevisionRow)>,
+    /// The sets whose names begin so, each after its kind.
+    pub sets: Vec<(String, String)>,
+}
+
+/// All that is kept whose name begins so, a few of each at most: enough to say whether it is unambiguous.
+///
+/// # Errors
+///
+/// When the store cannot be read.
+pub async fn beginning(store: &Store, begins: &str) -> Result<Found, StoreError> {
+    let sql = "SELECT revision, guardrails, prompts, since FROM revisions
+               WHERE substr(revision, 1, length($1)) = $1 LIMIT 3";
+    let rows: Vec<(String, String, String, i64)> =
+        sqlx::query_as(sql).bind(begins).fetch_all(store.reader()).await?;
+    let read = |(revision, guardrails, prompts, since)| {
+        Ok((revision, RevisionRow { guardrails, prompts, since: timestamp(since)? }))
+    };
+    let revisions = rows.into_iter().map(read).collect::<Result<_, StoreError>>()?;
+    let sql = "SELECT kind, hash FROM policies WHERE substr(hash, 1, length($1)) = $1 LIMIT 3";
+    let sets = sqlx::query_as(sql).bind(begins).fetch_all(store.reader()).await?;
+    Ok(Found { revisions, sets })
 }
 
 /// The files of this kind whose hash is `hash`. `None` when they were never accepted.
