@@ -10,6 +10,7 @@ pub mod backup;
 pub mod bulk;
 mod chain;
 pub mod chained;
+pub mod desk;
 pub mod erase;
 pub mod export;
 pub mod heads;
