@@ -5,7 +5,9 @@ use serde::Serialize;
 use uuid::Uuid;
 
 use super::chain;
-use super::records::{self, ErasureRecord, Event, Record, Retained, RetentionRecord, Run, ServeRecord};
+use super::records::{
+    self, ErasureRecord, Event, PolicyRecord, Record, Retained, RetentionRecord, Run, ServeRecord,
+};
 use super::search;
 use crate::store::log;
 use crate::store::{Store, StoreError};
@@ -75,6 +77,19 @@ pub async fn of_generation(store: &Store, id: Uuid) -> Result<Vec<Chained>, Stor
 /// When the store cannot be read.
 pub async fn entry(store: &Store, seq: i64) -> Result<Option<Chained>, StoreError> {
     Ok(log::entry(store, seq).await?.map(|(entry, payload)| Chained::of(entry, payload)))
+}
+
+/// What became of edits of the policy, the newest first, at most `limit`. What this version cannot read is left out.
+///
+/// # Errors
+///
+/// When the store cannot be read.
+pub async fn edits(store: &Store, limit: u32) -> Result<Vec<PolicyRecord>, StoreError> {
+    let edit = |entry: log::Entry| match records::decode(&entry.bytes) {
+        Ok(Record::Event(Event::Policy(record))) => Some(record),
+        _ => None,
+    };
+    Ok(log::edits(store, limit).await?.into_iter().filter_map(edit).collect())
 }
 
 /// A serve as it stands in the chain.

@@ -8,6 +8,7 @@ mod demo;
 mod keys;
 mod lines;
 mod output;
+mod policy;
 mod render;
 mod scan;
 mod schema;
@@ -69,6 +70,9 @@ enum Command {
     /// The log
     #[command(subcommand)]
     Audit(audit::Audit),
+    /// What is in force and was: the rules and copy of each revision, and what an edit changes
+    #[command(subcommand)]
+    Policy(policy::Policy),
     /// An OpenAI-compatible stand-in for trying things; names itself `simulated` in every answer
     SimulateLlm(simulate::SimulateLlm),
     /// A large log of made-up records in a store of its own, for trying how it fares
@@ -170,6 +174,7 @@ async fn run(command: Command, shell: &mut Shell) -> Result<(), Failure> {
         Command::Catalog(command) => catalog::run(command, shell).await,
         Command::Keys(command) => keys::run(command, shell).await,
         Command::Audit(command) => audit::run(command, shell).await,
+        Command::Policy(command) => policy::run(command, shell).await,
         Command::SimulateLlm(args) => simulate::run(args, shell).await,
         Command::SimulateLog(args) => simulate_log::run(args, shell).await,
     }

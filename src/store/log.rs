@@ -377,6 +377,14 @@ pub(crate) async fn receipts(store: &Store) -> Result<Vec<(Entry, Option<Payload
     rows.iter().map(|row| Ok((entry_row(row)?, payload_row(row)?))).collect()
 }
 
+/// The entries that say what became of edits of the policy, the newest first, at most `limit`.
+pub(crate) async fn edits(store: &Store, limit: u32) -> Result<Vec<Entry>, StoreError> {
+    let mut sql = QueryBuilder::<Sqlite>::new(ENTRY_ALONE);
+    sql.push("c.kind = 'policy' ORDER BY c.seq DESC LIMIT ").push_bind(limit);
+    let rows = sql.build().fetch_all(store.reader()).await?;
+    rows.iter().map(entry_row).collect()
+}
+
 /// The exact bytes of an entry, and what stands beside it.
 pub(crate) struct EntryBytes {
     pub(crate) bytes: Vec<u8>,

@@ -35,6 +35,8 @@ pub enum Access {
     Beside,
     /// A command that only reads, such as `audit verify`. The store must exist.
     ReadOnly,
+    /// A command that only reads what stores of every version hold, and changes no tables for it. The store must exist.
+    Glance,
 }
 
 /// What is done to a store that takes the place of the one that was open, before anybody else reads it or writes to it; it

@@ -166,6 +166,30 @@ pub async fn of_revision(store: &Store, revision: &str) -> Result<Option<Revisio
         .transpose()
 }
 
+/// The revisions that begin so, each with its sets, at most two.
+///
+/// # Errors
+///
+/// When the store cannot be read.
+pub async fn revisions_from(
+    store: &Store,
+    beginning: &str,
+) -> Result<Vec<(String, RevisionRow)>, StoreError> {
+    // Stores of the first versions have no such table.
+    let tables = "SELECT count(*) FROM sqlite_schema WHERE type = 'table' AND name = 'revisions'";
+    if sqlx::query_scalar::<_, i64>(tables).fetch_one(store.reader()).await? == 0 {
+        return Ok(Vec::new());
+    }
+    let sql = "SELECT revision, guardrails, prompts, since FROM revisions
+               WHERE substr(revision, 1, length($1)) = $1 ORDER BY since DESC LIMIT 2";
+    let rows: Vec<(String, String, String, i64)> =
+        sqlx::query_as(sql).bind(beginning).fetch_all(store.reader()).await?;
+    let row = |(revision, guardrails, prompts, since)| {
+        Ok((revision, RevisionRow { guardrails, prompts, since: timestamp(since)? }))
+    };
+    rows.into_iter().map(row).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -117,13 +117,14 @@ impl Place {
 
 impl Sqlite {
     pub(super) async fn open(path: PathBuf, access: Access) -> Result<Self, StoreError> {
-        if access == Access::ReadOnly {
+        if matches!(access, Access::ReadOnly | Access::Glance) {
             if !path.exists() {
                 return Err(StoreError::Missing(path));
             }
             let options = options(&path, BUSY).read_only(true);
             let reader = pool(READERS).connect_with(options).await?;
-            if check_version(&reader, &path).await? < MIGRATIONS.len() {
+            let schema = check_version(&reader, &path).await?;
+            if schema < MIGRATIONS.len() && access == Access::ReadOnly {
                 return Err(StoreError::Older(path));
             }
             let open = Open { reader, writer: None, place: None, next: OnceLock::new() };

@@ -76,6 +76,8 @@ const COMMANDS: &[&str] = &[
     "audit retain",
     "audit backup",
     "audit restore",
+    "policy",
+    "policy show",
     "simulate-llm",
     "simulate-log",
 ];

@@ -66,6 +66,9 @@ CREATE TABLE rollbacks (
     reason TEXT    NOT NULL
 ) WITHOUT ROWID;
 
+-- What became of edits is asked for by itself.
+CREATE INDEX chain_edits ON chain (seq) WHERE kind = 'policy';
+
 INSERT INTO meta (name, value) VALUES
     ('stops', 0), -- counts changes of stops, rejections and purges, so that running services notice
     ('desk', 0);  -- the same of proposals, approvals and rollbacks
