@@ -199,7 +199,7 @@ fn approved(guardrails: &Guardrails, text: &str, facts: &Map<String, Value>, pre
         at: Timestamp::UNIX_EPOCH,
         opinions: Opinions::Unknown,
     };
-    match guardrail::approve(guardrails, &Draft::new(text), &ground) {
+    match guardrail::approve(guardrails, &guardrail::Bans::default(), &Draft::new(text), &ground) {
         Ok(approved) => approved.findings().len(),
         Err(judgement) => judgement.findings.len(),
     }

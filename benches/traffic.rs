@@ -309,7 +309,7 @@ fn asked<'v>(
             priority: Priority::Page,
             trace_id: None,
         };
-        let case = Case::of(policy, placement, &request, Ok(Arc::clone(about)), view.at);
+        let case = Case::of(policy, Arc::default(), placement, &request, Ok(Arc::clone(about)), view.at);
         assert!(case.attributes.ignored.is_empty(), "{:?}", case.attributes.ignored);
         let chosen = case.choose(case.limit().tier).unwrap_or_else(|| panic!("no template for {request:?}"));
         let inputs = chosen.template.inputs(&case.scope());

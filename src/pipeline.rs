@@ -38,6 +38,7 @@ use crate::generate::{Closing, Gate, Generator, Purpose};
 use crate::guardrail::Approved;
 use crate::policy::Policy;
 use crate::prompt::Chosen;
+use crate::stops::Book;
 use crate::store::StoreError;
 use crate::telemetry::Metrics;
 use crate::words::{Reason, Source, Tier};
@@ -76,6 +77,8 @@ pub struct Parts {
     pub bulk: Gate,
     /// Where everything is recorded.
     pub recorder: Recorder,
+    /// What is stopped, rejected and purged, over any policy.
+    pub stops: Book,
     /// What people decided on what was written.
     pub reviews: Reviews,
     /// What second models said of what was written.
@@ -158,7 +161,7 @@ pub async fn answer(parts: &Arc<Parts>, policy: &Arc<Policy>, request: Request) 
         tokio::time::timeout_at(deadline.max(request.received + GRACE), request.facts(&parts.catalogue));
     let product = facts.await.unwrap_or(Err(Reason::Deadline));
     let now = (parts.now)();
-    let case = Case::of(policy, placement, &request, product, now);
+    let case = Case::of(policy, parts.stops.pin(), placement, &request, product, now);
     let span = measure::blurb(&case);
     let served = best(parts, &case, deadline, request.may_generate).instrument(span.clone()).await;
     let answer = response::recorded(parts, &case, served, &request, deadline).await;

@@ -51,7 +51,7 @@ pub(super) async fn run(args: Render, shell: &mut Shell) -> Result<(), Failure> 
     let user_id = user_id.filter(|id| !id.is_empty());
     let placement = placement(&policy, &args.placement)?;
     let request = Request { user_id, user, context, ..request(placement, &product) };
-    let case = Case::of(&policy, placement, &request, Ok(Arc::clone(&product)), now);
+    let case = Case::of(&policy, Arc::default(), placement, &request, Ok(Arc::clone(&product)), now);
     let explanation = case.explain();
     let limit = case.limit();
     let chosen = case.choose(limit.tier);

@@ -14,7 +14,7 @@ use jiff::Timestamp;
 use serde_json::{Map, Value};
 
 use super::judge::{Corrected, Finding, Judgement, Verdict, judge_and_correct};
-use super::{Action, Ground, Guardrails, Kind, Level, Opinions};
+use super::{Action, Bans, Ground, Guardrails, Kind, Level, Opinions};
 use crate::words::Revision;
 
 /// What an approval held for. It is honoured only for the very text that it was given to.
@@ -31,7 +31,7 @@ impl Stamp {
     pub fn guardrails(&self) -> &Revision {
         &self.guardrails
     }
-    /// The hash of everything that it was judged against: facts, the context that rules read, placement, locale.
+    /// The hash of everything that it was judged against: facts, the context that rules read, placement, locale, bans.
     pub fn ground(&self) -> &[u8; 32] {
         &self.ground
     }
@@ -119,15 +119,33 @@ fn too_long(text: &str) -> Judgement {
     }
 }
 
-/// Approves a draft: by its stamp when that still holds, else by judging it. A text that only needs correcting is
+/// The judgement of a text that a stop bans, whatever the rules say of it.
+fn banned(bans: &Bans, text: &str) -> Option<Judgement> {
+    let findings = bans.find(text);
+    (!findings.is_empty()).then(|| Judgement {
+        verdict: Verdict::Block,
+        findings,
+        fixed: None,
+        evidence: Vec::new(),
+        valid_until: None,
+    })
+}
+
+/// Approves a draft: by its stamp when that still holds, else by judging it. A text that a ban catches is never approved, as
+/// given or as corrected. A text that only needs correcting is
 /// corrected once and judged again.
 ///
 /// # Errors
 ///
 /// The judgement, when the text does not pass; a text of more than 16 KiB never does. When it was corrected and the corrected text does not pass either, the
 /// judgement is the corrected text's, `fixed` holds that text, and the verdict is at least [`Verdict::Repair`].
-pub fn approve(guardrails: &Guardrails, draft: &Draft, ground: &Ground<'_>) -> Result<Approved, Judgement> {
-    let hash = ground_hash(guardrails, ground);
+pub fn approve(
+    guardrails: &Guardrails,
+    bans: &Bans,
+    draft: &Draft,
+    ground: &Ground<'_>,
+) -> Result<Approved, Judgement> {
+    let hash = ground_hash(guardrails, bans, ground);
     if let Some(approved) = by_stamp(guardrails, draft, &hash, ground.at) {
         return Ok(approved);
     }
@@ -144,12 +162,18 @@ pub fn approve(guardrails: &Guardrails, draft: &Draft, ground: &Ground<'_>) -> R
         };
         Approved { text, stamp, findings, evidence }
     };
+    if let Some(judgement) = banned(bans, &draft.text) {
+        return Err(judgement);
+    }
     match judge_and_correct(guardrails, &draft.text, ground) {
         Corrected { first, .. } if first.verdict == Verdict::Pass => {
             Ok(approved(Arc::clone(&draft.text), first))
         }
         Corrected { again: Some((fixed, again)), .. } => match again.verdict {
-            Verdict::Pass => Ok(approved(fixed.into(), again)),
+            Verdict::Pass => match banned(bans, &fixed) {
+                None => Ok(approved(fixed.into(), again)),
+                Some(judgement) => Err(Judgement { fixed: Some(fixed), ..judgement }),
+            },
             verdict => Err(Judgement { verdict: verdict.max(Verdict::Repair), fixed: Some(fixed), ..again }),
         },
         Corrected { first, .. } => Err(first),
@@ -158,8 +182,13 @@ pub fn approve(guardrails: &Guardrails, draft: &Draft, ground: &Ground<'_>) -> R
 
 /// Approves a draft by its stamp alone, when that still holds. Reads nothing of the ground's inputs, so that whoever would
 /// have to make them first need not.
-pub fn still_approved(guardrails: &Guardrails, draft: &Draft, ground: &Ground<'_>) -> Option<Approved> {
-    by_stamp(guardrails, draft, &ground_hash(guardrails, ground), ground.at)
+pub fn still_approved(
+    guardrails: &Guardrails,
+    bans: &Bans,
+    draft: &Draft,
+    ground: &Ground<'_>,
+) -> Option<Approved> {
+    by_stamp(guardrails, draft, &ground_hash(guardrails, bans, ground), ground.at)
 }
 
 fn by_stamp(guardrails: &Guardrails, draft: &Draft, ground: &[u8; 32], at: Timestamp) -> Option<Approved> {
@@ -222,9 +251,9 @@ fn hash_text(hasher: &mut blake3::Hasher, text: &str) {
     hasher.update(&(text.len() as u64).to_le_bytes()).update(text.as_bytes());
 }
 
-/// The hash of everything that a text is judged against: facts, the context that rules read, placement, locale, and
-/// whether people wrote it.
-pub fn ground_hash(guardrails: &Guardrails, ground: &Ground<'_>) -> [u8; 32] {
+/// The hash of everything that a text is judged against: facts, the context that rules read, placement, locale, whether
+/// people wrote it, and what is banned.
+pub fn ground_hash(guardrails: &Guardrails, bans: &Bans, ground: &Ground<'_>) -> [u8; 32] {
     let mut hasher = blake3::Hasher::new();
     hasher.update(&ground.facts_hash);
     for path in &guardrails.context_paths {
@@ -239,6 +268,9 @@ pub fn ground_hash(guardrails: &Guardrails, ground: &Ground<'_>) -> [u8; 32] {
     }
     // What rules that ask a second model do not apply to is no approval of what they do apply to.
     hasher.update(&[u8::from(matches!(ground.opinions, Opinions::Prewritten))]);
+    if !bans.is_empty() {
+        hasher.update(bans.hash());
+    }
     *hasher.finalize().as_bytes()
 }
 

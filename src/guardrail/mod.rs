@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! files → load → Guardrails ── judge(text, facts, moment) → Judgement
-//!                           └─ approve(draft, ground)     → Approved
+//!                           └─ approve(bans, draft, ground) → Approved
 //! ```
 //!
 //! [`load`] compiles the rule files and runs every rule's own examples. [`judge`](judge()) says what the rules find in a
@@ -11,6 +11,7 @@
 //! Knows no model, no HTTP, no clock and no user: the moment and the inputs given to the model come as values.
 
 mod approve;
+mod bans;
 mod cases;
 mod claims;
 mod correction;
@@ -54,6 +55,7 @@ use crate::diagnostic::Span;
 use crate::words::{Locale, Revision};
 
 pub use approve::{Approved, Draft, Stamp, approve, facts_hash, ground_hash, still_approved};
+pub use bans::{Ban, Banned, Bans, Wording, Wordings, check_phrase, wording_of};
 pub use cases::{RuleReport, Tried, try_cases};
 pub use claims::{RegisteredEvidence, expiring};
 pub(crate) use fold::is_invisible;

@@ -166,6 +166,7 @@ pub(super) async fn explain(
     let placement = policy.copy.prompts.placement(request.placement.as_str());
     let placement = placement.ok_or_else(|| Problem::no_such_placement(request.placement.as_str()))?;
     let product = request.facts(&shared.parts.catalogue).await;
-    let case = Case::of(&policy, placement, &request, product, (shared.parts.now)());
+    let stops = shared.parts.stops.pin();
+    let case = Case::of(&policy, stops, placement, &request, product, (shared.parts.now)());
     Ok(Json(case.explain()))
 }

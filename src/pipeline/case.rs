@@ -19,6 +19,7 @@ use crate::guardrail::{
 use crate::policy::Policy;
 use crate::prompt::{Chosen, ExplainedLadder, Placement, Prompt, Standing, Template, told};
 use crate::segment::{Decision, Outcome, Shaped};
+use crate::stops::Stops;
 use crate::words::{DEFAULT_SEGMENT, Locale, Reason, SegmentId, Tier};
 
 static NOTHING: LazyLock<Map<String, Value>> = LazyLock::new(Map::new);
@@ -28,6 +29,8 @@ static NOTHING: LazyLock<Map<String, Value>> = LazyLock::new(Map::new);
 pub struct Case<'a> {
     /// The policy it is answered by, from start to end.
     pub policy: &'a Arc<Policy>,
+    /// What is stopped over it, likewise.
+    pub stops: Arc<Stops>,
     /// Where the copy goes.
     pub placement: &'a Placement,
     /// What it is about, or why that is not known.
@@ -118,6 +121,7 @@ impl<'a> Case<'a> {
     /// Lays a request out.
     pub fn of(
         policy: &'a Arc<Policy>,
+        stops: Arc<Stops>,
         placement: &'a Placement,
         request: &'a Request,
         product: Result<Arc<Product>, Reason>,
@@ -131,6 +135,7 @@ impl<'a> Case<'a> {
         let asked = request.context.get("locale").and_then(Value::as_str).and_then(Locale::parse);
         let mut case = Self {
             policy,
+            stops,
             placement,
             product,
             attributes,
@@ -196,7 +201,7 @@ impl<'a> Case<'a> {
     /// The hash of what generated copy in this locale is judged against.
     pub(super) fn ground_hash(&self, locale: &Locale) -> [u8; 32] {
         let ground = Ground { opinions: Opinions::Unknown, ..self.ground(locale) };
-        ground_hash(&self.policy.guardrails, &ground)
+        ground_hash(&self.policy.guardrails, self.stops.bans(), &ground)
     }
 
     /// Generated copy approved by the rules, what is known of second models' opinions included, and within the placement's
@@ -211,15 +216,15 @@ impl<'a> Case<'a> {
         chosen: Chosen<'_>,
     ) -> Result<Approved, Judgement> {
         let ground = Ground { opinions: Opinions::Known(known), ..self.ground(chosen.locale) };
-        let guardrails = &self.policy.guardrails;
+        let (guardrails, bans) = (&self.policy.guardrails, self.stops.bans());
         // Shaping the inputs costs more than all the rest of a serve from memory.
-        let approved = match still_approved(guardrails, draft, &ground) {
+        let approved = match still_approved(guardrails, bans, draft, &ground) {
             Some(approved) => approved,
             None => {
                 let inputs = chosen.template.inputs(&self.scope());
                 let prompt = self.policy.copy.prompts.render(chosen, &inputs).ok();
                 let instructions = prompt.as_ref().and_then(Prompt::instructions);
-                approve(guardrails, draft, &Ground { inputs: &inputs, instructions, ..ground })?
+                approve(guardrails, bans, draft, &Ground { inputs: &inputs, instructions, ..ground })?
             }
         };
         match self.placement.over_limit(approved.text()) {
@@ -243,7 +248,8 @@ impl<'a> Case<'a> {
 
     /// What people wrote, approved by the rules, and within the placement's own limit.
     pub fn approve(&self, draft: &Draft, locale: &Locale) -> Option<Approved> {
-        let approved = approve(&self.policy.guardrails, draft, &self.ground(locale)).ok()?;
+        let approved =
+            approve(&self.policy.guardrails, self.stops.bans(), draft, &self.ground(locale)).ok()?;
         self.placement.over_limit(approved.text()).is_none().then_some(approved)
     }
 

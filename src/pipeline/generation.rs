@@ -365,7 +365,9 @@ async fn run(parts: &Arc<Parts>, job: Job, places: Vec<Place>) -> Landed {
             parts.memory.postpone(job.key, until);
             if *reason == Reason::Guardrail || of_the_prompt {
                 let guardrails = &job.policy.guardrails;
-                let ground = ground_hash(guardrails, &job.ground(&Map::new(), &parts.second, now));
+                let nothing = Map::new();
+                let ground = job.ground(&nothing, &parts.second, now);
+                let ground = ground_hash(guardrails, parts.stops.pin().bans(), &ground);
                 parts.memory.refuse(job.key.refusal(guardrails.hash(), &ground), *reason, until);
             }
         }
@@ -439,7 +441,8 @@ async fn judged_aside(parts: Arc<Parts>, job: Arc<Job>, draft: Draft) -> Result<
     let judge = move || {
         let nothing = Map::new();
         let ground = job.ground(&nothing, &parts.second, (parts.now)());
-        let approved = approve(&job.policy.guardrails, &draft, &ground)?;
+        let stops = parts.stops.pin();
+        let approved = approve(&job.policy.guardrails, stops.bans(), &draft, &ground)?;
         match too_long(&job.placement, approved.text()) {
             Some(judgement) => Err(judgement),
             None => Ok(approved),

@@ -313,7 +313,7 @@ async fn again(
 ) -> Again {
     let Some(placement) = policy.copy.prompts.placement(request.placement.as_str()) else { return Again::No };
     let product = timeout_at(by, request.facts(&parts.catalogue)).await.unwrap_or(Err(Reason::Deadline));
-    let case = Case::of(policy, placement, request, product, (parts.now)());
+    let case = Case::of(policy, parts.stops.pin(), placement, request, product, (parts.now)());
     let fields = &given.fields;
     let text = match fields.tier {
         Tier::None => Ok(None),

@@ -1,2 +1,19 @@
 //! What is banned or dropped outside the files: stops, rejected and taken-down texts, purges. Knows no request and no rule of
 //! the files.
+//!
+//! ```text
+//! journal ─┐
+//!          ├─ Register ── compiled → Stops, pinned by each request
+//! store  ──┘
+//! ```
+
+mod book;
+mod register;
+mod snapshot;
+
+pub use book::Book;
+pub use register::{Purge, Register, Rejection, Stop};
+pub use snapshot::{About, Halt, Stops};
+
+#[cfg(test)]
+mod tests;

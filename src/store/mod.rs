@@ -17,6 +17,7 @@ pub mod policies;
 pub(crate) mod products;
 mod proof;
 mod sqlite;
+pub mod stops;
 pub mod users;
 
 use std::path::PathBuf;

@@ -15,7 +15,7 @@ use copyrail::audit::search;
 use copyrail::audit::verify::verify;
 use copyrail::catalogue::Product;
 use copyrail::document::Files;
-use copyrail::guardrail::{self, Draft, Ground, Opinions, approve};
+use copyrail::guardrail::{self, Bans, Draft, Ground, Opinions, approve};
 use copyrail::pipeline::{Case, ProductRef, Request};
 use copyrail::policy::{Policy, Standing, load_copy, read_dir, read_file};
 use copyrail::prompt::Chosen;
@@ -308,7 +308,7 @@ fn passes(policy: &Arc<Policy>, planned: &Planned, answer: &Value) -> bool {
         ..request("the product is given")
     };
     let placement = policy.copy.prompts.placement("why-this").unwrap();
-    let case = Case::of(policy, placement, &request, Ok(product), wall_clock()());
+    let case = Case::of(policy, Arc::default(), placement, &request, Ok(product), wall_clock()());
     let (text, locale) =
         (answer["text"].as_str().unwrap(), Locale::parse(answer["locale"].as_str().unwrap()).unwrap());
     let draft = Draft::new(text);
@@ -333,7 +333,8 @@ fn passes(policy: &Arc<Policy>, planned: &Planned, answer: &Value) -> bool {
         ..case.ground(chosen.locale)
     };
     placement.over_limit(text).is_none()
-        && approve(&policy.guardrails, &draft, &ground).is_ok_and(|approved| approved.text() == text)
+        && approve(&policy.guardrails, &Bans::default(), &draft, &ground)
+            .is_ok_and(|approved| approved.text() == text)
 }
 
 /// The texts of all generations in the log, by id.

@@ -76,7 +76,7 @@ pub(super) async fn run(args: Explain, shell: &mut Shell) -> Result<(), Failure>
                 ..request(placement, &product)
             };
             let now = user.at.unwrap_or(now);
-            Case::of(&policy, placement, &request, Ok(Arc::clone(&product)), now).explain()
+            Case::of(&policy, Arc::default(), placement, &request, Ok(Arc::clone(&product)), now).explain()
         };
         placements.iter().map(case_of).collect()
     };

@@ -4,7 +4,7 @@ use serde_json::{Map, Value, json};
 use super::numbers::{Figure, What};
 use super::*;
 use crate::guardrail::tests::hostile::real_lines;
-use crate::guardrail::{Draft, Opinions, approve, load};
+use crate::guardrail::{Bans, Draft, Opinions, approve, load};
 use crate::words::Locale;
 
 fn unsupported(copy: &str, facts: &Map<String, Value>, locale: Option<&str>) -> Vec<String> {
@@ -55,7 +55,7 @@ fn what_is_kept_of_facts_does_not_outlast_an_offer() {
             at: at.parse().unwrap(),
             opinions: Opinions::Prewritten,
         };
-        approve(&guardrails, &draft, &ground).is_ok()
+        approve(&guardrails, &Bans::default(), &draft, &ground).is_ok()
     };
     for prepared in [None, Some(&prepared)] {
         assert!(passes("2025-12-31T12:00:00Z", prepared));

@@ -95,7 +95,7 @@ impl Scene {
             at: *at,
             opinions: Opinions::Unknown,
         };
-        approve(guardrails, draft, &ground)
+        approve(guardrails, &Bans::default(), draft, &ground)
     }
 }
 

@@ -242,13 +242,25 @@ fn an_approval_of_peoples_own_copy_is_none_of_a_models() {
         at,
         opinions,
     };
-    let approved = approve(&guardrails, &draft, &ground(Opinions::Prewritten)).unwrap().to_draft();
-    assert!(approve(&guardrails, &approved, &ground(Opinions::Prewritten)).is_ok());
-    assert!(approve(&guardrails, &approved, &ground(Opinions::Unknown)).unwrap_err().wants_answers());
+    let approved =
+        approve(&guardrails, &Bans::default(), &draft, &ground(Opinions::Prewritten)).unwrap().to_draft();
+    assert!(approve(&guardrails, &Bans::default(), &approved, &ground(Opinions::Prewritten)).is_ok());
+    assert!(
+        approve(&guardrails, &Bans::default(), &approved, &ground(Opinions::Unknown))
+            .unwrap_err()
+            .wants_answers()
+    );
     let answers = enforced(score(1.0), clean());
-    let approved = approve(&guardrails, &draft, &ground(Opinions::Known(&answers))).unwrap().to_draft();
-    assert!(still_approved(&guardrails, &approved, &ground(Opinions::Unknown)).is_some(), "by its stamp");
-    assert!(still_approved(&guardrails, &draft, &ground(Opinions::Known(&answers))).is_none());
+    let approved = approve(&guardrails, &Bans::default(), &draft, &ground(Opinions::Known(&answers)))
+        .unwrap()
+        .to_draft();
+    assert!(
+        still_approved(&guardrails, &Bans::default(), &approved, &ground(Opinions::Unknown)).is_some(),
+        "by its stamp"
+    );
+    assert!(
+        still_approved(&guardrails, &Bans::default(), &draft, &ground(Opinions::Known(&answers))).is_none()
+    );
 }
 
 #[test]

@@ -1,0 +1,210 @@
+//! The snapshot: everything that is stopped, rejected and purged at one moment, ready to be asked for each answer.
+
+use std::collections::{BTreeSet, HashMap};
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use uuid::Uuid;
+
+use super::register::{Register, Stop};
+use crate::audit::{PurgeScope, StopKind};
+use crate::guardrail::{Ban, Banned, Bans, Wordings};
+
+/// What copy is about, as far as a stop or a purge may name it.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct About<'a> {
+    /// The product's id.
+    pub product: Option<&'a str>,
+    /// The placement.
+    pub placement: Option<&'a str>,
+    /// The segment.
+    pub segment: Option<&'a str>,
+    /// The template.
+    pub template: Option<&'a str>,
+}
+
+/// A stop that holds copy back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
+pub struct Halt {
+    /// Its id.
+    pub id: Uuid,
+    /// What kind of thing is stopped.
+    pub kind: StopKind,
+    /// Whether pre-written copy is stopped too.
+    pub prewritten: bool,
+}
+
+/// All that is in force at one moment. Requests pin it from start to end, and look once more before they let go of a text.
+#[derive(Debug, Default)]
+pub struct Stops {
+    bans: Bans,
+    halts: HashMap<(StopKind, String), Halt>,
+    models: BTreeSet<String>,
+    rejected: HashMap<[u8; 32], Wordings>,
+    purges: Purges,
+    /// Whether no product, placement, segment, template or model is stopped, and no text rejected.
+    nothing_halts: bool,
+    /// How many answers that were looked over under it are on their way out.
+    pub(super) leaving: AtomicUsize,
+}
+
+impl Stops {
+    /// The snapshot of what is in force.
+    pub fn of(register: &Register) -> Self {
+        let mut bans = Vec::new();
+        let (mut halts, mut models) = (HashMap::new(), BTreeSet::new());
+        for stop in register.in_force() {
+            let Stop { id, kind, value, prewritten, reason, .. } = stop;
+            let ban = |what| Ban { id: id.to_string(), reason: reason.clone(), what };
+            match kind {
+                StopKind::Phrase => bans.push(ban(Banned::Phrase(value.clone()))),
+                StopKind::Text => {
+                    bans.extend(value.parse().ok().map(|wording| ban(Banned::Wording(wording))));
+                }
+                StopKind::Model => {
+                    models.insert(model(value));
+                }
+                StopKind::Product | StopKind::Placement | StopKind::Segment | StopKind::Template => {}
+            }
+            if !matches!(kind, StopKind::Phrase | StopKind::Text) {
+                let name = if *kind == StopKind::Model { model(value) } else { value.clone() };
+                let halt =
+                    halts.entry((*kind, name)).or_insert(Halt { id: *id, kind: *kind, prewritten: false });
+                if *prewritten && !halt.prewritten {
+                    *halt = Halt { id: *id, kind: *kind, prewritten: true };
+                }
+            }
+        }
+        let mut rejected: HashMap<[u8; 32], Vec<_>> = HashMap::new();
+        for rejection in register.rejections.values() {
+            if let Ok(key) = blake3::Hash::from_hex(&rejection.cache_key) {
+                rejected.entry(*key.as_bytes()).or_default().push(rejection.wording);
+            }
+        }
+        let rejected = rejected.into_iter().map(|(key, all)| (key, all.into_iter().collect())).collect();
+        let purges =
+            Purges::of(register.purges.values().map(|purge| (&purge.scope, purge.at.as_millisecond())));
+        let nothing_halts = halts.is_empty();
+        Self {
+            bans: Bans::new(bans),
+            halts,
+            models,
+            rejected,
+            purges,
+            nothing_halts,
+            leaving: AtomicUsize::new(0),
+        }
+    }
+
+    /// The bans on texts.
+    pub fn bans(&self) -> &Bans {
+        &self.bans
+    }
+
+    /// The stops that hold back copy about this; the first is one that stops pre-written copy too, where any does.
+    pub fn over(&self, about: &About<'_>) -> Vec<Halt> {
+        if self.nothing_halts {
+            return Vec::new();
+        }
+        let About { product, placement, segment, template } = *about;
+        let named = [
+            (StopKind::Product, product),
+            (StopKind::Placement, placement),
+            (StopKind::Segment, segment),
+            (StopKind::Template, template),
+        ];
+        let mut all: Vec<Halt> = named
+            .into_iter()
+            .filter_map(|(kind, name)| self.halts.get(&(kind, name?.to_owned())).copied())
+            .collect();
+        all.sort_by_key(|halt| !halt.prewritten);
+        all
+    }
+
+    /// The stop on a model, by the name that it was asked or answered under.
+    pub fn over_model(&self, name: &str) -> Option<Halt> {
+        if self.models.is_empty() {
+            return None;
+        }
+        self.halts.get(&(StopKind::Model, model(name))).copied()
+    }
+
+    /// Whether any model is stopped.
+    pub fn stop_models(&self) -> bool {
+        !self.models.is_empty()
+    }
+
+    /// Whether a person rejected a text for the question of that key: the same words, or more around five of them or more.
+    pub fn rejected(&self, key: &[u8; 32], text: &str) -> bool {
+        !self.rejected.is_empty() && self.rejected.get(key).is_some_and(|wordings| wordings.catch(text))
+    }
+
+    /// Whether copy that a generation wrote was purged.
+    pub fn purged(&self, generation: Uuid, about: &About<'_>) -> bool {
+        let begun = generation.get_timestamp().map_or(0, |at| {
+            let (seconds, nanos) = at.to_unix();
+            i64::try_from(seconds).unwrap_or(i64::MAX).saturating_mul(1_000) + i64::from(nanos / 1_000_000)
+        });
+        self.purges.cover(begun, generation, about)
+    }
+
+    /// How many answers that were looked over under it are on their way out.
+    pub(super) fn on_their_way(&self) -> usize {
+        self.leaving.load(Ordering::SeqCst)
+    }
+}
+
+/// A model's name as it is compared: servers do not agree on its capitals.
+fn model(name: &str) -> String {
+    name.trim().to_ascii_lowercase()
+}
+
+/// The latest purge of each scope.
+#[derive(Debug, Default)]
+struct Purges {
+    /// By what is named: bit 0 product, 1 placement, 2 segment, 3 template, 4 generation.
+    named: BTreeSet<u8>,
+    latest: HashMap<[u8; 32], i64>,
+    /// The latest of all, in milliseconds since 1970; what was begun later is covered by none.
+    newest: i64,
+}
+
+impl Purges {
+    fn of<'p>(purges: impl Iterator<Item = (&'p PurgeScope, i64)>) -> Self {
+        let mut all = Self { newest: i64::MIN, ..Self::default() };
+        for (scope, at) in purges {
+            let PurgeScope { product, placement, segment, template, generation } = scope;
+            let generation = generation.map(|id| id.to_string());
+            let parts = [product, placement, segment, template, &generation].map(Option::as_deref);
+            let named =
+                parts.iter().enumerate().fold(0, |bits, (i, part)| bits | u8::from(part.is_some()) << i);
+            all.named.insert(named);
+            let latest = all.latest.entry(scope_key(named, &parts)).or_insert(at);
+            *latest = (*latest).max(at);
+            all.newest = all.newest.max(at);
+        }
+        all
+    }
+
+    fn cover(&self, begun: i64, generation: Uuid, about: &About<'_>) -> bool {
+        if self.named.is_empty() || begun > self.newest {
+            return false;
+        }
+        let generation = generation.to_string();
+        let parts =
+            [about.product, about.placement, about.segment, about.template, Some(generation.as_str())];
+        let covers = |named: &u8| self.latest.get(&scope_key(*named, &parts)).is_some_and(|at| begun <= *at);
+        self.named.iter().any(covers)
+    }
+}
+
+/// The hash of the parts that are named.
+fn scope_key(named: u8, parts: &[Option<&str>; 5]) -> [u8; 32] {
+    let mut hasher = blake3::Hasher::new();
+    hasher.update(&[named]);
+    for (_, part) in parts.iter().enumerate().filter(|(i, _)| named & 1 << i != 0) {
+        hasher.update(&[u8::from(part.is_some())]);
+        let part = part.unwrap_or_default();
+        hasher.update(&(part.len() as u64).to_le_bytes()).update(part.as_bytes());
+    }
+    *hasher.finalize().as_bytes()
+}
