@@ -300,7 +300,7 @@ fn review(seq: i64, found: EntryBytes) -> Result<Review, StoreError> {
 }
 
 /// What stands beside a record; `None` once it was erased, and when there was never anything.
-fn payload<T: serde::de::DeserializeOwned>(
+pub(super) fn payload<T: serde::de::DeserializeOwned>(
     found: Option<PayloadRow>,
     hash: &str,
     record: Uuid,

@@ -40,7 +40,7 @@ pub struct KeptGuardrails {
     /// Their files.
     pub files: Files,
     /// The rules; `None` where this version does not read them.
-    pub rules: Option<Guardrails>,
+    pub rules: Option<Arc<Guardrails>>,
 }
 
 impl Library {
@@ -182,5 +182,5 @@ fn load(files: Files, timezone: &TimeZone, hash: &str) -> Option<KeptGuardrails>
         return None;
     }
     let rules = zone_of(&files, timezone, hash).and_then(|timezone| guardrail::load(&files, &timezone).0);
-    Some(KeptGuardrails { rules: rules.filter(|rules| rules.hash().as_str() == hash), files })
+    Some(KeptGuardrails { rules: rules.filter(|rules| rules.hash().as_str() == hash).map(Arc::new), files })
 }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
 use moka::sync::Cache;
+use serde_json::{Map, Value};
 
 use super::Product;
 use crate::store::{Store, StoreError, products};
@@ -24,6 +25,46 @@ const IN_MEMORY: usize = 12;
 pub async fn look_up(store: &Store, id: &str) -> Result<Option<Product>, StoreError> {
     let (_, facts) = products::facts(store, id).await?;
     facts.map(|facts| read(id, &facts)).transpose()
+}
+
+/// The facts of many products at once, each after its product's id; those that the catalogue lacks are left out, and so are
+/// those that cannot be read.
+///
+/// # Errors
+///
+/// When the store cannot be read.
+pub async fn look_up_many(
+    store: &Store,
+    ids: &[String],
+) -> Result<Vec<(String, Map<String, Value>)>, StoreError> {
+    Ok(read_many(products::facts_of(store, ids).await?))
+}
+
+/// The next products after the id `after`, in the order of their ids, at most `limit`, and how far they reach; `None` at
+/// the end. Those that cannot be read are left out.
+///
+/// # Errors
+///
+/// When the store cannot be read.
+pub async fn page(
+    store: &Store,
+    after: &str,
+    limit: u32,
+) -> Result<Option<(Vec<(String, Map<String, Value>)>, String)>, StoreError> {
+    let page = products::page(store, after, limit).await?;
+    let last = page.last().map(|(id, _)| id.clone());
+    Ok(last.map(|last| (read_many(page), last)))
+}
+
+fn read_many(products: Vec<(String, String)>) -> Vec<(String, Map<String, Value>)> {
+    let read = |(id, facts): (String, String)| match serde_json::from_str(&facts) {
+        Ok(facts) => Some((id, facts)),
+        Err(error) => {
+            tracing::error!(product = id, %error, "a product's facts cannot be read; it is left out");
+            None
+        }
+    };
+    products.into_iter().filter_map(read).collect()
 }
 
 fn read(id: &str, facts: &str) -> Result<Product, StoreError> {

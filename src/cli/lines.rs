@@ -18,7 +18,7 @@ const MAX_LINE: u64 = 1024 * 1024;
 /// How much is read at once, in bytes.
 const READ_AHEAD: usize = 256 * 1024;
 /// The most lines that are answered together, for each core.
-const TOGETHER: usize = 64;
+pub(super) const TOGETHER: usize = 64;
 
 /// The lines of a file, or of standard input.
 pub(super) struct Lines {
@@ -81,7 +81,7 @@ impl Lines {
     }
 
     /// The next lines: one at least, for which it waits, and what has arrived behind it. None at the end.
-    fn next_together(&mut self, most: usize) -> std::io::Result<Vec<Line>> {
+    pub(super) fn next_together(&mut self, most: usize) -> std::io::Result<Vec<Line>> {
         let mut lines = Vec::new();
         while (lines.is_empty() || (lines.len() < most && self.has_line()))
             && let Some(line) = self.next()?

@@ -2,6 +2,7 @@
 //! checked is not in order, or the command failed; 2: usage.
 
 mod audit;
+mod backtest;
 mod catalog;
 mod check;
 mod demo;
@@ -56,6 +57,8 @@ enum Command {
     Render(render::Render),
     /// Judge texts in bulk: JSON Lines in, JSON Lines out
     Scan(scan::Scan),
+    /// What a proposed set of rules would change, over the log or a file of texts
+    Backtest(backtest::Backtest),
     /// JSON Schemas of the files that people edit, for editors
     Schema(schema::Schema),
     /// Why this user is in this segment; sizes and unknowns over a sample
@@ -169,6 +172,7 @@ async fn run(command: Command, shell: &mut Shell) -> Result<(), Failure> {
         Command::Check(args) => check::run(args, shell),
         Command::Render(args) => render::run(args, shell).await,
         Command::Scan(args) => scan::run(args, shell),
+        Command::Backtest(args) => backtest::run(args, shell).await,
         Command::Schema(args) => schema::run(args, shell),
         Command::Segments(command) => segments::run(command, shell).await,
         Command::Catalog(command) => catalog::run(command, shell).await,

@@ -1,9 +1,10 @@
 //! `copyrail scan`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 use jiff::Timestamp;
+use jiff::tz::TimeZone;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
@@ -39,31 +40,31 @@ pub(super) struct Scan {
 
 /// One text to judge.
 #[derive(Deserialize)]
-struct Text {
-    id: Value,
-    text: String,
+pub(super) struct Text {
+    pub(super) id: Value,
+    pub(super) text: String,
     #[serde(default)]
-    facts: Option<Map<String, Value>>,
+    pub(super) facts: Option<Map<String, Value>>,
     #[serde(default)]
-    locale: Option<String>,
+    pub(super) locale: Option<String>,
     #[serde(default)]
-    placement: Option<String>,
+    pub(super) placement: Option<String>,
     #[serde(default)]
-    attributes: Option<Map<String, Value>>,
+    pub(super) attributes: Option<Map<String, Value>>,
+}
+
+impl Text {
+    /// Reads a line.
+    pub(super) fn read(line: &lines::Line) -> Result<Self, String> {
+        let text = line.read::<Self>("an object of `id` and `text`")?;
+        if text.id.is_null() { Err("`id` is null; give each text an id".into()) } else { Ok(text) }
+    }
 }
 
 pub(super) fn run(args: Scan, shell: &mut Shell) -> Result<(), Failure> {
     let settings = shell.settings(&args.config.config)?;
     let dir = args.guardrails.unwrap_or_else(|| settings.policy.guardrails.clone());
-    let (mut files, mut faults) = (crate::document::Files::new(), Vec::new());
-    read_dir(&dir, &mut files, &mut faults);
-    let (guardrails, found) = guardrail::load(&files, &settings.policy.timezone);
-    faults.extend(found);
-    shell.say(&faults, |file| files.get(file).cloned());
-    if crate::diagnostic::any_error(&faults) {
-        return Err(Failure::NotInOrder);
-    }
-    let mut guardrails = guardrails.ok_or(Failure::NotInOrder)?;
+    let mut guardrails = of_folder(&dir, &settings.policy.timezone, shell)?;
     if !args.only.is_empty() {
         guardrails = guardrails.only(&args.only).map_err(|unknown| {
             Failure::Usage(format!("there is no rule `{unknown}`; `copyrail check` lists all"))
@@ -71,14 +72,23 @@ pub(super) fn run(args: Scan, shell: &mut Shell) -> Result<(), Failure> {
     }
     let now = as_of(args.as_of, &settings.policy.timezone, (shell.now)())?;
     lines::answer(&args.file, shell, |line| {
-        let text = line.read::<Text>("an object of `id` and `text`");
-        let text = text.and_then(|text| match text.id.is_null() {
-            true => Err("`id` is null; give each text an id".into()),
-            false => Ok(text),
-        });
-        text.map(|text| judged(&guardrails, &text, now))
+        Text::read(line)
+            .map(|text| judged(&guardrails, &text, now))
             .map_err(|error| json!({"id": null, "error": error, "line": line.number}))
     })
+}
+
+/// The guardrails of a folder; their faults are shown.
+pub(super) fn of_folder(dir: &Path, timezone: &TimeZone, shell: &Shell) -> Result<Guardrails, Failure> {
+    let (mut files, mut faults) = (crate::document::Files::new(), Vec::new());
+    read_dir(dir, &mut files, &mut faults);
+    let (guardrails, found) = guardrail::load(&files, timezone);
+    faults.extend(found);
+    shell.say(&faults, |file| files.get(file).cloned());
+    if crate::diagnostic::any_error(&faults) {
+        return Err(Failure::NotInOrder);
+    }
+    guardrails.ok_or(Failure::NotInOrder)
 }
 
 fn judged(guardrails: &Guardrails, line: &Text, now: Timestamp) -> Value {

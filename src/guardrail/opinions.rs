@@ -65,6 +65,21 @@ impl fmt::Debug for QuestionKey {
 }
 
 impl Question {
+    /// Its key where these providers answer, each a name and a model, in their order.
+    pub fn key_among(&self, providers: &[(String, String)]) -> QuestionKey {
+        let Ask { service, provider, .. } = &*self.asks;
+        match service {
+            // The service itself chooses.
+            Service::Moderation => self.key(""),
+            Service::Judge { .. } => {
+                let asked = |(name, _): &&(String, String)| provider.as_ref().is_none_or(|p| p == name);
+                let models: Vec<&str> =
+                    providers.iter().filter(asked).map(|(_, model)| model.as_str()).collect();
+                self.key(&models.join("\n"))
+            }
+        }
+    }
+
     /// Its key. `models` names the models that answer where the rule names none.
     pub fn key(&self, models: &str) -> QuestionKey {
         let mut hasher = blake3::Hasher::new();

@@ -103,17 +103,7 @@ impl SecondModels {
     }
 
     fn key(&self, question: &Question) -> QuestionKey {
-        let Ask { service, provider, .. } = &*question.asks;
-        match service {
-            // The service itself chooses.
-            Service::Moderation => question.key(""),
-            Service::Judge { .. } => {
-                let asked = |(name, _): &&(String, String)| provider.as_ref().is_none_or(|p| p == name);
-                let models: Vec<&str> =
-                    self.models.iter().filter(asked).map(|(_, model)| model.as_str()).collect();
-                question.key(&models.join("\n"))
-            }
-        }
+        question.key_among(&self.models)
     }
 
     fn is_silent(&self, key: &QuestionKey, now: Timestamp) -> bool {

@@ -98,7 +98,7 @@ fn walk(dir: &Path, depth: usize, into: &mut Files, faults: &mut Vec<Diagnostic>
 }
 
 /// A path with forward slashes and without `./` before it.
-pub(super) fn shown(path: &Path) -> String {
+pub(crate) fn shown(path: &Path) -> String {
     let text = path.to_string_lossy().replace('\\', "/");
     text.strip_prefix("./").map_or_else(|| text.clone(), str::to_owned)
 }

@@ -14,6 +14,7 @@ use serde_json::Map;
 
 pub use check::{Report, below, check};
 pub use desk::{Desk, Edit, Refusal, Set};
+pub(crate) use files::shown;
 pub use files::{Read, Sources, read_dir, read_file};
 
 use crate::diagnostic::{Diagnostic, Severity};

@@ -466,7 +466,7 @@ fn entry_beside(row: &SqliteRow) -> Result<EntryBeside, StoreError> {
     Ok(EntryBeside { entry, index, review, verdict, payload: payload_row(row)? })
 }
 
-fn entry_bytes(row: &SqliteRow) -> Result<EntryBytes, StoreError> {
+pub(super) fn entry_bytes(row: &SqliteRow) -> Result<EntryBytes, StoreError> {
     Ok(EntryBytes { bytes: row.try_get("bytes")?, payload: payload_row(row)? })
 }
 

@@ -18,6 +18,7 @@ pub(crate) mod products;
 mod proof;
 mod sqlite;
 pub mod stops;
+pub(crate) mod texts;
 pub mod users;
 
 use std::path::PathBuf;

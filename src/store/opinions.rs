@@ -42,6 +42,17 @@ pub async fn find(store: &Store, question: &str, now: Timestamp) -> Result<Optio
     Ok(query.bind(question).bind(since).fetch_optional(store.reader()).await?)
 }
 
+/// The answers that are young enough at `now`, each after the hash of what was asked, the newest first, at most `limit`.
+///
+/// # Errors
+///
+/// When the store cannot be read.
+pub async fn all(store: &Store, now: Timestamp, limit: u32) -> Result<Vec<(String, String)>, StoreError> {
+    let sql = "SELECT question, opinion FROM opinions WHERE at >= $1 ORDER BY at DESC LIMIT $2";
+    let since = micros(now.saturating_sub(KEPT_FOR).unwrap_or(Timestamp::MIN));
+    Ok(sqlx::query_as(sql).bind(since).bind(limit).fetch_all(store.reader()).await?)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

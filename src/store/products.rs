@@ -1,6 +1,9 @@
 //! The catalogue's tables. Facts of an import are staged as an edition of their own in short transactions, so that a
 //! long import never keeps a running service from writing its log; one small transaction then puts it in force.
 
+use sqlx::Sqlite;
+use sqlx::query_builder::QueryBuilder;
+
 use super::{Store, StoreError};
 
 /// How many rows one transaction copies or deletes: some tens of milliseconds of holding the right to write.
@@ -20,6 +23,36 @@ pub(crate) async fn facts(store: &Store, id: &str) -> Result<(i64, Option<String
          WHERE meta.name = 'catalogue_edition'",
     );
     Ok(query.bind(id).fetch_one(store.reader()).await?)
+}
+
+/// The facts of these products in the edition in force, as JSON, each after its product's id.
+pub(crate) async fn facts_of(store: &Store, ids: &[String]) -> Result<Vec<(String, String)>, StoreError> {
+    /// How many values one statement asks for.
+    const VALUES: usize = 500;
+    let mut found = Vec::with_capacity(ids.len());
+    for ids in ids.chunks(VALUES) {
+        let mut sql = QueryBuilder::<Sqlite>::new(
+            "SELECT product_id, facts FROM catalogue
+             WHERE edition = (SELECT value FROM meta WHERE name = 'catalogue_edition') AND product_id IN (",
+        );
+        let mut list = sql.separated(", ");
+        ids.iter().for_each(|id| _ = list.push_bind(id.as_str()));
+        sql.push(")");
+        found.extend(sql.build_query_as::<(String, String)>().fetch_all(store.reader()).await?);
+    }
+    Ok(found)
+}
+
+/// The next products after the id `after` in the edition in force, in order, with their facts as JSON.
+pub(crate) async fn page(
+    store: &Store,
+    after: &str,
+    limit: u32,
+) -> Result<Vec<(String, String)>, StoreError> {
+    let sql = "SELECT product_id, facts FROM catalogue
+               WHERE edition = (SELECT value FROM meta WHERE name = 'catalogue_edition') AND product_id > $1
+               ORDER BY product_id LIMIT $2";
+    Ok(sqlx::query_as(sql).bind(after).bind(limit).fetch_all(store.reader()).await?)
 }
 
 /// How many products the edition in force has.

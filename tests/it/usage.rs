@@ -50,6 +50,7 @@ const COMMANDS: &[&str] = &[
     "check",
     "render",
     "scan",
+    "backtest",
     "schema",
     "segments",
     "segments explain",
