@@ -428,36 +428,73 @@ pub(super) fn on<'r>(rules: &'r [Rule], evidence: &str) -> Vec<(&'r str, Vec<&'r
     rules.iter().filter_map(claim).collect()
 }
 
-/// Evidence that has ended at an instant, or ends within 60 days of its day: a warning each, where it stands.
-pub fn expiring(guardrails: &Guardrails, at: Timestamp) -> Vec<Diagnostic> {
+/// A piece of evidence that has ended or is about to.
+#[derive(Clone, Debug)]
+pub struct Ending<'g> {
+    /// Which.
+    pub evidence: &'g RegisteredEvidence,
+    /// How many days it still holds, its last one left out; below 0 it has ended.
+    pub days: i32,
+    /// From which instant on its end is near; `None` where no calendar has that day.
+    pub since: Option<Timestamp>,
+    /// The claims that cannot be said without it.
+    pub claims: Vec<&'g str>,
+    /// Who owns those claims.
+    pub owners: Vec<&'g str>,
+}
+
+impl Ending<'_> {
+    /// Whether it has ended.
+    pub fn is_over(&self) -> bool {
+        self.days < 0
+    }
+
+    /// When it ends or ended, in words.
+    pub fn told(&self) -> String {
+        let RegisteredEvidence { id, until, .. } = self.evidence;
+        match self.days {
+            ..0 => format!("evidence `{id}` ended on {until}"),
+            0 => format!("evidence `{id}` ends today"),
+            1 => format!("evidence `{id}` ends tomorrow"),
+            days => format!("evidence `{id}` ends in {days} days, on {until}"),
+        }
+    }
+}
+
+/// Evidence that has ended at an instant, or ends within 60 days of its day.
+pub fn ending(guardrails: &Guardrails, at: Timestamp) -> Vec<Ending<'_>> {
     let today = at.to_zoned(guardrails.timezone.clone()).date();
-    let mut found = Vec::new();
-    for item in guardrails.register.all_evidence() {
-        let days = today.until(item.until).map_or(0, |span| span.get_days());
-        let message = match days {
-            ..0 => format!("evidence `{}` ended on {}", item.id, item.until),
-            0 => format!("evidence `{}` ends today", item.id),
-            1 => format!("evidence `{}` ends tomorrow", item.id),
-            2..=ENDING_DAYS => format!("evidence `{}` ends in {days} days, on {}", item.id, item.until),
-            _ => continue,
-        };
+    let evidence = guardrails.register.all_evidence().iter().map(|evidence| {
+        let days = today.until(evidence.until).map_or(0, |span| span.get_days());
+        let near = evidence.until.saturating_sub(jiff::Span::new().days(ENDING_DAYS));
+        let since = near.to_zoned(guardrails.timezone.clone()).ok().map(|near| near.timestamp());
         let relies = |rule: &&Rule| match &rule.check {
             Check::Claim(Claim { needs: Some(needs), .. }) => {
                 let mut named = false;
-                needs.each_evidence(&mut |id, _| named |= id == item.id);
+                needs.each_evidence(&mut |id, _| named |= id == evidence.id);
                 named
             }
             _ => false,
         };
-        let rules: Vec<String> =
-            guardrails.rules.iter().filter(relies).map(|rule| format!("`{}`", rule.id)).collect();
+        let rules: Vec<&Rule> = guardrails.rules.iter().filter(relies).collect();
+        let claims = rules.iter().map(|rule| rule.id()).collect();
+        let owners = rules.iter().filter_map(|rule| rule.owner()).collect();
+        Ending { evidence, days, since, claims, owners }
+    });
+    evidence.filter(|ending| ending.days <= ENDING_DAYS).collect()
+}
+
+/// The same as warnings, each where the evidence stands.
+pub fn expiring(guardrails: &Guardrails, at: Timestamp) -> Vec<Diagnostic> {
+    let warning = |ending: Ending<'_>| {
+        let rules: Vec<String> = ending.claims.iter().map(|rule| format!("`{rule}`")).collect();
         let help = match rules.is_empty() {
             true => "take it out".to_owned(),
             false => format!("have it renewed: {} cannot be said without it", rules.join(", ")),
         };
-        found.push(Diagnostic::warning(&item.file, item.span, message).with_help(help));
-    }
-    found
+        Diagnostic::warning(&ending.evidence.file, ending.evidence.span, ending.told()).with_help(help)
+    };
+    ending(guardrails, at).into_iter().map(warning).collect()
 }
 
 /// What the file holds.

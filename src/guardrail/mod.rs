@@ -57,7 +57,7 @@ use crate::words::{Locale, Revision};
 pub use approve::{Approved, Draft, Stamp, approve, facts_hash, ground_hash, still_approved};
 pub use bans::{Ban, Banned, Bans, Wording, Wordings, check_phrase, wording_of};
 pub use cases::{RuleReport, Tried, try_cases};
-pub use claims::{RegisteredEvidence, expiring};
+pub use claims::{Ending, RegisteredEvidence, ending, expiring};
 pub(crate) use fold::is_invisible;
 pub use grounded::Prepared;
 pub use judge::{Finding, Judgement, Verdict, judge};

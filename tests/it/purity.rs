@@ -5,8 +5,17 @@ use std::path::Path;
 use crate::support::root;
 
 /// Rooms that take values and return values.
-const PURE: &[&str] =
-    &["fallback", "prompt", "guardrail", "segment", "condition", "document.rs", "diagnostic.rs", "words.rs"];
+const PURE: &[&str] = &[
+    "alerts",
+    "fallback",
+    "prompt",
+    "guardrail",
+    "segment",
+    "condition",
+    "document.rs",
+    "diagnostic.rs",
+    "words.rs",
+];
 /// What a pure room has no business with.
 const EFFECTS: &[&str] = &[
     "std::fs",
