@@ -1,5 +1,7 @@
 //! The parts put together: settings → running service; background tasks; ordered shutdown.
 
+mod alerts;
+
 use std::collections::BTreeMap;
 use std::future::Future;
 use std::net::SocketAddr;
@@ -125,6 +127,8 @@ pub struct Shared {
     pub editions: Library,
     /// The folder of what is kept beside the store.
     pub data_dir: PathBuf,
+    /// What somebody should look at.
+    pub alerts: alerts::Alerts,
     /// The keys that are known, by id; looked up anew every second.
     pub keys: ArcSwap<BTreeMap<String, KeyRow>>,
     /// What writes signed heads of the log elsewhere, when the settings say where.
@@ -259,6 +263,7 @@ impl App {
             desk,
             store,
             heads,
+            alerts: alerts::Alerts::default(),
             keys: ArcSwap::default(),
             rates: http::Rates::default(),
             data_dir: settings.data_dir,
@@ -280,6 +285,7 @@ impl App {
         let metrics_address = metrics.as_ref().map(|metrics| metrics.address);
         tokio::spawn(warm_up(Arc::clone(&shared), stopped.clone()));
         tokio::spawn(watch_files(Arc::clone(&shared), stopped.clone()));
+        tokio::spawn(alerts::watch(Arc::clone(&shared), stopped.clone()));
         tokio::spawn(refresh(Arc::clone(&shared), stopped.clone()));
         tokio::spawn(forget(Arc::clone(&shared), stopped.clone()));
         tokio::spawn(keep_heads(Arc::clone(&shared), settings.audit.heads_every, stopped.clone()));
@@ -440,8 +446,12 @@ impl Shared {
         };
         match edits {
             Ok(edits) => {
+                let changed = !edits.is_empty();
                 for edit in edits {
                     self.settle(edit).await;
+                }
+                if changed {
+                    self.look_for_alerts().await;
                 }
             }
             Err(error) => tracing::error!(%error, "the files could not be looked at"),

@@ -24,6 +24,7 @@ mod reviews;
 pub mod search;
 mod spool;
 pub mod subject;
+pub mod tally;
 pub mod texts;
 mod user;
 pub mod verify;

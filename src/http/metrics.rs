@@ -61,6 +61,7 @@ fn standing(shared: &Shared) -> Standing {
         refused: [Set::Guardrails, Set::Prompts]
             .map(|set| (set.as_str(), refused.iter().any(|refusal| refusal.set == set)))
             .to_vec(),
+        alerts: shared.alerts.counts(),
         revision: shared.desk.pin().revision.to_string(),
     }
 }

@@ -29,7 +29,8 @@ struct Refused {
     diagnostic: Diagnostic,
 }
 
-/// What is in force, since when, which edits were refused, and which pre-written copy the rules have withdrawn.
+/// What is in force, since when, which edits were refused, which pre-written copy the rules have withdrawn, and
+/// what somebody should look at.
 pub(super) async fn policy(State(shared): State<Arc<Shared>>, Pinned(policy): Pinned) -> Json<Value> {
     let refused: Vec<Refused> = shared
         .desk
@@ -48,6 +49,7 @@ pub(super) async fn policy(State(shared): State<Arc<Shared>>, Pinned(policy): Pi
         "prompts": policy.copy.revision,
         "nodes": [node],
         "refused": refused,
+        "alerts": shared.alerts.standing(),
         "withdrawn": withdrawn(&policy.copy.prompts, &policy.guardrails, Standing::InForce, (shared.parts.now)()),
     }))
 }

@@ -294,6 +294,32 @@ pub(crate) async fn latest_passed(store: &Store, cache_key: &str) -> Result<Opti
     .await
 }
 
+/// The `seq` before the newest `most` generations; 0 where there are no more.
+pub(crate) async fn before_newest(store: &Store, most: u32) -> Result<i64, StoreError> {
+    let query = sqlx::query_scalar(
+        "SELECT coalesce((SELECT seq FROM generations ORDER BY seq DESC LIMIT 1 OFFSET $1), 0)",
+    );
+    Ok(query.bind(most).fetch_one(store.reader()).await?)
+}
+
+/// The next generations after `after` that passed or were blocked at `since` or later, in order: `seq`, when, and of those
+/// that were blocked the entry.
+pub(crate) async fn judged(
+    store: &Store,
+    after: i64,
+    since: Timestamp,
+    limit: u32,
+) -> Result<Vec<(i64, Timestamp, Option<Vec<u8>>)>, StoreError> {
+    let query = sqlx::query_as(
+        "SELECT g.seq, g.at, CASE WHEN g.outcome = 'blocked' THEN c.bytes END
+         FROM generations g JOIN chain c ON c.seq = g.seq
+         WHERE g.seq > $1 AND g.at >= $2 AND g.outcome IN ('passed', 'blocked') ORDER BY g.seq LIMIT $3",
+    );
+    let rows: Vec<(i64, i64, Option<Vec<u8>>)> =
+        query.bind(after).bind(micros(since)).bind(limit).fetch_all(store.reader()).await?;
+    rows.into_iter().map(|(seq, at, bytes)| Ok((seq, timestamp(at)?, bytes))).collect()
+}
+
 /// The reviews of a generation, each after its `seq`, oldest first.
 pub(crate) async fn reviews(store: &Store, generation: &str) -> Result<Vec<(i64, EntryBytes)>, StoreError> {
     let query = sqlx::query(

@@ -139,6 +139,8 @@ metrics! {
         "Seconds that writing to the log took, failed attempts included";
     POLICY_REFUSED = Gauge "policy_refused" ["set"]
         "1 while the newest edit of the `guardrails` or the `prompts` is refused and an older one in force";
+    ALERT = Gauge "alert" ["kind"]
+        "Things that somebody should look at, by kind; `alerts` of `GET /v1/policy` tells of each";
     POLICY = Info "policy" ["revision"]
         "The policy in force";
     BUILD = Info "build" ["version"]

@@ -46,6 +46,8 @@ pub struct Standing {
     pub recorder_spool_limit: u64,
     /// For each set of the policy whether its newest edit is refused.
     pub refused: Vec<(&'static str, bool)>,
+    /// How many alerts of each kind stand.
+    pub alerts: Vec<(&'static str, usize)>,
     /// The policy in force.
     pub revision: String,
 }
@@ -112,6 +114,8 @@ impl Collector for Standing {
         write(&mut encoder, &names::BUDGET_LIMIT, self.budget.map(|limit| ([], limit)))?;
         let refused = self.refused.iter().map(|(set, refused)| ([*set], f64::from(u8::from(*refused))));
         write(&mut encoder, &names::POLICY_REFUSED, refused)?;
+        let alerts = self.alerts.iter().map(|(kind, alerts)| ([*kind], count(*alerts)));
+        write(&mut encoder, &names::ALERT, alerts)?;
         write(&mut encoder, &names::POLICY, [([self.revision.as_str()], 1.0)])?;
         write(&mut encoder, &names::BUILD, [([env!("CARGO_PKG_VERSION")], 1.0)])
     }
