@@ -7,7 +7,8 @@ use arc_swap::ArcSwap;
 use jiff::{SignedDuration, Timestamp};
 use tokio::sync::{Mutex, watch};
 
-use super::{Shared, every};
+use super::Shared;
+use super::tasks::every;
 use crate::alerts::{Alert, AlertKind, Board, News, REACH, Rates, Scene};
 use crate::audit::tally;
 use crate::diagnostic::Diagnostic;

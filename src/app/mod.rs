@@ -1,5 +1,6 @@
 //! The parts put together: settings → running service; background tasks; ordered shutdown.
 
+mod alerts;
 mod listening;
 mod settle;
 mod shutdown;
@@ -36,6 +37,7 @@ use crate::generate::{Closing, Gate};
 use crate::http;
 use crate::pipeline::{Parts, Repeats, SecondModels, Trouble};
 use crate::policy::{Desk, Set};
+use crate::stops::Book;
 use crate::store::keys::KeyRow;
 use crate::store::{Access, Store, keys};
 use crate::telemetry::Metrics;
@@ -84,6 +86,8 @@ pub struct Shared {
     pub editions: Library,
     /// The folder of what is kept beside the store.
     pub data_dir: PathBuf,
+    /// What somebody should look at.
+    pub alerts: alerts::Alerts,
     /// The keys that are known, by id; looked up anew every second.
     pub keys: ArcSwap<BTreeMap<String, KeyRow>>,
     /// What writes signed heads of the log elsewhere, when the settings say where.
@@ -201,6 +205,7 @@ impl App {
             gate: Gate::new(settings.limits.concurrency, settings.limits.queue),
             bulk: Gate::new((settings.limits.concurrency / 4).max(1), settings.limits.queue / 4),
             recorder,
+            stops: Book::open(store.clone(), &settings.data_dir).await.map_err(anyhow::Error::from)?,
             reviews: Reviews::open(store.clone()).await.map_err(anyhow::Error::from)?,
             second: SecondModels::new(store.clone(), &settings.providers, &settings.limits),
             catalogue: Catalogue::new(store.clone()),
@@ -217,6 +222,7 @@ impl App {
             desk,
             store,
             heads,
+            alerts: alerts::Alerts::default(),
             keys: ArcSwap::default(),
             rates: http::Rates::default(),
             data_dir: settings.data_dir,
@@ -238,6 +244,7 @@ impl App {
         let metrics_address = metrics.as_ref().map(|metrics| metrics.address);
         tokio::spawn(warm_up(Arc::clone(&shared), stopped.clone()));
         tokio::spawn(watch_files(Arc::clone(&shared), stopped.clone()));
+        tokio::spawn(alerts::watch(Arc::clone(&shared), stopped.clone()));
         tokio::spawn(refresh(Arc::clone(&shared), stopped.clone()));
         tokio::spawn(forget(Arc::clone(&shared), stopped.clone()));
         tokio::spawn(keep_heads(Arc::clone(&shared), settings.audit.heads_every, stopped.clone()));

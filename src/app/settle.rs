@@ -31,8 +31,12 @@ impl Shared {
         };
         match edits {
             Ok(edits) => {
+                let changed = !edits.is_empty();
                 for edit in edits {
                     self.settle(edit).await;
+                }
+                if changed {
+                    self.look_for_alerts().await;
                 }
             }
             Err(error) => tracing::error!(%error, "the files could not be looked at"),

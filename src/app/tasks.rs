@@ -68,6 +68,9 @@ pub(super) async fn refresh(shared: Arc<Shared>, stopped: watch::Receiver<bool>)
             tokio::spawn(warm_up(Arc::clone(&shared), until_stopped.clone()));
         }
         shared.refresh_keys().await;
+        if let Err(error) = shared.parts.stops.refresh().await {
+            tracing::warn!(%error, "stops cannot be read; those already known stay in force");
+        }
         shared.refresh_reviews().await;
         if let Err(error) = shared.parts.catalogue.refresh().await {
             tracing::warn!(%error, "the catalogue cannot be asked whether it changed");
@@ -143,7 +146,7 @@ pub(super) async fn retain(shared: Arc<Shared>, retention: Retention, stopped: w
     }
 }
 
-async fn every<F: Future<Output = ()>>(
+pub(super) async fn every<F: Future<Output = ()>>(
     period: Duration,
     stopped: watch::Receiver<bool>,
     work: impl Fn() -> F,

@@ -31,7 +31,13 @@ impl Turn {
         self.0.record(&sealed)
     }
 
-    fn step(&mut self, step: Step, row: &ProposalRow, (by, note): (&str, &str), at: Timestamp) -> Result<(), StoreError> {
+    fn step(
+        &mut self,
+        step: Step,
+        row: &ProposalRow,
+        (by, note): (&str, &str),
+        at: Timestamp,
+    ) -> Result<(), StoreError> {
         let record = StepRecord {
             at,
             kind: GUARDRAILS.into(),
@@ -163,9 +169,8 @@ pub async fn propose(
 ) -> Result<bool, StoreError> {
     let mut turn = Turn::begin(store).await?;
     let known = turn.0.within().proposal(&row.hash).await?;
-    let stands = |state| {
-        matches!(state, ProposalState::Open | ProposalState::Approved | ProposalState::SentBack)
-    };
+    let stands =
+        |state| matches!(state, ProposalState::Open | ProposalState::Approved | ProposalState::SentBack);
     if row.by == FILES {
         turn.supersede(&row.hash, "another edit took its place", row.at).await?;
     }

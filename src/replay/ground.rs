@@ -12,8 +12,8 @@ use crate::audit::texts::OwnText;
 use crate::audit::{GenerationPayload, GenerationRecord, Outcome};
 use crate::catalogue;
 use crate::guardrail::{
-    Approved, Draft, Ground, Guardrails, Judgement, Known, Opinions, Prepared, Subject, Verdict, approve,
-    facts_hash,
+    Approved, Bans, Draft, Ground, Guardrails, Judgement, Known, Opinions, Prepared, Subject, Verdict,
+    approve, facts_hash,
 };
 use crate::policy::Copy;
 use crate::store::{Store, StoreError};
@@ -178,7 +178,8 @@ impl Text {
         at: Timestamp,
         known: &dyn Known,
     ) -> Result<Approved, Judgement> {
-        let approved = approve(guardrails, &Draft::new(self.text.as_str()), &self.ground(at, known))?;
+        let approved =
+            approve(guardrails, &Bans::default(), &Draft::new(self.text.as_str()), &self.ground(at, known))?;
         let placement = copy.zip(self.placement.as_deref()).and_then(|(copy, id)| copy.prompts.placement(id));
         match placement.and_then(|placement| placement.over_limit(approved.text())) {
             None => Ok(approved),

@@ -324,11 +324,7 @@ impl Append {
     }
 
     /// Says how far a proposal has come.
-    pub(crate) async fn move_proposal(
-        &mut self,
-        hash: &str,
-        state: ProposalState,
-    ) -> Result<(), StoreError> {
+    pub(crate) async fn move_proposal(&mut self, hash: &str, state: ProposalState) -> Result<(), StoreError> {
         let query = sqlx::query("UPDATE proposals SET state = $2 WHERE hash = $1");
         query.bind(hash).bind(state.as_str()).execute(&mut *self.0).await?;
         Ok(())

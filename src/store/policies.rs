@@ -30,12 +30,12 @@ pub async fn keep(
     at: Timestamp,
 ) -> Result<(), StoreError> {
     sqlx::query(KEEP)
-    .bind(kind)
-    .bind(hash)
-    .bind(to_json(files)?)
-    .bind(micros(at))
-    .execute(store.writer()?)
-    .await?;
+        .bind(kind)
+        .bind(hash)
+        .bind(to_json(files)?)
+        .bind(micros(at))
+        .execute(store.writer()?)
+        .await?;
     Ok(())
 }
 
