@@ -23,6 +23,7 @@ pub mod retain;
 mod reviews;
 pub mod search;
 mod spool;
+pub mod stops;
 pub mod subject;
 pub mod tally;
 pub mod texts;

@@ -8,10 +8,13 @@
 //! ```
 
 mod book;
+mod journal;
 mod register;
 mod snapshot;
 
-pub use book::Book;
+pub use book::{
+    Book, Done, Leave, MOST_STOPS, Order, StopError, read_beside, restore, write_beside,
+};
 pub use register::{Purge, Register, Rejection, Stop};
 pub use snapshot::{About, Halt, Stops};
 

@@ -6,7 +6,8 @@ use jiff::Timestamp;
 use serde::Serialize;
 use uuid::Uuid;
 
-use crate::audit::{PurgeScope, StopKind};
+use crate::audit::stops::Change;
+use crate::audit::{PurgeRecord, PurgeScope, StopKind, StopRecord};
 use crate::guardrail::Wording;
 use crate::store::StoreError;
 use crate::store::stops::Rows;
@@ -28,12 +29,32 @@ pub struct Stop {
     pub value: String,
     /// Whether pre-written copy is stopped too.
     pub prewritten: bool,
+    /// The generation that was taken down, of a text.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub generation_id: Option<Uuid>,
     /// When it was lifted; `None` while it is in force.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub lifted: Option<Timestamp>,
     /// Who lifted it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub lifted_by: Option<String>,
+}
+
+impl Stop {
+    /// What is recorded of its being set.
+    fn record(&self) -> StopRecord {
+        StopRecord {
+            id: self.id,
+            at: self.at,
+            by: self.by.clone(),
+            reason: self.reason.clone(),
+            kind: self.kind,
+            value: self.value.clone(),
+            prewritten: self.prewritten,
+            lifted: false,
+            generation_id: self.generation_id,
+        }
+    }
 }
 
 /// A text that must not come back for the question that it answered.
@@ -92,6 +113,7 @@ impl Register {
                 kind: kind.map_err(|error| corrupt("a stop", &error))?,
                 value: row.value.clone(),
                 prewritten: row.prewritten,
+                generation_id: row.generation.as_deref().map(&id).transpose()?,
                 lifted: row.lifted,
                 lifted_by: row.lifted_by.clone(),
             };
@@ -127,6 +149,75 @@ impl Register {
         for (id, purge) in &other.purges {
             self.purges.entry(*id).or_insert_with(|| purge.clone());
         }
+    }
+
+    /// Follows one change; what is known already is left as it is.
+    pub fn follow(&mut self, change: &Change) {
+        match change {
+            Change::Stop(record) => {
+                let stop = self.stops.entry(record.id).or_insert_with(|| Stop {
+                    id: record.id,
+                    at: record.at,
+                    by: record.by.clone(),
+                    reason: record.reason.clone(),
+                    kind: record.kind,
+                    value: record.value.clone(),
+                    prewritten: record.prewritten,
+                    generation_id: record.generation_id,
+                    lifted: None,
+                    lifted_by: None,
+                });
+                if record.lifted && stop.lifted.is_none() {
+                    (stop.lifted, stop.lifted_by) = (Some(record.at), Some(record.by.clone()));
+                }
+            }
+            Change::Purge(PurgeRecord { id, at, by, scope }) => {
+                let purge = Purge { id: *id, at: *at, by: by.clone(), scope: scope.clone() };
+                self.purges.entry(*id).or_insert(purge);
+            }
+            Change::Reject { generation, cache_key, text } => {
+                if let Ok(wording) = text.parse() {
+                    let (generation, cache_key) = (*generation, cache_key.clone());
+                    self.rejections.insert(generation, Rejection { generation, cache_key, wording });
+                }
+            }
+            Change::Approve { generation } => {
+                self.rejections.remove(generation);
+            }
+        }
+    }
+
+    /// The changes that bring another up to what is known here.
+    pub fn lacking_in(&self, other: &Self) -> Vec<Change> {
+        let mut changes = Vec::new();
+        for stop in self.stops.values() {
+            let known = other.stops.get(&stop.id);
+            if known.is_none() {
+                changes.push(Change::Stop(stop.record()));
+            }
+            if let Some(at) = stop.lifted.filter(|_| known.is_none_or(|known| known.lifted.is_none())) {
+                let by = stop.lifted_by.clone().unwrap_or_default();
+                changes.push(Change::Stop(StopRecord { at, by, lifted: true, ..stop.record() }));
+            }
+        }
+        let purges = self.purges.values().filter(|purge| !other.purges.contains_key(&purge.id));
+        changes.extend(purges.cloned().map(|Purge { id, at, by, scope }| {
+            Change::Purge(PurgeRecord { id, at, by, scope })
+        }));
+        let rejections = self.rejections.values().filter(|r| !other.rejections.contains_key(&r.generation));
+        changes.extend(rejections.map(|rejection| Change::Reject {
+            generation: rejection.generation,
+            cache_key: rejection.cache_key.clone(),
+            text: rejection.wording.to_string(),
+        }));
+        changes
+    }
+
+    /// What is recorded when a stop is lifted; `None` when no such stop is in force.
+    pub fn lifting(&self, id: Uuid, (by, reason): (&str, &str), now: Timestamp) -> Option<StopRecord> {
+        let stop = self.stops.get(&id).filter(|stop| stop.lifted.is_none())?;
+        let (by, reason) = (by.to_owned(), reason.to_owned());
+        Some(StopRecord { at: now, by, reason, lifted: true, ..stop.record() })
     }
 
     /// The stops in force, oldest first.

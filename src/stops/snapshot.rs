@@ -33,7 +33,7 @@ pub struct Halt {
     pub prewritten: bool,
 }
 
-/// All that is in force at one moment. Requests pin it from start to end, and look once more before they let go of a text.
+/// All that is in force at one moment. [`Default`] stops nothing. Requests pin it from start to end, and look once more before they let go of a text.
 #[derive(Debug, Default)]
 pub struct Stops {
     bans: Bans,
@@ -43,13 +43,17 @@ pub struct Stops {
     purges: Purges,
     /// Whether no product, placement, segment, template or model is stopped, and no text rejected.
     nothing_halts: bool,
+    /// Of what it was made.
+    register: Register,
+    /// Which of the snapshots of this process it is, from 0.
+    pub(super) edition: u64,
     /// How many answers that were looked over under it are on their way out.
     pub(super) leaving: AtomicUsize,
 }
 
 impl Stops {
     /// The snapshot of what is in force.
-    pub fn of(register: &Register) -> Self {
+    pub fn of(register: Register, edition: u64) -> Self {
         let mut bans = Vec::new();
         let (mut halts, mut models) = (HashMap::new(), BTreeSet::new());
         for stop in register.in_force() {
@@ -91,8 +95,25 @@ impl Stops {
             rejected,
             purges,
             nothing_halts,
+            register,
+            edition,
             leaving: AtomicUsize::new(0),
         }
+    }
+
+    /// Whether it was made of the same.
+    pub(super) fn is_of(&self, register: &Register) -> bool {
+        self.register == *register
+    }
+
+    /// The stop of that id, whether it is in force or not.
+    pub fn stop(&self, id: Uuid) -> Option<&Stop> {
+        self.register.stops.get(&id)
+    }
+
+    /// All that it was made of.
+    pub fn register(&self) -> &Register {
+        &self.register
     }
 
     /// The bans on texts.

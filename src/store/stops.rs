@@ -23,6 +23,8 @@ pub struct StopRow {
     pub value: String,
     /// Whether pre-written copy is stopped too.
     pub prewritten: bool,
+    /// The generation that was taken down, of a text.
+    pub generation: Option<String>,
     /// When it was lifted.
     pub lifted: Option<Timestamp>,
     /// Who lifted it.
@@ -83,7 +85,7 @@ pub async fn read(store: &Store) -> Result<Rows, StoreError> {
     let mut reading = store.reader().begin().await?;
     let number = sqlx::query_scalar("SELECT value FROM meta WHERE name = 'stops'");
     let number = number.fetch_optional(&mut *reading).await?.unwrap_or(0);
-    let sql = "SELECT id, at, by, reason, kind, value, prewritten, lifted, lifted_by FROM stops ORDER BY id";
+    let sql = "SELECT id, at, by, reason, kind, value, prewritten, generation, lifted, lifted_by FROM stops ORDER BY id";
     let mut stops = Vec::new();
     for row in sqlx::query(sql).fetch_all(&mut *reading).await? {
         let lifted: Option<i64> = row.try_get("lifted")?;
@@ -95,6 +97,7 @@ pub async fn read(store: &Store) -> Result<Rows, StoreError> {
             kind: row.try_get("kind")?,
             value: row.try_get("value")?,
             prewritten: row.try_get("prewritten")?,
+            generation: row.try_get("generation")?,
             lifted: lifted.map(timestamp).transpose()?,
             lifted_by: row.try_get("lifted_by")?,
         });
@@ -125,8 +128,8 @@ impl Append {
     /// Keeps a stop, unless it is kept already; answers whether it is new.
     pub(crate) async fn keep_stop(&mut self, stop: &StopRow) -> Result<bool, StoreError> {
         let query = sqlx::query(
-            "INSERT INTO stops (id, at, by, reason, kind, value, prewritten, lifted, lifted_by)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT DO NOTHING",
+            "INSERT INTO stops (id, at, by, reason, kind, value, prewritten, generation, lifted, lifted_by)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) ON CONFLICT DO NOTHING",
         );
         let done = query
             .bind(&stop.id)
@@ -136,6 +139,7 @@ impl Append {
             .bind(&stop.kind)
             .bind(&stop.value)
             .bind(stop.prewritten)
+            .bind(&stop.generation)
             .bind(stop.lifted.map(micros))
             .bind(&stop.lifted_by)
             .execute(&mut *self.0)

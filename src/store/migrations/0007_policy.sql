@@ -7,6 +7,7 @@ CREATE TABLE stops (
     kind       TEXT    NOT NULL,    -- phrase, product, placement, segment, template, model or text
     value      TEXT    NOT NULL,
     prewritten INTEGER NOT NULL,    -- whether pre-written copy is stopped too
+    generation TEXT,                -- the one that was taken down, of a text
     lifted     INTEGER,             -- when
     lifted_by  TEXT
 ) WITHOUT ROWID;
