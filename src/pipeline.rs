@@ -10,6 +10,7 @@ mod measure;
 mod repeats;
 mod request;
 mod response;
+mod reviewing;
 mod rubric;
 mod second;
 mod trouble;
@@ -26,12 +27,13 @@ pub use case::{Case, Explanation, Limit};
 pub use repeats::{Repeats, Said, Ticket, answer_once};
 pub use request::{Priority, ProductRef, Request};
 pub use response::Answer;
+pub use reviewing::{ReviewError, Reviewed, review};
 pub use second::SecondModels;
 pub use trouble::Trouble;
 pub use warm::warm;
 
 use crate::audit::{Decision, Recorder, Rejected, Reviews, UserKey};
-use crate::cache::{Admission, Flights, Kept, Key, Keys, Looks, Memory, Users};
+use crate::cache::{Admission, Flights, Kept, Key, Keys, Looks, Memory, Users, Writers};
 use crate::catalogue::Catalogue;
 use crate::config::Limits;
 use crate::generate::{Closing, Gate, Generator, Purpose};
@@ -57,6 +59,8 @@ pub struct Parts {
     pub now: crate::audit::Clock,
     /// What was written already.
     pub memory: Memory,
+    /// Which models wrote it.
+    pub writers: Writers,
     /// The keys of questions that were asked already.
     pub keys: Keys,
     /// What is being written.
@@ -161,10 +165,10 @@ pub async fn answer(parts: &Arc<Parts>, policy: &Arc<Policy>, request: Request) 
         tokio::time::timeout_at(deadline.max(request.received + GRACE), request.facts(&parts.catalogue));
     let product = facts.await.unwrap_or(Err(Reason::Deadline));
     let now = (parts.now)();
-    let case = Case::of(policy, parts.stops.pin(), placement, &request, product, now);
+    let mut case = Case::of(policy, parts.stops.pin(), placement, &request, product, now);
     let span = measure::blurb(&case);
     let served = best(parts, &case, deadline, request.may_generate).instrument(span.clone()).await;
-    let answer = response::recorded(parts, &case, served, &request, deadline).await;
+    let answer = response::recorded(parts, &mut case, served, &request, deadline).await;
     measure::told(&span, &answer);
     Some(answer)
 }
@@ -191,7 +195,8 @@ async fn best(parts: &Arc<Parts>, case: &Case<'_>, deadline: Instant, may_genera
             }
         },
     }
-    Served { reason, pending, ..prewritten(case, chosen) }
+    let served = prewritten(case, chosen);
+    Served { reason: served.reason.or(reason), pending, ..served }
 }
 
 /// Why there is no generated copy for a request.
@@ -217,7 +222,7 @@ async fn written(
     deadline: Instant,
     may_generate: bool,
 ) -> Result<Served, Shortfall> {
-    let key = case.key(parts, chosen)?;
+    let (key, template) = (case.key(parts, chosen)?, chosen.template.id.as_str());
     if let Some(served) = kept(parts, case, chosen, &key, may_generate)? {
         let served = released(parts, served, approval)?;
         // Copy that a person approved is not replaced by copy that nobody has looked at.
@@ -231,7 +236,9 @@ async fn written(
     if let Some(reason) = parts.memory.refused(&refusal, case.now) {
         return Err(reason.into());
     }
+    let mut rounds = 0;
     loop {
+        rounds += 1;
         let (flight, declined, joined) = match parts.flights.join(&key) {
             Some(flight) => (flight, None, true),
             None => match generation::start(parts, case, chosen, key, wanted(case, may_generate)) {
@@ -252,9 +259,15 @@ async fn written(
             // Somebody looked for it who may not have it written.
             (Ok(Some(Err(Reason::NotAdmitted))), _) if joined && may_generate => continue,
             (Ok(Some(Err(reason))), _) => Err(reason.into()),
+            // It was begun before a purge that came before this request: whoever asks now has it written anew.
+            (Ok(Some(Ok((kept, _)))), _)
+                if rounds < 3 && case.holds_back(template, kept.generation, &kept.models) =>
+            {
+                continue;
+            }
             (Ok(Some(Ok((kept, source)))), _) => {
-                let served =
-                    approved(parts, case, chosen, &kept, source, may_generate)?.ok_or(Reason::Guardrail)?;
+                let served = approved(parts, case, chosen, &key, &kept, source, may_generate)?
+                    .ok_or(Reason::Guardrail)?;
                 released(parts, served, approval)
             }
         };
@@ -292,7 +305,7 @@ fn kept(
         Some(_) => "hit",
     });
     let Some(kept) = kept else { return Ok(None) };
-    let served = approved(parts, case, chosen, &kept, Source::Cache, may_ask)?;
+    let served = approved(parts, case, chosen, key, &kept, Source::Cache, may_ask)?;
     if let Some(draft) = served.as_ref().and_then(|served| served.text.as_ref()).map(Approved::to_draft)
         && kept.draft.stamp != draft.stamp
     {
@@ -308,11 +321,17 @@ fn approved(
     parts: &Arc<Parts>,
     case: &Case<'_>,
     chosen: Chosen<'_>,
+    key: &Key,
     kept: &Kept,
     source: Source,
     may_ask: bool,
 ) -> Result<Option<Served>, Shortfall> {
+    // What is stopped or purged is as if it were not there.
+    if case.holds_back(chosen.template.id.as_str(), kept.generation, &kept.models) {
+        return Ok(None);
+    }
     let text = match case.approve_written(&parts.second, &kept.draft, chosen) {
+        Ok(text) if case.stops.rejected(key.as_bytes(), text.text()) => return Ok(None),
         Ok(text) => text,
         Err(judgement) if judgement.wants_answers() => {
             let text = judgement.fixed.as_deref().unwrap_or(&kept.draft.text);
@@ -333,6 +352,7 @@ fn approved(
         locale: chosen.locale.to_string(),
         template: Some(chosen.template.id.clone()),
         generation: Some(kept.generation),
+        models: Some(Arc::clone(&kept.models)),
         stale: Some(kept.stale),
         expires: Some(kept.expires),
     }))
@@ -365,5 +385,8 @@ fn prewritten(case: &Case<'_>, chosen: Option<Chosen<'_>>) -> Served {
             template: rung.template,
             ..Served::nothing(&case.locale)
         })
-        .unwrap_or_else(|| Served::nothing(&case.locale))
+        .unwrap_or_else(|| {
+            let stopped = case.stops_prewritten(chosen).then_some(Reason::Stopped);
+            Served { reason: stopped, ..Served::nothing(&case.locale) }
+        })
 }

@@ -529,6 +529,21 @@ pub enum StopKind {
     Text,
 }
 
+impl StopKind {
+    /// Its word.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Phrase => "phrase",
+            Self::Product => "product",
+            Self::Placement => "placement",
+            Self::Segment => "segment",
+            Self::Template => "template",
+            Self::Model => "model",
+            Self::Text => "text",
+        }
+    }
+}
+
 /// A stop was set or lifted.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StopRecord {

@@ -7,8 +7,9 @@ use std::sync::{Mutex, PoisonError};
 use uuid::Uuid;
 
 use super::erase;
-use super::records::{Decision, GenerationRecord};
-use super::search::{self, Decided, PassedGeneration};
+use super::records::{Decision, GenerationRecord, ReviewRecord};
+use super::search::{self, Decided, Generation, PassedGeneration};
+use super::stops::{self, Change};
 use crate::store::{Store, StoreError, forget, log};
 
 /// How many reviews are read at once.
@@ -131,6 +132,29 @@ impl Reviews {
             self.learn_of(decided.record.id).await?;
         }
         Ok(Some((page.into_iter().map(|passed| (passed.record, passed.text)).collect(), last)))
+    }
+
+    /// A generation, with all that is known of it.
+    ///
+    /// # Errors
+    ///
+    /// When the store cannot be read.
+    pub async fn generation(&self, id: Uuid) -> Result<Option<Generation>, StoreError> {
+        search::generation(&self.store, id).await
+    }
+
+    /// Records a decision, and what follows from it for texts, in one transaction.
+    ///
+    /// # Errors
+    ///
+    /// When the store cannot be written: then it has no effect.
+    pub async fn decide(
+        &self,
+        record: ReviewRecord,
+        note: Option<String>,
+        changes: &[Change],
+    ) -> Result<(), StoreError> {
+        stops::put(&self.store, Some((record, note)), changes).await.map(drop)
     }
 
     /// Learns what was decided on a generation before this process began; [`decision`](Self::decision) knows it from here on.

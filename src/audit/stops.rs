@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::append::{self, Appending};
-use super::records::{Event, PurgeRecord, ReviewRecord, StopKind, StopRecord};
+use super::records::{Event, PurgeRecord, ReviewRecord, StopRecord};
 use crate::store::stops::{PurgeRow, RejectionRow, StopRow};
 use crate::store::{Store, StoreError};
 
@@ -59,7 +59,7 @@ pub async fn put(
                 (lifted, Some(Event::Stop(record.clone())))
             }
             Change::Stop(record) => {
-                (within.keep_stop(&stop_row(record)?).await?, Some(Event::Stop(record.clone())))
+                (within.keep_stop(&stop_row(record)).await?, Some(Event::Stop(record.clone())))
             }
             Change::Purge(record) => {
                 let scope = serde_json::to_string(&record.scope).map_err(unwritable)?;
@@ -89,12 +89,10 @@ pub async fn put(
     Ok(new)
 }
 
-fn stop_row(record: &StopRecord) -> Result<StopRow, StoreError> {
+fn stop_row(record: &StopRecord) -> StopRow {
     let StopRecord { id, at, by, reason, kind, value, prewritten, lifted: _, generation_id } = record.clone();
-    let kind: StopKind = kind;
-    let kind = serde_json::to_value(kind).ok().and_then(|kind| kind.as_str().map(str::to_owned));
-    let kind = kind.ok_or_else(|| StoreError::Corrupt("a kind of stop has no word".into()))?;
+    let kind = kind.as_str().to_owned();
     let (id, generation) = (id.to_string(), generation_id.map(|id| id.to_string()));
     let lifted: Option<Timestamp> = None;
-    Ok(StopRow { id, at, by, reason, kind, value, prewritten, generation, lifted, lifted_by: None })
+    StopRow { id, at, by, reason, kind, value, prewritten, generation, lifted, lifted_by: None }
 }

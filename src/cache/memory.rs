@@ -1,6 +1,7 @@
 //! Drafts in memory, weighed in bytes.
 
-use std::sync::Arc;
+use std::collections::HashSet;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use jiff::Timestamp;
 use moka::ops::compute::Op;
@@ -23,10 +24,45 @@ pub struct Kept {
     pub written: Arc<str>,
     /// The generation that wrote it.
     pub generation: Uuid,
+    /// The models that wrote it: the one asked, and the one that says it answered.
+    pub models: Models,
     /// From here on it is served while a new text is written.
     pub stale: Timestamp,
     /// From here on it is gone.
     pub expires: Timestamp,
+}
+
+/// The models of a text, by the names that they were asked and answered under; shared by all texts of the same.
+pub type Models = Arc<[String]>;
+
+/// The most combinations of models that are shared.
+const MOST_WRITERS: usize = 256;
+
+/// Which models wrote what is kept, each combination once.
+#[derive(Debug, Default)]
+pub struct Writers(Mutex<HashSet<Models>>);
+
+impl Writers {
+    /// The models of these names, nothing twice.
+    pub fn of<'n>(&self, names: impl IntoIterator<Item = &'n str>) -> Models {
+        let mut models: Vec<String> = Vec::new();
+        for name in names {
+            if !models.iter().any(|known| known == name) {
+                models.push(name.to_owned());
+            }
+        }
+        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = known.get(models.as_slice()) {
+            return Arc::clone(known);
+        }
+        // An upstream that names itself anew each time fills no memory.
+        if known.len() >= MOST_WRITERS {
+            known.clear();
+        }
+        let models: Models = models.into();
+        known.insert(Arc::clone(&models));
+        models
+    }
 }
 
 #[derive(Clone)]
@@ -159,7 +195,15 @@ mod tests {
         let at = |second| Timestamp::from_second(second).unwrap();
         let kept = |n: u64, text: &str| {
             let (draft, generation) = (Draft::new(text), Uuid::from_u64_pair(0, n));
-            Arc::new(Kept { written: draft.text.clone(), draft, generation, stale: at(1), expires: at(9) })
+            let models = Models::default();
+            Arc::new(Kept {
+                written: draft.text.clone(),
+                draft,
+                generation,
+                models,
+                stale: at(1),
+                expires: at(9),
+            })
         };
         let text = || memory.get(&key, at(0)).map(|kept| kept.draft.text.to_string());
         let (one, two) = (kept(1, "One."), kept(2, "Two."));

@@ -14,4 +14,4 @@ pub use admission::{Admission, Users};
 pub use flight::{Flight, Flights};
 pub use key::{Key, Keys, Question};
 pub use looks::Looks;
-pub use memory::{Kept, Memory};
+pub use memory::{Kept, Memory, Models, Writers};

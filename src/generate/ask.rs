@@ -24,6 +24,8 @@ pub(super) trait Ask {
     type Answer;
     /// What is asked for, in traces.
     const OPERATION: &'static str = "chat";
+    /// Whether what is asked for is copy.
+    const WRITES: bool = false;
     /// The model that is asked; empty where the server may choose.
     fn model<'a>(&'a self, provider: &'a Provider) -> &'a str;
     /// Where the call goes, or why it cannot be put to this provider.
@@ -41,6 +43,7 @@ pub(super) struct Write<'a>(pub(super) &'a Prompt);
 
 impl Ask for Write<'_> {
     type Answer = String;
+    const WRITES: bool = true;
 
     fn model<'a>(&'a self, provider: &'a Provider) -> &'a str {
         &provider.model

@@ -32,5 +32,5 @@ pub use attempt::{Attempt, Failure, FaultKind, Usage, Written};
 pub use breaker::BreakerState;
 pub use budget::{Budget, Purse, Reservation, Spent};
 pub use gate::{Fullness, Gate, Permit, Place};
-pub use terms::{Closing, Terms, Wall};
+pub use terms::{Barred, Closing, Terms, Wall};
 pub use write::{GenerateError, Generator, ProviderStanding, Whom};

@@ -1,5 +1,8 @@
 //! On what terms something is asked: for whom, until when, and what it may cost.
 
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
 use jiff::Timestamp;
 use jiff::civil::Date;
 use tokio::sync::watch;
@@ -56,6 +59,22 @@ impl Wall {
     }
 }
 
+/// Models that are not to write, by their names; capitals do not matter.
+#[derive(Clone, Debug, Default)]
+pub struct Barred(Arc<BTreeSet<String>>);
+
+impl Barred {
+    /// These.
+    pub fn of<'n>(names: impl IntoIterator<Item = &'n str>) -> Self {
+        Self(Arc::new(names.into_iter().map(str::to_ascii_lowercase).collect()))
+    }
+
+    /// Whether this one is among them.
+    pub fn holds(&self, model: &str) -> bool {
+        !self.0.is_empty() && self.0.contains(&model.to_ascii_lowercase())
+    }
+}
+
 /// The terms of one prompt with its retries.
 #[derive(Clone, Debug)]
 pub struct Terms {
@@ -69,13 +88,15 @@ pub struct Terms {
     pub purpose: Purpose,
     /// What the calls made on these terms are paid from, beside the day's budget.
     pub purse: Purse,
+    /// Models that are not to write: they are not asked, and what they answer is not used.
+    pub barred: Barred,
 }
 
 impl Terms {
     /// For a page, by a service that stays, whatever the day allows; `at` is wall time now.
     pub fn until(ends: Instant, at: Timestamp) -> Self {
-        let (closing, purse) = (Closing::default(), Purse::default());
-        Self { ends, closing, wall: Wall::read(at), purpose: Purpose::Page, purse }
+        let (closing, purse, barred) = Default::default();
+        Self { ends, closing, wall: Wall::read(at), purpose: Purpose::Page, purse, barred }
     }
 
     /// The UTC day that pays: the one on which they were made.

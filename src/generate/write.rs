@@ -168,8 +168,10 @@ impl Generator {
     async fn ask<A: Ask>(&self, ask: &A, provider: Option<&str>, terms: &Terms) -> Written<A::Answer> {
         let asked = |client: &&Client| provider.is_none_or(|name| client.provider.name == name);
         let mut ahead: Vec<&Client> = self.clients.iter().filter(asked).collect();
+        let may = |client: &&Client| !A::WRITES || !terms.barred.holds(ask.model(&client.provider));
+        ahead.retain(may);
         let mut attempts = Vec::new();
-        if provider.is_some() && ahead.is_empty() {
+        if ahead.is_empty() && (provider.is_some() || !self.clients.is_empty()) {
             return Written { attempts, result: Err(Failure::NoProvider) };
         }
         let (give_up, given_up) = watch::channel(None);
@@ -250,8 +252,14 @@ impl Generator {
             let time = Time { ends: terms.ends, whole: manner.whole && retry == 0, wall: terms.wall };
             let call = client.call(ask, time, payment.amount(), &mut given_up);
             let model = ask.model(&client.provider);
-            let Called { attempt, next, mut health } =
+            let Called { mut attempt, mut next, mut health } =
                 traced(&client.provider, A::OPERATION, model, call).await;
+            let answering = attempt.model_answering.as_deref();
+            if A::WRITES && answering.is_some_and(|model| terms.barred.holds(model)) {
+                attempt.error = Some("the model that answered is stopped".into());
+                attempt.fault = Some(FaultKind::Rejected);
+                next = Next::GiveUp;
+            }
             payment.settle(attempt.cost);
             attempts.push(attempt);
             let left = terms.ends.saturating_duration_since(Instant::now());

@@ -13,7 +13,7 @@ use super::opinions::{Ask, Heard, Opinions, question};
 use super::rule::{Action, Enforcement, Evidence, Hit, Level, Rule, Settings};
 use super::statement::Cover;
 use super::text::{Text, slice};
-use super::{Ground, Guardrails, Kind, Prepared, Subject, offer};
+use super::{Bans, Ground, Guardrails, Kind, Prepared, Subject, offer};
 
 /// What follows from all findings together, mildest first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -63,6 +63,13 @@ pub struct Finding {
     pub unanswered: bool,
 }
 
+impl Finding {
+    /// Whether a stop bans what was found, and no rule.
+    pub fn is_of_a_stop(&self) -> bool {
+        self.rule.starts_with("stop.")
+    }
+}
+
 /// What the rules say of one text.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Judgement {
@@ -82,6 +89,24 @@ pub struct Judgement {
 }
 
 impl Judgement {
+    /// The same with what bans find in the text that was judged, as given and as corrected.
+    pub fn under(mut self, bans: &Bans, text: &str) -> Self {
+        let mut found = bans.find(text);
+        if found.is_empty()
+            && let Some(fixed) = &self.fixed
+        {
+            let length = text.chars().count();
+            let over_all = |finding| Finding { start: 0, end: length, matched: text.to_owned(), ..finding };
+            found = bans.find(fixed).into_iter().map(over_all).collect();
+        }
+        if !found.is_empty() {
+            (self.verdict, self.fixed) = (Verdict::Block, None);
+            self.findings.extend(found);
+            self.findings.sort_by_key(|finding| (finding.start, finding.end));
+        }
+        self
+    }
+
     /// Whether nothing stands in the text's way but answers of second models that are not there yet.
     pub fn wants_answers(&self) -> bool {
         let counted = |finding: &&Finding| !finding.shadow && finding.action != Action::Note;

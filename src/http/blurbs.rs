@@ -6,14 +6,14 @@ use std::time::Duration;
 use axum::Json;
 use axum::extract::{FromRequest, Request as HttpRequest, State};
 use axum::http::HeaderMap;
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use super::body::{Body, object};
 use super::idempotency::{Idempotency, replayed};
 use super::watch::{Received, traceparent};
-use super::{Pinned, Problem};
+use super::{Pinned, Problem, handed};
 use crate::app::Shared;
 use crate::catalogue::Product;
 use crate::pipeline::{self, Answer, Case, Explanation, Priority, ProductRef, Request, Said};
@@ -139,9 +139,11 @@ pub(super) async fn blurb(
         None => pipeline::answer(&shared.parts, &policy, request).await.map(|a| Said::Anew(Arc::new(a))),
     };
     match said.ok_or_else(|| Problem::no_such_placement(placement.as_str()))? {
-        Said::Again(answer) => Ok(replayed(&answer)),
+        Said::Again(answer, leave) => Ok(replayed(&answer, leave)),
         Said::AskedOtherwise => Err(Problem::key_used_otherwise()),
-        Said::Anew(answer) => good_enough(&answer, accept).map(|()| Json(answer).into_response()),
+        Said::Anew(answer) => {
+            good_enough(&answer, accept).and_then(|()| handed::json(answer.as_ref(), &answer))
+        }
     }
 }
 

@@ -52,6 +52,7 @@ pub(super) async fn check(
     let (context, inputs) = (body.context.unwrap_or_default(), body.attributes.unwrap_or_default());
     let (text, placement, asked) = (body.text, body.placement, body.locale);
     let (at, judged_by) = ((shared.parts.now)(), Arc::clone(&policy));
+    let stops = shared.parts.stops.pin();
     // A long text takes its time, and those who answer pages have none to give.
     let judging = tokio::task::spawn_blocking(move || {
         // Whoever asked may be gone before the end: the place is taken as long as the work goes on.
@@ -71,7 +72,7 @@ pub(super) async fn check(
             at,
             opinions: Opinions::Unknown,
         };
-        guardrail::judge(&judged_by.guardrails, &subject)
+        guardrail::judge(&judged_by.guardrails, &subject).under(stops.bans(), &text)
     });
     let judgement = judging.await.map_err(|error| {
         tracing::error!(%error, "a text could not be judged");

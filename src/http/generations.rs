@@ -17,8 +17,9 @@ use super::auth::Caller;
 use super::body::Body;
 use crate::app::Shared;
 use crate::audit::search::{self, Filter, SearchError, Words};
-use crate::audit::{Outcome, ReviewAction, ReviewRecord, references};
-use crate::words::{PlacementId, Revision, SegmentId, TemplateId, new_id};
+use crate::audit::{ReviewAction, references};
+use crate::pipeline::{self, ReviewError};
+use crate::words::{PlacementId, Revision, SegmentId, TemplateId};
 
 /// The most records of one page.
 const MAX_PAGE: u32 = 200;
@@ -186,8 +187,7 @@ pub(super) struct ReviewRequest {
 
 /// Records what a person decided on a generation; the latest of `approve`, `reject` and `takedown` holds, `flag` and
 /// `note` decide nothing. It has its effect on this node before it is answered, and within two seconds on others.
-/// `takedown` does what `reject` does: a ban on a wording itself, wherever it is generated next, is not part of this
-/// version.
+/// `takedown` bans the wording itself too, wherever it is generated next.
 pub(super) async fn review(
     State(shared): State<Arc<Shared>>,
     Caller(by): Caller,
@@ -199,20 +199,21 @@ pub(super) async fn review(
     if note.as_ref().is_some_and(|note| note.chars().count() > MAX_NOTE) {
         return Err(Problem::malformed(format!("`note`: write at most {MAX_NOTE} characters")));
     }
-    let found = search::outcome(&shared.store, id).await.map_err(|error| {
-        tracing::error!(%error, "a generation cannot be read");
-        Problem::store_unavailable()
-    })?;
-    let outcome = found.ok_or_else(|| no_such_generation(id))?;
-    if action == ReviewAction::Approve && outcome != Outcome::Passed {
-        return Err(Problem::nothing_to_approve(outcome.as_str()));
+    // Whoever asked may hang up: what has begun is finished all the same.
+    let reviewing =
+        tokio::spawn(async move { pipeline::review(&shared.parts, id, (action, note), by).await });
+    match reviewing.await.map_err(|_| Problem::internal())? {
+        Ok(reviewed) => Ok((StatusCode::CREATED, Json(reviewed)).into_response()),
+        Err(ReviewError::Unknown(id)) => Err(no_such_generation(id)),
+        Err(ReviewError::NothingToApprove(outcome)) => Err(Problem::nothing_to_approve(outcome.as_str())),
+        Err(ReviewError::Stopped(stop)) => Err(Problem::stopped(stop)),
+        Err(error @ ReviewError::Unreadable(_)) => {
+            tracing::error!(%error, "a generation cannot be read");
+            Err(Problem::store_unavailable())
+        }
+        Err(error @ ReviewError::Unwritable(_)) => {
+            tracing::error!(%error, generation = %id, "a review could not be recorded and has no effect");
+            Err(Problem::log_unavailable())
+        }
     }
-    let at = (shared.parts.now)();
-    let record = ReviewRecord { id: new_id(at), generation_id: id, action, at, by };
-    shared.parts.recorder.review(record.clone(), note).await.map_err(|error| {
-        tracing::error!(%error, generation = %id, "a review could not be recorded and has no effect");
-        Problem::log_unavailable()
-    })?;
-    shared.refresh_reviews().await;
-    Ok((StatusCode::CREATED, Json(record)).into_response())
 }

@@ -4,13 +4,14 @@ use std::sync::Arc;
 
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts as Head;
-use axum::http::{HeaderName, HeaderValue, header};
-use axum::response::{IntoResponse, Response};
+use axum::http::{HeaderName, HeaderValue};
+use axum::response::Response;
 
-use super::Problem;
 use super::auth::KeyId;
+use super::{Problem, handed};
 use crate::app::Shared;
 use crate::pipeline::{Request, Ticket};
+use crate::stops::Leave;
 
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 const REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
@@ -48,10 +49,8 @@ impl FromRequestParts<Arc<Shared>> for Idempotency {
 }
 
 /// An answer as it was sent before.
-pub(super) fn replayed(answer: &str) -> Response {
-    let headers = [
-        (header::CONTENT_TYPE, HeaderValue::from_static("application/json")),
-        (REPLAYED, HeaderValue::from_static("true")),
-    ];
-    (headers, answer.to_owned()).into_response()
+pub(super) fn replayed(answer: &str, leave: Arc<Leave>) -> Response {
+    let mut response = handed::written(answer.to_owned().into(), leave);
+    response.headers_mut().insert(REPLAYED, HeaderValue::from_static("true"));
+    response
 }

@@ -7,6 +7,7 @@ mod body;
 mod check;
 mod erasures;
 mod generations;
+mod handed;
 mod idempotency;
 mod metrics;
 mod policy;
@@ -14,6 +15,7 @@ mod problem;
 mod publishable;
 mod rates;
 mod serves;
+pub(crate) mod stops;
 mod watch;
 
 use std::future::Future;
@@ -28,7 +30,7 @@ use axum::http::header::CONNECTION;
 use axum::http::request::Parts as Head;
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::Response;
-use axum::routing::{get, post};
+use axum::routing::{delete, get, post};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
 use hyper_util::service::TowerToHyperService;
@@ -191,6 +193,9 @@ pub fn router(shared: Arc<Shared>) -> Router {
     let compliance = Router::new()
         .route("/v1/policy", get(policy::policy))
         .route("/v1/erasures", post(erasures::erase))
+        .route("/v1/stops", post(stops::set).get(stops::list))
+        .route("/v1/stops/{id}", delete(stops::lift))
+        .route("/v1/purge", post(stops::purge))
         .route_layer(needs(Role::Compliance));
     Router::new()
         .merge(serve)

@@ -86,6 +86,21 @@ impl Problem {
         Self::new(StatusCode::CONFLICT, kind, "There is no text to approve", detail)
     }
 
+    /// 409: the text was taken down, and a stop bans its wording.
+    pub fn stopped(stop: uuid::Uuid) -> Self {
+        let detail = format!(
+            "Stop {stop} bans this wording, since it was taken down, so an approval would change nothing. Lift that stop first: \
+             `DELETE /v1/stops/{stop}`, or `copyrail stop lift {stop}`."
+        );
+        Self::new(StatusCode::CONFLICT, "urn:copyrail:stopped", "A stop bans this text", detail)
+    }
+
+    /// 409: as many stops are in force as may be.
+    pub fn too_many_stops(detail: &str) -> Self {
+        let kind = "urn:copyrail:too-many-stops";
+        Self::new(StatusCode::CONFLICT, kind, "Too many stops are in force", format!("{detail}."))
+    }
+
     /// 409: a legal hold covers what was to be erased.
     pub fn held(id: uuid::Uuid, reason: &str) -> Self {
         let detail = format!(
@@ -161,6 +176,16 @@ impl Problem {
         let kind = "urn:copyrail:store-unavailable";
         let problem = Self::new(StatusCode::SERVICE_UNAVAILABLE, kind, "The log cannot be written", detail);
         Self { retry_after: Some(5), ..problem }
+    }
+
+    /// 503: a stop could be written down nowhere.
+    pub fn not_stopped() -> Self {
+        let detail = "Neither the store nor the data folder can be written at the moment, so this would not outlast a restart and has no \
+            effect; send it again later. The service's log says what is wrong.";
+        let kind = "urn:copyrail:store-unavailable";
+        let problem =
+            Self::new(StatusCode::SERVICE_UNAVAILABLE, kind, "The stop cannot be written down", detail);
+        Self { retry_after: Some(1), ..problem }
     }
 
     /// 503: an erasure did not come to its end.

@@ -4,7 +4,6 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use axum::Json;
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, Query, Request as HttpRequest, State};
 use axum::http::request::Parts as Head;
@@ -16,7 +15,7 @@ use serde_json::{Map, Value};
 use tokio::time::Instant;
 
 use super::watch::{Plain, Received};
-use super::{Pinned, Problem, auth};
+use super::{Pinned, Problem, auth, handed};
 use crate::app::Shared;
 use crate::guardrail::Approved;
 use crate::pipeline::{self, Answer, Priority, ProductRef, Request};
@@ -213,12 +212,17 @@ async fn answer(
         trace_id: None,
     };
     let answer = pipeline::answer(&shared.parts, policy, request).await;
-    let answer = answer.ok_or_else(|| Problem::no_such_placement(&placement))?;
-    Ok(shown(&answer, reads_user, headers, (shared.parts.now)()))
+    let answer = Arc::new(answer.ok_or_else(|| Problem::no_such_placement(&placement))?);
+    shown(&answer, reads_user, headers, (shared.parts.now)())
 }
 
 /// The answer with what a cache needs to know of it; without its text where the caller has that already.
-fn shown(answer: &Answer, reads_user: bool, headers: &HeaderMap, now: Timestamp) -> Response {
+fn shown(
+    answer: &Arc<Answer>,
+    reads_user: bool,
+    headers: &HeaderMap,
+    now: Timestamp,
+) -> Result<Response, Problem> {
     let text = answer.text.as_ref().map_or("", Approved::text);
     let hash = blake3::hash(format!("{}\n{text}", answer.locale).as_bytes());
     let etag = format!("\"{}\"", hash.to_hex());
@@ -233,7 +237,7 @@ fn shown(answer: &Answer, reads_user: bool, headers: &HeaderMap, now: Timestamp)
     let seconds = answer.expires_at.duration_since(now).as_secs().clamp(0, most);
     let kept = [(header::ETAG, etag), (header::CACHE_CONTROL, format!("{scope}, max-age={seconds}"))];
     if is_known {
-        return (StatusCode::NOT_MODIFIED, kept).into_response();
+        return Ok((StatusCode::NOT_MODIFIED, kept).into_response());
     }
     let shown = Shown {
         text,
@@ -243,7 +247,7 @@ fn shown(answer: &Answer, reads_user: bool, headers: &HeaderMap, now: Timestamp)
         ai_generated: answer.ai_generated,
         expires_at: answer.expires_at,
     };
-    (kept, Json(shown)).into_response()
+    Ok((kept, handed::json(&shown, answer)?).into_response())
 }
 
 /// What a query asks for, read and well-formed.

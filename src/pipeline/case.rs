@@ -8,7 +8,7 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 
 use super::{Parts, Priority, Request};
-use crate::cache::{self, Key};
+use crate::cache::{self, Key, Models};
 use crate::catalogue::Product;
 use crate::condition::Scope;
 use crate::fallback::{self, Rung};
@@ -19,8 +19,9 @@ use crate::guardrail::{
 use crate::policy::Policy;
 use crate::prompt::{Chosen, ExplainedLadder, Placement, Prompt, Standing, Template, told};
 use crate::segment::{Decision, Outcome, Shaped};
-use crate::stops::Stops;
+use crate::stops::{About, Halt, Stops};
 use crate::words::{DEFAULT_SEGMENT, Locale, Reason, SegmentId, Tier};
+use uuid::Uuid;
 
 static NOTHING: LazyLock<Map<String, Value>> = LazyLock::new(Map::new);
 
@@ -92,6 +93,9 @@ pub struct Explanation {
     pub reason: Option<Reason>,
     /// What the files say of how far copy may go, and whether the request is inside their shares.
     pub ladder: ExplainedLadder,
+    /// The stops that hold copy back.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub stops: Vec<Halt>,
     /// Attributes that were given and left out, and why.
     pub ignored: Vec<String>,
     /// The policy that says so.
@@ -246,8 +250,54 @@ impl<'a> Case<'a> {
         questions(&self.policy.guardrails, text, &ground)
     }
 
-    /// What people wrote, approved by the rules, and within the placement's own limit.
+    /// What stops and purges go by.
+    fn about<'b>(&'b self, template: Option<&'b str>) -> About<'b> {
+        About {
+            product: self
+                .product
+                .as_ref()
+                .ok()
+                .map(|product| product.id.as_str())
+                .filter(|id| !id.is_empty()),
+            placement: Some(self.placement.id.as_str()),
+            segment: Some(self.segment.as_str()),
+            template,
+        }
+    }
+
+    /// The stops on what the request is about, and on that template.
+    pub(super) fn halts(&self, template: Option<&str>) -> Vec<Halt> {
+        self.stops.over(&self.about(template))
+    }
+
+    /// Whether a generation's copy is held back, whatever it says: by a stop on what it is about or on a model that wrote
+    /// it, or since it was purged.
+    pub(super) fn holds_back(&self, template: &str, generation: Uuid, models: &Models) -> bool {
+        !self.halts(Some(template)).is_empty()
+            || models.iter().any(|model| self.stops.over_model(model).is_some())
+            || self.stops.purged(generation, &self.about(Some(template)))
+    }
+
+    /// Whether pre-written copy is held back, whatever it says.
+    pub(super) fn holds_back_prewritten(&self, template: Option<&str>) -> bool {
+        self.halts(template).iter().any(|halt| halt.prewritten)
+    }
+
+    /// Whether a stop, and not only a rule, leaves nothing of pre-written copy to be shown.
+    pub(super) fn stops_prewritten(&self, chosen: Option<Chosen<'_>>) -> bool {
+        let chosen = chosen.or_else(|| self.choose(Tier::Segment));
+        self.rungs(chosen).any(|rung| {
+            let template = rung.template.as_ref().map(|template| template.as_str());
+            self.holds_back_prewritten(template) || self.stops.bans().catch(&rung.text)
+        })
+    }
+
+    /// What people wrote, approved by the rules, and within the placement's own limit. None where a stop on what the request
+    /// is about holds pre-written copy back.
     pub fn approve(&self, draft: &Draft, locale: &Locale) -> Option<Approved> {
+        if self.holds_back_prewritten(None) {
+            return None;
+        }
         let approved =
             approve(&self.policy.guardrails, self.stops.bans(), draft, &self.ground(locale)).ok()?;
         self.placement.over_limit(approved.text()).is_none().then_some(approved)
@@ -256,12 +306,19 @@ impl<'a> Case<'a> {
     /// The first rung of pre-written copy that passes; `None` leaves the empty text.
     pub(super) fn standing_in(&self, chosen: Option<Chosen<'_>>) -> Option<(Approved, Rung)> {
         let chosen = chosen.or_else(|| self.choose(Tier::Segment));
-        let facts = self.product.as_ref().ok().and_then(|product| product.facts.as_object());
-        let prompts = &self.policy.copy.prompts;
-        fallback::ladder(prompts, chosen, self.placement, &self.locale, facts).find_map(|rung| {
+        self.rungs(chosen).find_map(|rung| {
+            let template = rung.template.as_ref().map(|template| template.as_str());
+            if self.holds_back_prewritten(template) {
+                return None;
+            }
             let text = self.approve(&Draft::new(rung.text.as_str()), &Locale::parse(&rung.locale)?)?;
             Some((text, rung))
         })
+    }
+
+    fn rungs<'b>(&'b self, chosen: Option<Chosen<'b>>) -> impl Iterator<Item = Rung> + 'b {
+        let facts = self.product.as_ref().ok().and_then(|product| product.facts.as_object());
+        fallback::ladder(&self.policy.copy.prompts, chosen, self.placement, &self.locale, facts)
     }
 
     /// The template for the best tier allowed.
@@ -274,8 +331,8 @@ impl<'a> Case<'a> {
         )
     }
 
-    /// How far copy may go: the placement's ladder for the segment, compliance's ceilings, consent, and what the caller
-    /// may get.
+    /// How far copy may go: the placement's ladder for the segment, compliance's ceilings, consent, what the caller may get,
+    /// and stops.
     pub fn limit(&self) -> Limit {
         let ladder = self.placement.ladder(&self.segment);
         let Standing { mut tier, mut why, approval } =
@@ -283,10 +340,24 @@ impl<'a> Case<'a> {
         if tier > self.best {
             (tier, why) = (self.best, Reason::NotAdmitted);
         }
+        let halts = self.halts(None);
+        if !halts.is_empty() {
+            (tier, why) = (tier.min(Tier::Prewritten), Reason::Stopped);
+        }
+        let mut silenced = halts.iter().any(|halt| halt.prewritten);
+        // A template that is stopped leaves the tier below, where there is one.
+        while tier > Tier::Prewritten
+            && let Some(chosen) = self.choose(tier)
+            && let Some(halt) = self.halts(Some(chosen.template.id.as_str())).first()
+        {
+            silenced |= halt.prewritten;
+            let below = if chosen.template.tier() > Tier::Segment { Tier::Segment } else { Tier::Prewritten };
+            (tier, why) = (below, Reason::Stopped);
+        }
         // A limit is worth a word only where better copy exists: a template for it, or attributes that were not read.
         let best = self.choose(Tier::User).map(|chosen| chosen.template.tier());
         let unread = why == Reason::NoConsent && self.user_given;
-        let lowered = best.is_some_and(|best| best > tier) || unread;
+        let lowered = best.is_some_and(|best| best > tier) || unread || silenced;
         Limit { tier, reason: lowered.then_some(why), approval }
     }
 
@@ -366,6 +437,9 @@ impl<'a> Case<'a> {
             tier,
             reason: missing.or(reason).or(no_language),
             ladder: ladder.explain(self.ceiling(), |path| self.value(path)),
+            stops: self.halts(
+                chosen.or_else(|| self.choose(Tier::Segment)).map(|chosen| chosen.template.id.as_str()),
+            ),
             ignored: self.attributes.ignored.clone(),
             revision: self.policy.revision.to_string(),
         }

@@ -17,15 +17,16 @@ use super::measure::{self, Ended};
 use super::second::{self, About};
 use super::{Case, Landed, Parts, Priority, SecondModels};
 use crate::audit::{GenerationPayload, GenerationRecord, Outcome, Standing};
-use crate::cache::{Flight, Kept, Key};
+use crate::cache::{Flight, Kept, Key, Models};
 use crate::catalogue::Product;
-use crate::generate::{Attempt, Failure, FaultKind, Place, Provider, Purpose, Terms, Wall, Written};
+use crate::generate::{Attempt, Barred, Failure, FaultKind, Place, Provider, Purpose, Terms, Wall, Written};
 use crate::guardrail::{
     Action, Approved, Draft, Enforcement, Finding, Ground, Judgement, Kind, Level, Opinions, QuestionKey,
     Verdict, approve, facts_hash, ground_hash, questions,
 };
 use crate::policy::Policy;
 use crate::prompt::{Chosen, Message, Placement, Prompt, Role};
+use crate::stops::{About as Subject, Stops};
 use crate::store::StoreError;
 use crate::telemetry::word;
 use crate::words::{Locale, Micros, Reason, SegmentId, Source, TemplateId, Tier, new_id, utc_day};
@@ -122,7 +123,9 @@ pub(super) fn start(
     let counted = counted(parts, case, chosen);
     let user = case.user().filter(|_| chosen.template.tier() == Tier::User);
     let user = user.map(|user| parts.user_key.hash(user));
-    let mut job = Job { look, counted, purpose, refusal, user, ..job };
+    // Its id says when it began, and a purge goes by that: not before now, however long the request has been at it.
+    let id = new_id((parts.now)());
+    let mut job = Job { id, look, counted, purpose, refusal, user, ..job };
     declined = declined.or_else(|| can_pay(parts, &job).err());
     if let Some(reason) = declined.filter(|_| !look) {
         return Err(Declined::Because(reason));
@@ -132,11 +135,13 @@ pub(super) fn start(
         // A flight that landed between the look into memory and here has left its copy there; copy that is stale, or
         // does not pass for this request, is not that.
         let landed = parts.memory.get(&key, case.now).filter(|kept| case.now < kept.stale);
+        let template = chosen.template.id.as_str();
+        let here = |kept: &Arc<Kept>| !case.holds_back(template, kept.generation, &kept.models);
         let passes = |kept: Arc<Kept>| match case.approve_written(&parts.second, &kept.draft, chosen) {
-            Ok(_) => true,
+            Ok(text) => !case.stops.rejected(key.as_bytes(), text.text()),
             Err(judgement) => judgement.wants_answers(),
         };
-        if landed.is_some_and(passes) {
+        if landed.filter(here).is_some_and(passes) {
             return Err(Declined::Kept);
         }
         let overload = Declined::Because(Reason::Overload);
@@ -164,12 +169,15 @@ fn can_start(parts: &Parts, case: &Case<'_>, key: Key, wanted: Wanted) -> Result
         // Whoever asks in bulk, or for copy that is there already, asks on purpose.
         Wanted::Written(_) => true,
     };
-    if admitted { can_write(parts) } else { Err(Reason::NotAdmitted) }
+    if admitted { can_write(parts, &case.stops) } else { Err(Reason::NotAdmitted) }
 }
 
 /// Whether anything can be written now.
-fn can_write(parts: &Parts) -> Result<(), Reason> {
+fn can_write(parts: &Parts, stops: &Stops) -> Result<(), Reason> {
     let Some(generator) = &parts.generator else { return Err(Reason::Upstream) };
+    if generator.providers().iter().all(|provider| stops.over_model(&provider.model).is_some()) {
+        return Err(Reason::Stopped);
+    }
     generator.can_ask().map_err(reason)?;
     if parts.recorder.standing() != Standing::Durable {
         return Err(Reason::StoreUnavailable);
@@ -208,6 +216,24 @@ impl Job {
     /// What questions to second models are about.
     fn about(&self, generation: Uuid) -> About {
         About { generation, guardrails: Arc::clone(&self.policy.guardrails) }
+    }
+
+    /// Keeps copy, unless it was stopped or purged meanwhile.
+    fn keep(&self, parts: &Parts, kept: &Arc<Kept>) {
+        if !self.is_held_back(&parts.stops.pin(), kept.generation, &kept.models) {
+            parts.keep(self.key, kept);
+        }
+    }
+
+    /// Whether copy of a generation is stopped or purged, whatever it says.
+    fn is_held_back(&self, stops: &Stops, generation: Uuid, models: &Models) -> bool {
+        let about = Subject {
+            product: Some(self.product.id.as_str()).filter(|id| !id.is_empty()),
+            placement: Some(self.placement.id.as_str()),
+            segment: Some(self.segment.as_str()),
+            template: Some(self.template.as_str()),
+        };
+        models.iter().any(|model| stops.over_model(model).is_some()) || stops.purged(generation, &about)
     }
 
     fn of(case: &Case<'_>, chosen: Chosen<'_>, key: Key) -> Result<Self, Reason> {
@@ -276,6 +302,7 @@ pub(super) fn terms(parts: &Parts, purpose: Purpose) -> Terms {
         wall: Wall::read((parts.now)()),
         purpose,
         purse: parts.generator.as_ref().map(|generator| generator.budget().purse()).unwrap_or_default(),
+        barred: Barred::of(parts.stops.pin().models()),
     }
 }
 
@@ -298,7 +325,7 @@ async fn run(parts: &Arc<Parts>, job: Job, places: Vec<Place>) -> Landed {
         // What a person approved, or has yet to look at, or was paid for before a restart, is not written a second time.
         let found = tokio::time::timeout_at(ends, from_log(parts, &job, &terms)).await;
         if let Some(kept) = found.unwrap_or(Err(Reason::StoreUnavailable))? {
-            parts.keep(job.key, &kept);
+            job.keep(parts, &kept);
             return Ok((kept, Source::Cache));
         }
         parts.looks.in_vain(job.key, job.refusal, (parts.now)());
@@ -342,7 +369,8 @@ async fn run(parts: &Arc<Parts>, job: Job, places: Vec<Place>) -> Landed {
     let record = record(&job, &verdicts, now);
     let payload = payload(&job, &verdicts);
     let of_the_prompt = verdicts.attempts.last().is_some_and(Attempt::is_of_the_prompt);
-    let landed = verdicts.result.map(|approved| Arc::new(kept(&job, &approved, job.id, now)));
+    let models = models(parts, verdicts.attempts.last());
+    let landed = verdicts.result.map(|approved| Arc::new(kept(&job, &approved, job.id, models, now)));
     let asked = verdicts.asked;
     let recorded = parts.recorder.generation(record, payload);
     let recorded = recorded.instrument(tracing::debug_span!("record")).await;
@@ -355,7 +383,7 @@ async fn run(parts: &Arc<Parts>, job: Job, places: Vec<Place>) -> Landed {
     let until = now.saturating_add(REFUSED_FOR).unwrap_or(now);
     match &landed {
         Ok(kept) => {
-            parts.keep(job.key, kept);
+            job.keep(parts, kept);
             let nothing = Map::new();
             let ground = job.ground(&nothing, &parts.second, now);
             let asking = questions(&job.policy.guardrails, &kept.draft.text, &ground);
@@ -363,7 +391,7 @@ async fn run(parts: &Arc<Parts>, job: Job, places: Vec<Place>) -> Landed {
         }
         Err(reason) => {
             parts.memory.postpone(job.key, until);
-            if *reason == Reason::Guardrail || of_the_prompt {
+            if matches!(reason, Reason::Guardrail | Reason::Stopped) || of_the_prompt {
                 let guardrails = &job.policy.guardrails;
                 let nothing = Map::new();
                 let ground = job.ground(&nothing, &parts.second, now);
@@ -397,8 +425,12 @@ async fn from_log(parts: &Arc<Parts>, job: &Arc<Job>, terms: &Terms) -> Result<O
         Err(judgement) if judgement.wants_answers() => return Err(Reason::Guardrail),
         Err(_) => return Ok(None),
     };
-    let kept = kept(job, &approved, found.id, found.finished);
     let record = &found.generation.record;
+    let models = models_of(parts, record);
+    if job.is_held_back(&parts.stops.pin(), found.id, &models) {
+        return Ok(None);
+    }
+    let kept = kept(job, &approved, found.id, models, found.finished);
     let kept = Kept {
         written: found.text.into(),
         stale: record.stale.map_or(kept.stale, |at| at.min(kept.stale)),
@@ -443,6 +475,9 @@ async fn judged_aside(parts: Arc<Parts>, job: Arc<Job>, draft: Draft) -> Result<
         let ground = job.ground(&nothing, &parts.second, (parts.now)());
         let stops = parts.stops.pin();
         let approved = approve(&job.policy.guardrails, stops.bans(), &draft, &ground)?;
+        if let Some(judgement) = rejected(&stops, &job.key, approved.text()) {
+            return Err(judgement);
+        }
         match too_long(&job.placement, approved.text()) {
             Some(judgement) => Err(judgement),
             None => Ok(approved),
@@ -499,7 +534,9 @@ async fn write_and_judge(parts: &Arc<Parts>, job: &Arc<Job>, terms: &Terms) -> V
             // A repair that failed leaves the finding that asked for it as the reason.
             Err(_) if repaired => break,
             Err(failure) => {
-                verdicts.result = Err(reason(failure));
+                // Whoever may be asked was there when this began: a stop on their models came after it.
+                verdicts.result =
+                    Err(if failure == Failure::NoProvider { Reason::Stopped } else { reason(failure) });
                 if matches!(failure, Failure::TimedOut | Failure::Closed) {
                     verdicts.outcome = Outcome::Abandoned;
                 }
@@ -521,9 +558,10 @@ async fn write_and_judge(parts: &Arc<Parts>, job: &Arc<Job>, terms: &Terms) -> V
             }
             Err(Judgement { verdict, findings, .. }) => {
                 prompt = repair(&job.prompt, text, &findings);
+                let stopped = findings.iter().any(Finding::is_of_a_stop);
                 verdicts.findings.extend(findings);
                 verdicts.outcome = Outcome::Blocked;
-                verdicts.result = Err(Reason::Guardrail);
+                verdicts.result = Err(if stopped { Reason::Stopped } else { Reason::Guardrail });
                 if verdict != Verdict::Repair {
                     break;
                 }
@@ -534,6 +572,48 @@ async fn write_and_judge(parts: &Arc<Parts>, job: &Arc<Job>, terms: &Terms) -> V
         }
     }
     verdicts
+}
+
+/// That a person rejected this text for this question, as a finding.
+fn rejected(stops: &Stops, key: &Key, text: &str) -> Option<Judgement> {
+    stops.rejected(key.as_bytes(), text).then(|| {
+        let finding = Finding {
+            rule: "review.reject".into(),
+            kind: Kind::Existence,
+            level: Level::Error,
+            action: Action::Block,
+            family: None,
+            start: 0,
+            end: text.chars().count(),
+            matched: text.to_owned(),
+            message: "A person rejected this text for this question.".into(),
+            evidence: None,
+            shadow: false,
+            unanswered: false,
+        };
+        Judgement {
+            verdict: Verdict::Block,
+            findings: vec![finding],
+            fixed: None,
+            evidence: Vec::new(),
+            valid_until: None,
+        }
+    })
+}
+
+/// The models that an attempt asked and was answered by.
+fn models(parts: &Parts, attempt: Option<&Attempt>) -> Models {
+    let asked = attempt.map(|attempt| attempt.model_asked.as_str());
+    let answering = attempt.and_then(|attempt| attempt.model_answering.as_deref());
+    parts.writers.of(asked.into_iter().chain(answering))
+}
+
+/// The models that wrote a text, as its record says.
+pub(super) fn models_of(parts: &Parts, record: &GenerationRecord) -> Models {
+    let last = record.attempts.as_array().and_then(|attempts| attempts.last());
+    let named = |field: &str| last.and_then(|attempt| attempt.get(field)).and_then(Value::as_str);
+    let names = [named("model_asked"), named("model_answering"), record.model.as_deref()];
+    parts.writers.of(names.into_iter().flatten())
 }
 
 /// The placement's own limit, as a finding that asks for a shorter text.
@@ -584,10 +664,10 @@ fn reason(failure: Failure) -> Reason {
     }
 }
 
-fn kept(job: &Job, approved: &Approved, generation: Uuid, finished: Timestamp) -> Kept {
+fn kept(job: &Job, approved: &Approved, generation: Uuid, models: Models, finished: Timestamp) -> Kept {
     let (stale, expires) = lifetime(job, finished);
     let draft = approved.to_draft();
-    Kept { written: draft.text.clone(), draft, generation, stale, expires }
+    Kept { written: draft.text.clone(), draft, generation, models, stale, expires }
 }
 
 /// From when on copy that was finished then is due to be written anew, and from when on it is not served any more.

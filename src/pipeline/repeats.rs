@@ -14,12 +14,14 @@ use serde_json::json;
 use tokio::time::{Instant, timeout_at};
 use uuid::Uuid;
 
+use super::generation::models_of;
 use super::response::{self, Served};
 use super::{Answer, Case, GRACE, Limit, Parts, ProductRef, Request, answer};
 use crate::audit::{Clock, Decision, Reviews};
-use crate::cache::Flights;
+use crate::cache::{Flights, Models};
 use crate::guardrail::{Approved, Draft, facts_hash};
 use crate::policy::Policy;
+use crate::stops::Leave;
 use crate::store::idempotency::{self, AnswerRow};
 use crate::store::{Store, StoreError};
 use crate::words::{Locale, Reason, Source, TemplateId, Tier};
@@ -74,8 +76,8 @@ impl Ticket {
 pub enum Said {
     /// An answer of its own.
     Anew(Arc<Answer>),
-    /// The answer that was given before, as it was sent.
-    Again(Arc<str>),
+    /// The answer that was given before, as it was sent, and leave to let go of it.
+    Again(Arc<str>, Arc<Leave>),
     /// The key was used for another question.
     AskedOtherwise,
 }
@@ -136,7 +138,7 @@ pub struct Repeats {
 
 /// Whether what was given before can be given again.
 enum Again {
-    Yes,
+    Yes(Leave),
     /// It does not pass any more.
     No,
     /// It cannot be told now: the facts or a second model's answer are not at hand.
@@ -251,7 +253,7 @@ pub async fn answer_once(
                 return Some(Said::AskedOtherwise);
             }
             match again(parts, policy, &request, &given, by(patience)).await {
-                Again::Yes => return Some(Said::Again(Arc::clone(&given.answer))),
+                Again::Yes(leave) => return Some(Said::Again(Arc::clone(&given.answer), Arc::new(leave))),
                 Again::Unknown => break,
                 Again::No => failed = Some(given.fields.serve_id),
             }
@@ -269,6 +271,8 @@ pub async fn answer_once(
         let Ok(flight) = flight else { continue };
         if mine {
             match flight.landed().await {
+                // A stop may have been set while the answer was being kept: then it is looked over again.
+                Some(Some(answer)) if !parts.stops.is_current(answer.leave.stops()) => continue,
                 Some(answer) => return answer.map(Said::Anew),
                 None => break,
             }
@@ -313,17 +317,28 @@ async fn again(
 ) -> Again {
     let Some(placement) = policy.copy.prompts.placement(request.placement.as_str()) else { return Again::No };
     let product = timeout_at(by, request.facts(&parts.catalogue)).await.unwrap_or(Err(Reason::Deadline));
-    let case = Case::of(policy, parts.stops.pin(), placement, request, product, (parts.now)());
+    let mut case = Case::of(policy, parts.stops.pin(), placement, request, product, (parts.now)());
     let fields = &given.fields;
+    let models = match fields.generation_id {
+        // Whose text it is stands in its record alone, and counts only while some model is stopped.
+        Some(generation) if case.stops.models().next().is_some() => {
+            let found = timeout_at(by, parts.reviews.generation(generation)).await;
+            found.ok().and_then(Result::ok).flatten().map(|found| models_of(parts, &found.record))
+        }
+        _ => Some(Models::default()),
+    };
     let text = match fields.tier {
         Tier::None => Ok(None),
         _ if matches!(case.product, Err(Reason::Deadline | Reason::StoreUnavailable)) => Err(Again::Unknown),
+        Tier::Prewritten if case.holds_back_prewritten(fields.template.as_ref().map(TemplateId::as_str)) => {
+            Err(Again::No)
+        }
         Tier::Prewritten => {
             let approved = Locale::parse(&fields.locale)
                 .and_then(|locale| case.approve(&Draft::new(fields.text.as_str()), &locale));
             approved.map(Some).ok_or(Again::No)
         }
-        Tier::Segment | Tier::User => written(parts, &case, fields).map(Some),
+        Tier::Segment | Tier::User => written(parts, &case, fields, models.as_ref()).map(Some),
     };
     let text = match text {
         Ok(text) => text,
@@ -341,19 +356,33 @@ async fn again(
         locale: fields.locale.clone(),
         template: fields.template.clone(),
         generation: fields.generation_id,
+        models,
         corrected: given.beside,
         stale: None,
         expires: None,
     };
     match response::repeated(parts, &case, &served, request, fields.serve_id, by).await {
-        true => Again::Yes,
+        true => loop {
+            if let Some(leave) = parts.stops.leave(&case.stops) {
+                break Again::Yes(leave);
+            }
+            case.stops = parts.stops.pin();
+            if !response::still_stands(parts, &case, &served) {
+                break Again::No;
+            }
+        },
         // It may be again once the log can be written.
         false => Again::Unknown,
     }
 }
 
 /// Generated copy that was answered before, as far as it may be served now.
-fn written(parts: &Parts, case: &Case<'_>, fields: &Fields) -> Result<Approved, Again> {
+fn written(
+    parts: &Parts,
+    case: &Case<'_>,
+    fields: &Fields,
+    models: Option<&Models>,
+) -> Result<Approved, Again> {
     let Limit { tier, approval, .. } = case.limit();
     let decision = fields.generation_id.and_then(|generation| parts.reviews.decision(generation));
     if fields.tier > tier
@@ -366,6 +395,13 @@ fn written(parts: &Parts, case: &Case<'_>, fields: &Fields) -> Result<Approved, 
     let template = fields.template.as_ref().ok_or(Again::No)?;
     let chosen = prompts.named(&case.placement.id, template, &fields.locale).ok_or(Again::No)?;
     if case.offer_is_over(chosen) {
+        return Err(Again::No);
+    }
+    let (models, generation) = (models.ok_or(Again::No)?, fields.generation_id.unwrap_or_default());
+    let key = case.key(parts, chosen).map_err(|_| Again::No)?;
+    if case.holds_back(template.as_str(), generation, models)
+        || case.stops.rejected(key.as_bytes(), &fields.text)
+    {
         return Err(Again::No);
     }
     let draft = Draft::new(fields.text.as_str());

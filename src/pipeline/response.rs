@@ -9,8 +9,10 @@ use tokio::time::Instant;
 use uuid::Uuid;
 
 use super::{Case, Parts, Request, measure, prewritten};
-use crate::audit::{NotShown, ServeRecord};
+use crate::audit::{Decision, NotShown, ServeRecord};
+use crate::cache::Models;
 use crate::guardrail::Approved;
+use crate::stops::Leave;
 use crate::words::{Locale, PlacementId, Reason, Revision, SegmentId, Source, TemplateId, Tier, new_id};
 
 /// How long callers may keep copy that nothing better is on its way for.
@@ -29,6 +31,8 @@ pub(super) struct Served {
     pub(super) locale: String,
     pub(super) template: Option<TemplateId>,
     pub(super) generation: Option<Uuid>,
+    /// The models that wrote it.
+    pub(super) models: Option<Models>,
     /// Whether a rule corrected the text after its generation was recorded.
     pub(super) corrected: bool,
     pub(super) stale: Option<Timestamp>,
@@ -47,6 +51,7 @@ impl Served {
             locale: locale.to_string(),
             template: None,
             generation: None,
+            models: None,
             corrected: false,
             stale: None,
             expires: None,
@@ -104,6 +109,9 @@ pub struct Answer {
     /// Whether the text stands beside this answer's record, since no generation's holds it word for word.
     #[serde(skip)]
     pub(super) beside: bool,
+    /// Leave to let go of it, which whoever sets a stop waits for: it is held as long as the text is on its way out.
+    #[serde(skip)]
+    pub(super) leave: Leave,
 }
 
 fn text_or_empty<S: Serializer>(text: &Option<Approved>, serializer: S) -> Result<S::Ok, S::Error> {
@@ -114,7 +122,7 @@ fn text_or_empty<S: Serializer>(text: &Option<Approved>, serializer: S) -> Resul
 /// which it says by then at the latest: otherwise pre-written copy stands in for it.
 pub(super) async fn recorded(
     parts: &Parts,
-    case: &Case<'_>,
+    case: &mut Case<'_>,
     served: Served,
     request: &Request,
     deadline: Instant,
@@ -138,6 +146,22 @@ pub(super) async fn recorded(
     } else {
         serve(parts, case, &served, request, Record { id: serve_id, repeats: None, instead_of: None });
     }
+    let leave = loop {
+        if let Some(leave) = parts.stops.leave(&case.stops) {
+            break leave;
+        }
+        // Something was stopped or purged since the request began.
+        case.stops = parts.stops.pin();
+        if !still_stands(parts, case, &served) {
+            let pending = served.pending;
+            served = prewritten(case, case.choose(case.limit().tier));
+            served = Served { reason: Some(Reason::Stopped), pending, ..served };
+            served = acceptable(served, case, request);
+            let instead_of = Some(serve_id);
+            serve_id = new_id((parts.now)());
+            serve(parts, case, &served, request, Record { id: serve_id, repeats: None, instead_of });
+        }
+    };
     measure::answer(parts, case, &served, request.received.elapsed());
     let now = (parts.now)();
     let ai_generated = served.ai_generated();
@@ -160,7 +184,23 @@ pub(super) async fn recorded(
         ai_generated,
         expires_at: expires_at.into_iter().flatten().min().unwrap_or(now),
         beside: !ai_generated || served.corrected,
+        leave,
     }
+}
+
+/// Whether what is about to be served may be, under what is stopped now: its text, what it is about, who wrote it.
+pub(super) fn still_stands(parts: &Parts, case: &Case<'_>, served: &Served) -> bool {
+    let Some(text) = &served.text else { return true };
+    let template = served.template.as_ref().map(TemplateId::as_str);
+    let held_back = match served.generation.filter(|_| served.ai_generated()) {
+        Some(generation) => {
+            let models = served.models.clone().unwrap_or_default();
+            parts.reviews.decision(generation) == Some(Decision::Rejected)
+                || case.holds_back(template.unwrap_or_default(), generation, &models)
+        }
+        None => case.holds_back_prewritten(template),
+    };
+    !held_back && !case.stops.bans().catch(text.text())
 }
 
 /// Copy as far as the caller takes it. Who would rather wait is shown nothing, and the record says so.

@@ -9,7 +9,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::Parts;
 use super::case::reads_offer;
-use super::generation::lifetime_at;
+use super::generation::{lifetime_at, models_of};
 use crate::audit::GenerationRecord;
 use crate::cache::{Kept, Key};
 use crate::guardrail::{Draft, Enforcement};
@@ -44,7 +44,7 @@ pub async fn warm(parts: &Parts, policy: &Policy) -> Result<usize, StoreError> {
             let Some(key) = Key::parse(&record.cache_key) else { continue };
             // Of two texts the newer one counts, even where it is not good any more.
             if seen.insert(key)
-                && let Some(kept) = kept(policy, record, text.as_deref(), (parts.now)())
+                && let Some(kept) = kept(parts, policy, record, text.as_deref())
             {
                 parts.keep_first(key, &Arc::new(kept));
                 came += 1;
@@ -60,7 +60,8 @@ pub async fn warm(parts: &Parts, policy: &Policy) -> Result<usize, StoreError> {
 }
 
 /// What a generation wrote, if it may still be served as far as its record says.
-fn kept(policy: &Policy, record: &GenerationRecord, text: Option<&str>, now: Timestamp) -> Option<Kept> {
+fn kept(parts: &Parts, policy: &Policy, record: &GenerationRecord, text: Option<&str>) -> Option<Kept> {
+    let now = (parts.now)();
     let prompts = &policy.copy.prompts;
     let placement = prompts.placement(record.placement.as_str())?;
     let template = prompts.templates(&placement.id).find(|template| template.id == record.template)?;
@@ -76,6 +77,7 @@ fn kept(policy: &Policy, record: &GenerationRecord, text: Option<&str>, now: Tim
         written: draft.text.clone(),
         draft,
         generation: record.id,
+        models: models_of(parts, record),
         stale,
         expires,
     })

@@ -14,6 +14,7 @@ use tokio::time::Instant;
 use uuid::Uuid;
 
 use super::journal::{self, JOURNAL};
+use super::order::Order;
 use super::register::{Register, Stop};
 use super::snapshot::Stops;
 use crate::audit::stops::{self, Change};
@@ -32,35 +33,13 @@ pub const MOST_STOPS: usize = 10_000;
 /// The most characters of all phrases in force.
 const MOST_CHARACTERS: usize = 1_000_000;
 
-/// A stop to be set.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Order {
-    /// What kind of thing.
-    pub kind: StopKind,
-    /// Which one.
-    pub value: String,
-    /// Whether pre-written copy is stopped too.
-    pub prewritten: bool,
-    /// Why.
-    pub reason: String,
-    /// Who sets it.
-    pub by: String,
-}
-
-impl Order {
-    /// What the order comes to at that moment, under an id of its own.
-    pub fn record(self, now: Timestamp) -> StopRecord {
-        let Self { kind, value, prewritten, reason, by } = self;
-        let (id, at, lifted, generation_id) = (new_id(now), now, false, None);
-        StopRecord { id, at, by, reason, kind, value, prewritten, lifted, generation_id }
-    }
-}
-
 /// Why a stop could not be set.
 #[derive(Debug, thiserror::Error)]
 pub enum StopError {
     /// There are as many as may be.
-    #[error("{MOST_STOPS} stops are in force, or their phrases have a million characters; lift some, or write rules instead")]
+    #[error(
+        "{MOST_STOPS} stops are in force, or their phrases have a million characters; lift some, or write rules instead"
+    )]
     Full,
     /// It can be written down nowhere, so nothing would hold after a restart.
     #[error("it can be written down nowhere: {journal}; {store}")]
@@ -465,6 +444,13 @@ pub async fn read_beside(store: Option<&Store>, data_dir: &Path) -> Result<Regis
 /// Leave to let go of an answer. The body of a response carries it until its bytes are handed over.
 #[derive(Debug)]
 pub struct Leave(Arc<Stops>);
+
+impl Leave {
+    /// The snapshot under which the answer was looked over.
+    pub fn stops(&self) -> &Stops {
+        &self.0
+    }
+}
 
 impl Drop for Leave {
     fn drop(&mut self) {

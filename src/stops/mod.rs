@@ -9,12 +9,12 @@
 
 mod book;
 mod journal;
+mod order;
 mod register;
 mod snapshot;
 
-pub use book::{
-    Book, Done, Leave, MOST_STOPS, Order, StopError, read_beside, restore, write_beside,
-};
+pub use book::{Book, Done, Leave, MOST_STOPS, StopError, read_beside, restore, write_beside};
+pub use order::{MAX_REASON, Order, check_scope};
 pub use register::{Purge, Register, Rejection, Stop};
 pub use snapshot::{About, Halt, Stops};
 

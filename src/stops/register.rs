@@ -201,9 +201,11 @@ impl Register {
             }
         }
         let purges = self.purges.values().filter(|purge| !other.purges.contains_key(&purge.id));
-        changes.extend(purges.cloned().map(|Purge { id, at, by, scope }| {
-            Change::Purge(PurgeRecord { id, at, by, scope })
-        }));
+        changes.extend(
+            purges
+                .cloned()
+                .map(|Purge { id, at, by, scope }| Change::Purge(PurgeRecord { id, at, by, scope })),
+        );
         let rejections = self.rejections.values().filter(|r| !other.rejections.contains_key(&r.generation));
         changes.extend(rejections.map(|rejection| Change::Reject {
             generation: rejection.generation,

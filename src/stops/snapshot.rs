@@ -141,6 +141,13 @@ impl Stops {
         all
     }
 
+    /// The stop that bans a text as one that was taken down.
+    pub fn taken_down(&self, text: &str) -> Option<Uuid> {
+        let stops = self.bans.find(text).into_iter();
+        let ids = stops.filter_map(|finding| finding.rule.strip_prefix("stop.")?.parse().ok());
+        ids.into_iter().find(|id| self.stop(*id).is_some_and(|stop| stop.kind == StopKind::Text))
+    }
+
     /// The stop on a model, by the name that it was asked or answered under.
     pub fn over_model(&self, name: &str) -> Option<Halt> {
         if self.models.is_empty() {
@@ -149,9 +156,9 @@ impl Stops {
         self.halts.get(&(StopKind::Model, model(name))).copied()
     }
 
-    /// Whether any model is stopped.
-    pub fn stop_models(&self) -> bool {
-        !self.models.is_empty()
+    /// The models that are not to write.
+    pub fn models(&self) -> impl Iterator<Item = &str> {
+        self.models.iter().map(String::as_str)
     }
 
     /// Whether a person rejected a text for the question of that key: the same words, or more around five of them or more.
