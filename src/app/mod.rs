@@ -28,7 +28,7 @@ use self::tasks::{forget, index_log, keep_heads, refresh, retain, sweep, until, 
 use crate::audit::erase::{EraseError, Erased, Order};
 use crate::audit::heads::Keeper;
 use crate::audit::{self, Clock, Recorder, Reviews, UserKey, erase};
-use crate::cache::{Admission, Flights, Keys, Looks, Memory, Users};
+use crate::cache::{Admission, Flights, Keys, Looks, Memory, Users, Writers};
 use crate::casefile::Library;
 use crate::catalogue::Catalogue;
 use crate::config::Settings;
@@ -153,13 +153,15 @@ impl App {
                 settings.data_dir.display()
             )
         })?;
-        // A backup that is put in place later holds what was erased since.
+        // A backup that is put in place later holds what was erased since, and lacks what was stopped.
         let (dir, clock) = (settings.data_dir.clone(), Arc::clone(&now));
         store.prepare_others(Box::new(move |store| {
             let (dir, now) = (dir.clone(), clock());
             Box::pin(async move {
                 let resumed = erase::resume(&store, &dir, now).await;
-                resumed.map(drop).map_err(|error| format!("an erasure cannot be carried out in it: {error}"))
+                resumed.map_err(|error| format!("an erasure cannot be carried out in it: {error}"))?;
+                let restored = crate::stops::restore(&store, &dir).await;
+                restored.map(drop).map_err(|error| format!("stops cannot be brought into it: {error}"))
             })
         }));
         let resumed = erase::resume(&store, &settings.data_dir, now()).await.map_err(|error| {
@@ -195,6 +197,7 @@ impl App {
             limits: settings.limits,
             now,
             memory: Memory::new(settings.cache_bytes),
+            writers: Writers::default(),
             keys: Keys::default(),
             flights: Flights::default(),
             looks: Looks::default(),
