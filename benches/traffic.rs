@@ -384,7 +384,8 @@ fn written(at: Timestamp, ttl: Ttl) -> Arc<Kept> {
     let draft = Draft::new("A text of some forty words.");
     let after = |duration| at.checked_add(duration).unwrap_or(Timestamp::MAX);
     let (stale, expires) = (after(ttl.soft), after(ttl.hard));
-    Arc::new(Kept { written: Arc::clone(&draft.text), draft, generation: Uuid::nil(), stale, expires })
+    let generation = Uuid::nil();
+    Arc::new(Kept { written: Arc::clone(&draft.text), draft, generation, models: [].into(), stale, expires })
 }
 
 /// The pages that copy is for, and what was asked for them in each way.

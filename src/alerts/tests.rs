@@ -74,7 +74,8 @@ fn edits_refused_name_the_set_the_first_fault_and_every_owner() {
         fault(9, Some("ana@example.com")),
         fault(12, None),
     ];
-    let refused = [Refusal { set: Set::Guardrails, since: time("2026-06-01T08:00:00Z"), diagnostics }];
+    let refused =
+        [Refusal { set: Set::Guardrails, hash: None, since: time("2026-06-01T08:00:00Z"), diagnostics }];
     let found = look(&Scene { refused: &refused, ..quiet(&rules, &rates, "2026-06-01T09:00:00Z") }, &[]);
     assert_eq!(
         told(&found),

@@ -9,7 +9,7 @@ use tokio::sync::{Mutex, watch};
 
 use super::Shared;
 use super::tasks::every;
-use crate::alerts::{Alert, AlertKind, Board, News, REACH, Rates, Scene};
+use crate::alerts::{Alert, AlertKind, Board, News, Node, REACH, Rates, Scene};
 use crate::audit::tally;
 use crate::diagnostic::Diagnostic;
 use crate::guardrail::{Enforcement, Guardrails};
@@ -67,6 +67,12 @@ pub(super) async fn watch(shared: Arc<Shared>, stopped: watch::Receiver<bool>) {
     every(PERIOD, stopped, || shared.look_for_alerts()).await;
 }
 
+/// A service as alerts know it.
+fn node(node: super::nodes::Node) -> Node {
+    let super::nodes::Node { node: name, revision, since, seen, stops, .. } = node;
+    Node { name, revision, since, seen, stops }
+}
+
 impl Shared {
     /// Looks now for what somebody should look at, and says what is new.
     pub async fn look_for_alerts(&self) {
@@ -81,6 +87,7 @@ impl Shared {
             Err(_) => {}
         }
         seen.look_at_copy(&policy, now).await;
+        let nodes: Vec<_> = self.nodes().await.into_iter().map(node).collect();
         let mut board = Board::clone(&self.alerts.standing.load());
         let News { began, ended } = board.look(&Scene {
             now,
@@ -88,7 +95,7 @@ impl Shared {
             refused: &self.desk.refused(),
             withdrawn: seen.withdrawn.as_ref().map(|(_, _, found)| found.as_slice()).unwrap_or_default(),
             rates: &seen.rates,
-            nodes: &[],
+            nodes: &nodes,
             stops: None,
         });
         self.alerts.standing.store(Arc::new(board));

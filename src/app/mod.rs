@@ -1,13 +1,15 @@
 //! The parts put together: settings → running service; background tasks; ordered shutdown.
 
 mod alerts;
+mod follow;
 mod listening;
+mod nodes;
 mod settle;
 mod shutdown;
 mod spent;
 mod tasks;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -20,11 +22,14 @@ use tokio::sync::{Mutex, watch};
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
+use self::follow::Followed;
 use self::listening::{MetricsServed, listen, raise_open_files};
-use self::settle::{last_good, read_sources};
+use self::settle::{kept, read_at_rest, read_sources, same_as_kept};
 pub use self::shutdown::Shutdown;
 use self::spent::{generator, keep_ledger};
-use self::tasks::{forget, index_log, keep_heads, refresh, retain, sweep, until, warm_up, watch_files};
+use self::tasks::{
+    forget, index_log, keep_heads, refresh, retain, say_in_force, sweep, until, warm_up, watch_files,
+};
 use crate::audit::erase::{EraseError, Erased, Order};
 use crate::audit::heads::Keeper;
 use crate::audit::{self, Clock, Recorder, Reviews, UserKey, erase};
@@ -36,7 +41,7 @@ use crate::diagnostic::Diagnostic;
 use crate::generate::{Closing, Gate};
 use crate::http;
 use crate::pipeline::{Parts, Repeats, SecondModels, Trouble};
-use crate::policy::{Desk, Set};
+use crate::policy::{Desk, Edit};
 use crate::stops::Book;
 use crate::store::keys::KeyRow;
 use crate::store::{Access, Store, keys};
@@ -102,6 +107,16 @@ pub struct Shared {
     looked_for_keys: Mutex<Option<Instant>>,
     /// The revision of which it was last kept what files it stands for.
     kept_revision: Mutex<Option<Revision>>,
+    /// Edits that are not kept and recorded yet.
+    unsettled: std::sync::Mutex<VecDeque<Arc<Edit>>>,
+    /// Held by whoever keeps and records them.
+    settling: Mutex<()>,
+    /// How far rollbacks and approvals in the store were followed.
+    followed: Mutex<Followed>,
+    /// Since when the disk of the policy's files does not answer.
+    hanging: std::sync::Mutex<Option<Timestamp>>,
+    /// What this service is called among those on its store.
+    pub node: String,
 }
 
 /// Why the service did not start.
@@ -130,19 +145,15 @@ impl App {
                 "the process may open few files, so it takes few connections at once; raise its limit (`ulimit -n`, `LimitNOFILE`)"
             );
         }
-        let stopped = || anyhow::anyhow!("the runtime stopped while the policy was read");
-        let sources = read_sources(&settings.policy).await.ok_or_else(stopped)?;
+        let sources = read_sources(&settings.policy).await?;
         let store = Store::open(&settings.store_url, Access::Serve).await.map_err(anyhow::Error::from)?;
-        let timezone = &settings.policy.timezone;
-        let kept = [
-            last_good(&store, Set::Guardrails, timezone).await,
-            last_good(&store, Set::Prompts, timezone).await,
-        ];
-        let last_good = |set| match set {
-            Set::Guardrails => kept[0].clone(),
-            Set::Prompts => kept[1].clone(),
+        let kept = kept(&store, &settings.policy).await;
+        // Files that are not those of the last time may be being written.
+        let sources = match same_as_kept(&sources, &kept) {
+            true => sources,
+            false => read_at_rest(&settings.policy, sources).await?,
         };
-        let opened = Desk::open(settings.policy.clone(), sources, last_good, now());
+        let opened = Desk::open(settings.policy.clone(), sources, kept, now());
         let (desk, edits) = opened.map_err(StartError::Policy)?;
         std::fs::create_dir_all(&settings.data_dir).map_err(|e| {
             anyhow::anyhow!("the data folder {} cannot be made: {e}", settings.data_dir.display())
@@ -152,6 +163,9 @@ impl App {
                 "the key for user references cannot be opened in {}: {e}",
                 settings.data_dir.display()
             )
+        })?;
+        let node = nodes::name(&settings.data_dir).map_err(|e| {
+            anyhow::anyhow!("the service's name cannot be kept in {}: {e}", settings.data_dir.display())
         })?;
         // A backup that is put in place later holds what was erased since, and lacks what was stopped.
         let (dir, clock) = (settings.data_dir.clone(), Arc::clone(&now));
@@ -233,12 +247,16 @@ impl App {
             stopping: AtomicBool::new(false),
             looked_for_keys: Mutex::default(),
             kept_revision: Mutex::default(),
+            unsettled: std::sync::Mutex::default(),
+            settling: Mutex::default(),
+            followed: Mutex::default(),
+            hanging: std::sync::Mutex::default(),
+            node,
         });
         shared.refresh_keys().await;
-        for edit in edits {
-            shared.settle(edit).await;
-        }
-        shared.keep_revision().await;
+        edits.into_iter().for_each(|edit| shared.tell(edit));
+        shared.settle_now().await;
+        shared.follow_desk().await;
         let (listener, address) = listen(settings.listen, "listen")?;
         let metrics = match settings.metrics_listen {
             Some(at) => Some(MetricsServed::start(at, Arc::clone(&shared)).await?),
@@ -249,6 +267,7 @@ impl App {
         tokio::spawn(watch_files(Arc::clone(&shared), stopped.clone()));
         tokio::spawn(alerts::watch(Arc::clone(&shared), stopped.clone()));
         tokio::spawn(refresh(Arc::clone(&shared), stopped.clone()));
+        tokio::spawn(say_in_force(Arc::clone(&shared), stopped.clone()));
         tokio::spawn(forget(Arc::clone(&shared), stopped.clone()));
         tokio::spawn(keep_heads(Arc::clone(&shared), settings.audit.heads_every, stopped.clone()));
         tokio::spawn(index_log(shared.store.clone(), stopped.clone()));

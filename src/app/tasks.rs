@@ -9,7 +9,7 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 
 use super::Shared;
-use super::settle::read_sources;
+use super::nodes::SAID_EVERY;
 use crate::audit::retain::Deleted;
 use crate::audit::{self, erase};
 use crate::config::Retention;
@@ -44,11 +44,10 @@ pub(super) async fn warm_up(shared: Arc<Shared>, stopped: watch::Receiver<bool>)
 }
 
 pub(super) async fn watch_files(shared: Arc<Shared>, stopped: watch::Receiver<bool>) {
-    let settings = shared.desk.settings().clone();
-    every(settings.reload, stopped, || async {
-        if let Some(sources) = read_sources(&settings).await {
-            shared.look_at_files(sources).await;
-        }
+    every(shared.desk.settings().reload, stopped, || async {
+        shared.look_for_edits().await;
+        // What the store did not take is tried again, whether anything changed or not.
+        shared.settle().await;
     })
     .await;
 }
@@ -72,11 +71,17 @@ pub(super) async fn refresh(shared: Arc<Shared>, stopped: watch::Receiver<bool>)
             tracing::warn!(%error, "stops cannot be read; those already known stay in force");
         }
         shared.refresh_reviews().await;
+        shared.follow_desk().await;
         if let Err(error) = shared.parts.catalogue.refresh().await {
             tracing::warn!(%error, "the catalogue cannot be asked whether it changed");
         }
     })
     .await;
+}
+
+/// Other services read what is in force here.
+pub(super) async fn say_in_force(shared: Arc<Shared>, stopped: watch::Receiver<bool>) {
+    every(SAID_EVERY, stopped, || shared.say_in_force()).await;
 }
 
 /// Answers that are not repeated any more are gone from the store within the hour.

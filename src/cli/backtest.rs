@@ -208,7 +208,7 @@ async fn copy(kept: Option<&KeptSets<'_>>, settings: &Settings, now: Timestamp) 
     {
         return Some(copy);
     }
-    let files = crate::policy::Sources::read(&settings.policy).copy.ok()?;
+    let files = crate::policy::Sources::read(&settings.policy).copy?.ok()?;
     let path = |path: &Path| crate::policy::shown(path);
     let (segments, prompts) = (path(&settings.policy.segments), path(&settings.policy.prompts));
     let standing = crate::policy::Standing::InForce;

@@ -159,7 +159,7 @@ pub(super) fn load_policy(settings: &crate::config::Settings, shell: &Shell) -> 
     };
     let sources = policy::Sources::read(&settings.policy);
     let now = (shell.now)();
-    match policy::Desk::open(settings.policy.clone(), sources, |_| None, now) {
+    match policy::Desk::open(settings.policy.clone(), sources, Default::default(), now) {
         Ok((desk, _)) => {
             Arc::into_inner(desk.into_policy()).ok_or_else(|| anyhow::anyhow!("the policy is in use").into())
         }

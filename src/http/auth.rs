@@ -94,6 +94,26 @@ impl FromRequestParts<Arc<Shared>> for Caller {
     }
 }
 
+/// The name of the key that a request was let through with: a person, told from others by their name. A key without one is
+/// nobody's.
+pub(super) struct Person(pub(super) String);
+
+impl FromRequestParts<Arc<Shared>> for Person {
+    type Rejection = Problem;
+
+    async fn from_request_parts(head: &mut Head, shared: &Arc<Shared>) -> Result<Self, Problem> {
+        let keys = shared.keys.load();
+        let row = bearer(&head.headers).and_then(parse_token).and_then(|token| keys.get(&token.id));
+        match row.map(|row| row.name.trim()) {
+            None => Err(Problem::internal()),
+            Some("") => Err(Problem::not_allowed(
+                "This key has no name, and who decides must have one; `copyrail keys new --name` makes a key that has.",
+            )),
+            Some(name) => Ok(Self(name.to_owned())),
+        }
+    }
+}
+
 /// The id of the key that a request was let through with.
 pub(super) struct KeyId(pub(super) String);
 

@@ -61,6 +61,8 @@ fn standing(shared: &Shared) -> Standing {
         refused: [Set::Guardrails, Set::Prompts]
             .map(|set| (set.as_str(), refused.iter().any(|refusal| refusal.set == set)))
             .to_vec(),
+        policy_since: shared.desk.pin().since.as_duration().as_secs_f64(),
+        policy_hanging: shared.hanging().is_some(),
         alerts: shared.alerts.counts(),
         revision: shared.desk.pin().revision.to_string(),
     }

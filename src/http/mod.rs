@@ -5,6 +5,7 @@ mod auth;
 mod blurbs;
 mod body;
 mod check;
+mod desk;
 mod erasures;
 mod generations;
 mod handed;
@@ -192,6 +193,9 @@ pub fn router(shared: Arc<Shared>) -> Router {
         .route_layer(needs(Role::Review));
     let compliance = Router::new()
         .route("/v1/policy", get(policy::policy))
+        .route("/v1/policy/rollback", post(desk::roll_back))
+        .route("/v1/policy/proposals", get(desk::list))
+        .route("/v1/policy/proposals/{hash}", get(desk::one).post(desk::decide))
         .route("/v1/erasures", post(erasures::erase))
         .route("/v1/stops", post(stops::set).get(stops::list))
         .route("/v1/stops/{id}", delete(stops::lift))

@@ -18,13 +18,14 @@ use crate::audit::{self, Condition, Recorder};
 use crate::diagnostic::Diagnostic;
 use crate::generate::{BreakerState, FaultKind, ProviderStanding};
 use crate::policy::{Refusal, Set, Standing, withdrawn};
-use crate::words::utc_day;
+use crate::words::{Revision, utc_day};
 
 /// One fault of an edit that was refused.
 #[derive(Serialize)]
 struct Refused {
     set: Set,
     since: Timestamp,
+    hash: Option<Revision>,
     #[serde(flatten)]
     diagnostic: Diagnostic,
 }
@@ -36,19 +37,25 @@ pub(super) async fn policy(State(shared): State<Arc<Shared>>, Pinned(policy): Pi
         .desk
         .refused()
         .into_iter()
-        .flat_map(|Refusal { set, since, diagnostics }| {
+        .flat_map(|Refusal { set, hash, since, diagnostics }| {
             let errors = diagnostics.into_iter().filter(Diagnostic::is_error);
-            errors.map(move |diagnostic| Refused { set, since, diagnostic })
+            errors.map(move |diagnostic| Refused { set, since, hash: hash.clone(), diagnostic })
         })
         .collect();
-    let node = json!({"node": "self", "revision": policy.revision, "since": policy.since});
+    let proposals = super::desk::waiting(&shared).await.unwrap_or_else(|error| {
+        tracing::warn!(%error, "the proposals cannot be read");
+        Vec::new()
+    });
     Json(json!({
         "revision": policy.revision,
         "since": policy.since,
         "guardrails": policy.guardrails.hash(),
         "prompts": policy.copy.revision,
-        "nodes": [node],
+        "nodes": shared.nodes().await,
         "refused": refused,
+        "rolled_back": shared.desk.rolled_back(),
+        "proposals": proposals,
+        "unread_since": shared.hanging(),
         "alerts": shared.alerts.standing(),
         "withdrawn": withdrawn(&policy.copy.prompts, &policy.guardrails, Standing::InForce, (shared.parts.now)()),
     }))
@@ -91,12 +98,20 @@ pub(super) async fn readyz(State(shared): State<Arc<Shared>>) -> Response {
             degraded.push(json!({"part": "budget", "detail": detail}));
         }
     }
+    if let Some(since) = shared.hanging() {
+        let detail =
+            format!("the disk of the policy's files does not answer since {since}, so no edit is seen");
+        degraded.push(json!({"part": "policy", "detail": detail}));
+    }
     for refusal in shared.desk.refused() {
-        let faults = refusal.diagnostics.iter().filter(|d| d.is_error()).count();
+        let errors: Vec<_> = refusal.diagnostics.iter().filter(|d| d.is_error()).collect();
+        let first = errors.first().map(|first| format!(": {}: {}", first.place(), first.message));
         let detail = format!(
-            "an edit of the {} is refused since {} ({faults} faults)",
+            "an edit of the {} is refused since {} ({} faults){}",
             refusal.set.as_str(),
-            refusal.since
+            refusal.since,
+            errors.len(),
+            first.unwrap_or_default()
         );
         degraded.push(json!({"part": "policy", "detail": detail}));
     }

@@ -5,6 +5,8 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 
+use crate::diagnostic::Diagnostic;
+
 /// An error that a caller sees.
 #[derive(Debug, Serialize)]
 pub struct Problem {
@@ -13,13 +15,23 @@ pub struct Problem {
     title: &'static str,
     status: u16,
     detail: String,
+    /// What is wrong with files that it is about.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    diagnostics: Vec<Diagnostic>,
     #[serde(skip)]
     retry_after: Option<u32>,
 }
 
 impl Problem {
     fn new(status: StatusCode, kind: &'static str, title: &'static str, detail: impl Into<String>) -> Self {
-        Self { kind, title, status: status.as_u16(), detail: detail.into(), retry_after: None }
+        Self {
+            kind,
+            title,
+            status: status.as_u16(),
+            detail: detail.into(),
+            diagnostics: Vec::new(),
+            retry_after: None,
+        }
     }
 
     /// 400: the request is not built as it should be; `detail` says what to send instead.
@@ -99,6 +111,17 @@ impl Problem {
     pub fn too_many_stops(detail: &str) -> Self {
         let kind = "urn:copyrail:too-many-stops";
         Self::new(StatusCode::CONFLICT, kind, "Too many stops are in force", format!("{detail}."))
+    }
+
+    /// 409: what is asked for cannot be done as things stand.
+    pub fn not_now(detail: impl Into<String>) -> Self {
+        let kind = "urn:copyrail:not-now";
+        Self::new(StatusCode::CONFLICT, kind, "That cannot be done as things stand", detail)
+    }
+
+    /// Adds what is wrong with files.
+    pub fn with_diagnostics(self, diagnostics: Vec<Diagnostic>) -> Self {
+        Self { diagnostics, ..self }
     }
 
     /// 409: a legal hold covers what was to be erased.

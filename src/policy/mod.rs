@@ -6,6 +6,7 @@
 mod check;
 mod desk;
 mod files;
+pub mod rollback;
 
 use std::sync::Arc;
 
@@ -13,7 +14,7 @@ use jiff::Timestamp;
 use serde_json::Map;
 
 pub use check::{Report, below, check};
-pub use desk::{Desk, Edit, Refusal, Set};
+pub use desk::{Desk, Edit, Kept, Order, Outcome, Refusal, Set, report};
 pub(crate) use files::shown;
 pub use files::{Read, Sources, read_dir, read_file};
 

@@ -251,6 +251,17 @@ pub async fn laid_over(store: &Store, kind: &str, over: &str) -> Result<(), Stor
     Ok(())
 }
 
+/// Ends a rollback that an edit took the place of.
+///
+/// # Errors
+///
+/// When the store cannot be written.
+pub async fn end_rollback(store: &Store, row: &RollbackRow) -> Result<(), StoreError> {
+    let query = sqlx::query("DELETE FROM rollbacks WHERE kind = $1 AND hash = $2 AND at = $3");
+    query.bind(&row.kind).bind(&row.hash).bind(micros(row.at)).execute(store.writer()?).await?;
+    Ok(())
+}
+
 impl Append {
     /// Keeps a set that is in force from now on: the last good one.
     pub(crate) async fn keep_policy(

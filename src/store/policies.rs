@@ -61,6 +61,17 @@ pub async fn newest(store: &Store, kind: &str) -> Result<Option<String>, StoreEr
     Ok(sqlx::query_scalar(sql).bind(kind).fetch_optional(store.reader()).await?)
 }
 
+/// The same, and when they were.
+///
+/// # Errors
+///
+/// When the store cannot be read.
+pub async fn newest_since(store: &Store, kind: &str) -> Result<Option<(String, Timestamp)>, StoreError> {
+    let sql = "SELECT hash, accepted_at FROM policies WHERE kind = $1 ORDER BY position DESC LIMIT 1";
+    let row: Option<(String, i64)> = sqlx::query_as(sql).bind(kind).fetch_optional(store.reader()).await?;
+    row.map(|(hash, at)| Ok((hash, timestamp(at)?))).transpose()
+}
+
 /// What a revision may stand for: revisions of the whole, and sets by their own hash.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Found {

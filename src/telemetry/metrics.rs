@@ -52,6 +52,7 @@ pub struct Metrics {
     tokens: Family<TokenLabels, Counter>,
     cost: Family<ProviderLabels, Counter<f64, AtomicU64>>,
     recorder_flush_duration: Histogram,
+    edits: Family<EditLabels, Counter>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -109,6 +110,12 @@ struct ProviderLabels {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct EditLabels {
+    set: &'static str,
+    outcome: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct TokenLabels {
     provider: Arc<str>,
     kind: &'static str,
@@ -160,6 +167,7 @@ impl Metrics {
             tokens: Family::default(),
             cost: Family::default(),
             recorder_flush_duration: Histogram::new(FLUSHES.iter().copied()),
+            edits: Family::default(),
         };
         let mut registry = std::mem::take(&mut metrics.registry);
         register(&mut registry, names::REQUESTS, &metrics.requests);
@@ -177,6 +185,7 @@ impl Metrics {
         register(&mut registry, names::TOKENS, &metrics.tokens);
         register(&mut registry, names::COST, &metrics.cost);
         register(&mut registry, names::RECORDER_FLUSH_DURATION, &metrics.recorder_flush_duration);
+        register(&mut registry, names::POLICY_EDITS, &metrics.edits);
         metrics.registry = registry;
         metrics
     }
@@ -248,6 +257,11 @@ impl Metrics {
             self.tokens.get_or_create(&TokenLabels { provider, kind }).inc_by(count);
         }
         self.attempts.get_or_create(&AttemptLabels { provider, outcome }).inc();
+    }
+
+    /// An edit of a set of files was `accepted`, `refused` or `proposed`.
+    pub fn edited(&self, set: &'static str, outcome: &'static str) {
+        self.edits.get_or_create(&EditLabels { set, outcome }).inc();
     }
 
     /// A call was given up because another provider had answered.

@@ -139,6 +139,12 @@ metrics! {
         "Seconds that writing to the log took, failed attempts included";
     POLICY_REFUSED = Gauge "policy_refused" ["set"]
         "1 while the newest edit of the `guardrails` or the `prompts` is refused and an older one in force";
+    POLICY_EDITS = Counter "policy_edits" ["set", "outcome"]
+        "Edits of the policy's files, by what became of them: `accepted`, `refused` or `proposed`";
+    POLICY_SINCE = Gauge "policy_since_seconds" []
+        "Since when the policy in force is, in seconds since 1970";
+    POLICY_HANGING = Gauge "policy_hanging" []
+        "1 while the disk of the policy's files does not answer, so that no edit is seen";
     ALERT = Gauge "alert" ["kind"]
         "Things that somebody should look at, by kind; `alerts` of `GET /v1/policy` tells of each";
     POLICY = Info "policy" ["revision"]

@@ -46,6 +46,10 @@ pub struct Standing {
     pub recorder_spool_limit: u64,
     /// For each set of the policy whether its newest edit is refused.
     pub refused: Vec<(&'static str, bool)>,
+    /// Since when the policy in force is, in seconds since 1970.
+    pub policy_since: f64,
+    /// Whether the disk of the policy's files does not answer.
+    pub policy_hanging: bool,
     /// How many alerts of each kind stand.
     pub alerts: Vec<(&'static str, usize)>,
     /// The policy in force.
@@ -98,6 +102,8 @@ impl Collector for Standing {
         gauge(&names::FLIGHTS, count(self.flights))?;
         gauge(&names::CACHE_ENTRIES, self.cache_entries as f64)?;
         gauge(&names::CACHE_BYTES, self.cache_bytes as f64)?;
+        gauge(&names::POLICY_SINCE, self.policy_since)?;
+        gauge(&names::POLICY_HANGING, f64::from(u8::from(self.policy_hanging)))?;
         gauge(&names::RECORDER_HEALTHY, f64::from(u8::from(self.recorder_healthy)))?;
         gauge(&names::RECORDER_LOST, self.recorder_lost as f64)?;
         gauge(&names::RECORDER_QUEUE, count(self.recorder_queue))?;
