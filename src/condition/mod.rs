@@ -31,7 +31,7 @@ use serde_json::{Value, json};
 pub use operator::Operator;
 pub use points::{Known, Sort};
 pub(crate) use read::MAX_GROUP;
-pub use read::{CheckPath, Groups, Reader, Unlinked, compile, read};
+pub use read::{CheckPath, Groups, Reader, Unlinked, compile, read, together};
 pub use schema::{Speech, schema};
 pub(crate) use scope::is_within;
 pub use scope::{Date, Scope, look_up};

@@ -59,6 +59,15 @@ pub fn read(node: &Node, check_path: CheckPath<'_>, faults: &Faults) -> Option<C
     (faults.errors() == before).then(|| Condition(reader.rules(vec![Arc::new(clause)])))
 }
 
+/// Reads conditions that were read before, so that they can be held against one another; paths begin anywhere. `None`
+/// when any of them cannot be read.
+pub fn together(nodes: &[Node]) -> Option<Rules> {
+    let (groups, faults) = (Groups::new(), Faults::of(""));
+    let reader = Reader::over(&|_| Ok(()), &groups, &faults, Allowed::Timeless);
+    let clauses = nodes.iter().map(|node| Arc::new(reader.all(node))).collect();
+    (faults.errors() == 0).then(|| reader.rules(clauses))
+}
+
 /// Makes a condition of JSON, as other programs send it: paths begin anywhere. What GrowthBook reads as never holding,
 /// such as `$in` without a list, is no fault; under strict semantics an unknown operator and a faulty pattern are.
 ///

@@ -101,6 +101,14 @@ impl RegisteredEvidence {
     pub fn until(&self) -> Date {
         self.until
     }
+    /// Its file.
+    pub fn file(&self) -> &str {
+        &self.file
+    }
+    /// Where it stands there.
+    pub fn span(&self) -> Span {
+        self.span
+    }
 }
 
 /// What a claim needs before it may be said.

@@ -164,7 +164,7 @@ pub fn load(files: &Files, timezone: &TimeZone) -> (Option<Guardrails>, Vec<Diag
         }
         found.extend(faults.into_diagnostics());
     }
-    let Lists { mut rules, known, not_run, unread, styles, .. } = lists;
+    let Lists { mut rules, known, not_run, unread, styles, accepted, .. } = lists;
     // Whole families come last: they leave to their claims what these have found.
     rules.extend(claims);
     let asleep = styles::of(&roles).filter(|style| !styles.contains(*style)).collect();
@@ -206,6 +206,7 @@ pub fn load(files: &Files, timezone: &TimeZone) -> (Option<Guardrails>, Vec<Diag
         retired,
         not_run,
         styles,
+        accepted,
     };
     (Some(guardrails), found)
 }

@@ -13,6 +13,7 @@
 mod approve;
 mod bans;
 mod cases;
+mod changes;
 mod claims;
 mod correction;
 mod engine;
@@ -52,11 +53,13 @@ use serde_json::{Map, Value};
 
 use crate::condition::{Asks, Condition, Scope, Truth};
 use crate::diagnostic::Span;
+use crate::document::Node;
 use crate::words::{Locale, Revision};
 
 pub use approve::{Approved, Draft, Stamp, approve, facts_hash, ground_hash, still_approved};
 pub use bans::{Ban, Banned, Bans, Wording, Wordings, check_phrase, wording_of};
 pub use cases::{RuleReport, Tried, try_cases};
+pub use changes::{Change, Effect, accidents, changes};
 pub use claims::{Ending, RegisteredEvidence, ending, expiring};
 pub(crate) use fold::is_invisible;
 pub use grounded::Prepared;
@@ -178,6 +181,8 @@ struct Bound {
     ceiling: Ceiling,
     file: String,
     span: Span,
+    /// All that the file says of it, as written.
+    written: Node,
 }
 
 /// Where a ceiling stands and what it goes by: what others may hold against what there is.
@@ -199,7 +204,10 @@ pub struct Guardrails {
     hash: Arc<Revision>,
     rules: Vec<Rule>,
     ceilings: Vec<Bound>,
-    retired: BTreeSet<String>,
+    /// What is said of rules that went, or became looser.
+    retired: Vec<settings::Retired>,
+    /// Words that public rules may not object to.
+    accepted: Vec<String>,
     /// Rules that stand in the files and are turned off, of kinds that this version cannot run.
     not_run: BTreeSet<String>,
     /// The public styles in force.
@@ -308,21 +316,6 @@ impl Guardrails {
         self.rules.retain(|rule| names.contains(&rule.id));
         self.prefilter = prefilter::Prefilter::of(&self.rules);
         Ok(self)
-    }
-
-    /// The rules of an earlier set that are neither here nor listed as `retired`: an edit that drops a rule without
-    /// saying so is refused.
-    pub fn vanished<'b>(&self, before: &'b Guardrails) -> Vec<&'b Rule> {
-        let here = |id: &str| {
-            self.rules.iter().any(|rule| rule.id == id)
-                || self.retired.contains(id)
-                || self.not_run.contains(id)
-        };
-        // A style that is no longer named was put out of force in plain sight.
-        let asleep = |rule: &Rule| {
-            rule.public && !rule.id.split_once('.').is_some_and(|(style, _)| self.styles.contains(style))
-        };
-        before.rules.iter().filter(|rule| !here(&rule.id) && !asleep(rule)).collect()
     }
 }
 

@@ -88,7 +88,7 @@ pub(super) fn rule_of(
         let fault = Diagnostic::error(faults.file(), head(fields.span()), "a rule needs `level`");
         fields.lacks("level", fault.with_help(help), faults);
     }
-    let mode = enforcement(&mut fields, faults).unwrap_or(kind.default_mode());
+    let mode = enforcement(&mut fields, faults).0.unwrap_or(kind.default_mode());
     let owner = fields.text("owner", faults);
     let reference = fields.text("reference", faults);
     let link = fields.text("link", faults);
@@ -166,6 +166,7 @@ pub(super) fn rule_of(
         correction,
         at_most,
         public: false,
+        written: node.clone(),
     })
 }
 
@@ -213,15 +214,15 @@ pub(super) fn is_to_come(rule: &Node) -> bool {
     matches!(kind, Some(NodeKind::Scalar { text, .. }) if KINDS_TO_COME.contains(&text.as_str()))
 }
 
-/// Takes `mode` and the reason that `off` needs.
-pub(super) fn enforcement(fields: &mut Fields<'_>, faults: &Faults) -> Option<Enforcement> {
+/// Takes `mode` and the reason that `off` needs, and answers both.
+pub(super) fn enforcement(fields: &mut Fields<'_>, faults: &Faults) -> (Option<Enforcement>, Option<String>) {
     let because = fields.text("because", faults).filter(|reason| !reason.trim().is_empty());
-    let node = fields.take("mode")?;
-    let mode = one_of(node, ENFORCEMENTS, faults)?;
-    if mode == Enforcement::Off && because.is_none() {
+    let node = fields.take("mode");
+    let mode = node.and_then(|node| Some((node, one_of(node, ENFORCEMENTS, faults)?)));
+    if let (Some((node, Enforcement::Off)), None) = (mode, &because) {
         faults.error_with_help(node.span, "a rule is off only for a reason", "add `because: …`");
     }
-    Some(mode)
+    (mode.map(|(_, mode)| mode), because)
 }
 
 /// Reads a condition over facts and context.

@@ -15,6 +15,7 @@ use super::patterns::Exception;
 use super::text::{Text, slice};
 use crate::condition::{Condition, Scope, Truth};
 use crate::diagnostic::Span;
+use crate::document::Node;
 
 use super::Ground;
 
@@ -91,6 +92,8 @@ pub(super) struct Override {
     pub(super) mode: Option<Enforcement>,
     /// From this instant the rule is as its own file says.
     pub(super) before: Option<Timestamp>,
+    /// Why, where that is said.
+    pub(super) because: Option<String>,
 }
 
 /// Where a rule applies. What is unknown of a text applies.
@@ -150,6 +153,8 @@ pub struct Rule {
     pub(super) at_most: Option<usize>,
     /// Whether it is of a public style: its findings are notes unless `guardrails.yml` raises them.
     pub(super) public: bool,
+    /// All that its file says of it, as written: what an edit is held against.
+    pub(super) written: Node,
 }
 
 /// What is in force of a rule at one moment.

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use jiff::Timestamp;
+use jiff::civil::Date;
 use jiff::tz::TimeZone;
 
 use super::examples::{head, start_of_day};
@@ -12,12 +13,21 @@ use super::{Bound, Ceiling, MODES};
 use crate::diagnostic::{Diagnostic, Span};
 use crate::document::{Faults, Fields, Key, Node, boolean, date, did_you_mean, entries, list, one_of, text};
 
+/// The word of somebody that a rule went, or became looser, on purpose.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Retired {
+    pub(super) id: String,
+    pub(super) reason: String,
+    pub(super) by: String,
+    pub(super) on: Date,
+}
+
 /// What the file says.
 #[derive(Debug, Default)]
 pub(super) struct Settings {
     overrides: Vec<(Key, Span, Override)>,
     pub(super) ceilings: Vec<Bound>,
-    retired: Vec<(String, Span)>,
+    retired: Vec<Retired>,
     /// Folders of public rules that it puts in force, and where it names them.
     pub(super) styles: Vec<(String, Span)>,
 }
@@ -50,10 +60,11 @@ fn overriding(node: &Node, timezone: &TimeZone, faults: &Faults) -> Option<(Span
     let on_match = fields.take("on_match");
     let span = on_match.map_or(node.span, |node| node.span);
     let on_match = on_match.and_then(|node| one_of(node, ACTIONS, faults));
-    let mode = enforcement(&mut fields, faults);
+    let (mode, because) = enforcement(&mut fields, faults);
     let until = fields.take("until").and_then(|node| date(node, faults));
     fields.finish(faults);
-    Some((span, Override { level, on_match, mode, before: until.and_then(|day| day_after(day, timezone)) }))
+    let before = until.and_then(|day| day_after(day, timezone));
+    Some((span, Override { level, on_match, mode, before, because }))
 }
 
 fn day_after(day: jiff::civil::Date, timezone: &TimeZone) -> Option<Timestamp> {
@@ -80,20 +91,20 @@ fn ceiling(node: &Node, faults: &Faults) -> Option<Bound> {
     fields.finish(faults);
     let ceiling = Ceiling { mode, approval: required == Some(true) };
     let applies = Applies { locales: Vec::new(), placements, when };
-    Some(Bound { applies, ceiling, file: faults.file().to_owned(), span: head(node.span) })
+    let (file, written) = (faults.file().to_owned(), node.clone());
+    Some(Bound { applies, ceiling, file, span: head(node.span), written })
 }
 
-fn retired(node: &Node, faults: &Faults) -> Option<(String, Span)> {
+fn retired(node: &Node, faults: &Faults) -> Option<Retired> {
     const HELP: &str = "say which rule went, why, by whom and when: \
                         `{id: brand.old-slogan, reason: campaign over, by: jo@example.com, on: 2026-11-01}`";
     let mut fields = Fields::of(node, "a retired rule", faults)?;
     let id = fields.require("id", HELP, faults);
-    fields.require_text("reason", HELP, faults);
-    fields.require_text("by", HELP, faults);
-    fields.require("on", HELP, faults).and_then(|node| date(node, faults));
+    let reason = fields.require_text("reason", HELP, faults);
+    let by = fields.require_text("by", HELP, faults);
+    let on = fields.require("on", HELP, faults).and_then(|node| date(node, faults));
     fields.finish(faults);
-    let id = id?;
-    Some((text(id, faults)?, id.span))
+    Some(Retired { id: text(id?, faults)?, reason: reason?, by: by?, on: on? })
 }
 
 impl Settings {
@@ -106,7 +117,7 @@ impl Settings {
         off.map(|(key, _, _)| key.text.clone()).collect()
     }
 
-    /// Applies the overrides to the rules and answers the retired ids. `known` holds the ids of all rules that stand in
+    /// Applies the overrides to the rules and answers the ceilings and what is said of rules that went or became looser. `known` holds the ids of all rules that stand in
     /// the files, of those too that did not compile; `unread` the names of the lists that are no YAML; `asleep` the
     /// public styles that are there and not in force.
     pub(super) fn apply(
@@ -116,7 +127,7 @@ impl Settings {
         unread: &BTreeSet<String>,
         asleep: &BTreeSet<&str>,
         faults: &Faults,
-    ) -> (Vec<Bound>, BTreeSet<String>) {
+    ) -> (Vec<Bound>, Vec<Retired>) {
         for (key, span, over) in self.overrides {
             let stem = key.text.split_once('.').map(|(stem, _)| stem);
             if !known.contains(&key.text) {
@@ -141,10 +152,6 @@ impl Settings {
             }
             rule.overridden = over;
         }
-        for (id, span) in self.retired.iter().filter(|(id, _)| known.contains(id)) {
-            let message = format!("`{id}` is listed as retired and still stands in the files");
-            faults.error_with_help(head(*span), message, "take the rule out, or this line");
-        }
-        (self.ceilings, self.retired.into_iter().map(|(id, _)| id).collect())
+        (self.ceilings, self.retired)
     }
 }

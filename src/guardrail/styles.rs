@@ -178,6 +178,7 @@ pub(super) fn rule(node: &Node, id: &str, accepted: &[String], faults: &Faults) 
         correction,
         at_most,
         public: true,
+        written: node.clone(),
     })
 }
 

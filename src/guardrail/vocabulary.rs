@@ -9,7 +9,7 @@ use super::rule::{Applies, Enforcement, Level, Override, Period, Rule};
 use super::syntax;
 use super::text::Reach;
 use crate::diagnostic::{Position, Span};
-use crate::document::Faults;
+use crate::document::{Faults, Key, Kind as NodeKind, Node};
 
 /// The name of the rule that words never used make.
 const REJECT: &str = "vocabulary.reject";
@@ -38,6 +38,17 @@ fn entries<'c>(content: &'c str, faults: &Faults) -> Vec<(&'c str, Span)> {
         entries.truncate(MAX_ENTRIES);
     }
     entries
+}
+
+/// The entries as a rule of the lists would have them.
+fn written(entries: &[(&str, Span)], span: Span) -> Node {
+    let scalar =
+        |entry: &str, span| Node { span, kind: NodeKind::Scalar { text: entry.to_owned(), plain: false } };
+    let key = |text: &str| Key { text: text.to_owned(), span };
+    let listed = entries.iter().map(|(entry, span)| scalar(entry, *span)).collect();
+    let tokens = Node { span, kind: NodeKind::List(listed) };
+    let entries = vec![(key("extends"), scalar("existence", span)), (key("tokens"), tokens)];
+    Node { span, kind: NodeKind::Map(entries) }
 }
 
 /// The words that public rules may not object to, as patterns.
@@ -90,5 +101,6 @@ pub(super) fn rejected(content: &str, faults: &Faults) -> Option<Rule> {
         correction: None,
         at_most: None,
         public: false,
+        written: written(&entries, span),
     })
 }

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use super::files::shown;
 use super::{Copy, Policy, Read, Sources, Standing, ceilings_amiss, load_copy, withdrawn};
 use crate::config::PolicySettings;
-use crate::diagnostic::{Diagnostic, Span, any_error};
+use crate::diagnostic::{Diagnostic, any_error};
 use crate::document::Files;
 use crate::guardrail::{self, Guardrails};
 use crate::store::desk::RollbackRow;
@@ -479,19 +479,14 @@ impl<T> Considered<T> {
     }
 }
 
-/// Guardrails that are to follow those in force: a rule that is gone without a word is a fault.
-fn guardrails_after(
+/// Guardrails that are to follow those in force: a rule that goes or becomes looser without anybody's word is a fault.
+pub(super) fn guardrails_after(
     before: Option<&Guardrails>,
     files: &Files,
     timezone: &TimeZone,
 ) -> (Option<Guardrails>, Vec<Diagnostic>) {
     let (loaded, mut found) = guardrail::load(files, timezone);
-    for rule in loaded.iter().zip(before).flat_map(|(next, before)| next.vanished(before)) {
-        let message = format!("the rule `{}`, which is in force, is gone", rule.id());
-        let fault = Diagnostic::error(rule.file(), Span::START, message)
-            .with_help("put it back, or list it under `retired` in guardrails.yml with a reason");
-        found.push(Diagnostic { owner: rule.owner().map(str::to_owned), ..fault });
-    }
+    found.extend(loaded.iter().zip(before).flat_map(|(next, before)| guardrail::accidents(before, next)));
     (loaded.filter(|_| !any_error(&found)), found)
 }
 

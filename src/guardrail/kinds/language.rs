@@ -133,9 +133,9 @@ const CLOSE: &[&[&str]] = &[
 ];
 
 /// The fewest words that are judged by their language.
-const MIN_WORDS: usize = 4;
+pub(in crate::guardrail) const MIN_WORDS: usize = 4;
 /// How sure the statistics must be to confirm what small words say too little of.
-const CONFIDENCE: f64 = 0.5;
+pub(in crate::guardrail) const CONFIDENCE: f64 = 0.5;
 /// Of how many words one at least is a small one.
 const LEAST_SHARE: usize = 7;
 /// The fewest letters of another script that are judged; signs of one syllable say more each.

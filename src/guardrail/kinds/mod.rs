@@ -31,15 +31,17 @@ use conditional::Conditional;
 use consistency::Consistency;
 use echo::Echo;
 use language::Language;
+pub(super) use language::{CONFIDENCE, MIN_WORDS};
 pub(super) use limit::{Bounds, Limit, Occurrence};
 pub(super) use metric::GRADES;
 use metric::{Metric, Readability};
 use personal::Personal;
 pub(super) use phrases::{Phrases, Public, Replacement, Swaps, Told, Wanted};
-pub(super) use pii::ENTITIES;
 use pii::Pii;
+pub(super) use pii::{ENTITIES, THRESHOLD};
 use repetition::Repetition;
 use require::Require;
+pub(super) use second::DEFAULT_THRESHOLD;
 use second::{Judge, Moderation};
 use url::Url;
 

@@ -396,7 +396,7 @@ struct Finder {
 }
 
 /// What is found unless a rule says otherwise: patterns that are worth something alone, the others with a word nearby.
-const THRESHOLD: f64 = 0.5;
+pub(in crate::guardrail) const THRESHOLD: f64 = 0.5;
 /// How far around a match words speak of it, in bytes.
 const BEFORE: usize = 60;
 const AFTER: usize = 24;

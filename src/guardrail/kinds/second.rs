@@ -11,7 +11,7 @@ use crate::document::{Faults, Fields, Kind, Node, entries, number, text};
 /// The most characters of a rubric: it is sent with every text.
 const MAX_RUBRIC: usize = 4_000;
 /// From what score on copy passes, where a rule does not say.
-const DEFAULT_THRESHOLD: f64 = 0.5;
+pub(in crate::guardrail) const DEFAULT_THRESHOLD: f64 = 0.5;
 
 /// What a rubric says, decided by a second model.
 #[derive(Debug)]

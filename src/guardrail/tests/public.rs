@@ -481,9 +481,9 @@ fn a_public_rule_that_vanishes_is_missed_and_a_style_put_out_of_force_is_not() {
         ("g/guardrails.yml", IN_FORCE),
     ]));
     let vanished = |after: &Guardrails| {
-        after.vanished(&before).into_iter().map(|rule| rule.id.clone()).collect::<Vec<_>>()
+        accidents(&before, after).into_iter().map(|fault| fault.message).collect::<Vec<_>>()
     };
-    assert_eq!(vanished(&loaded(&style(VERY, IN_FORCE))), ["S.Q"]);
+    assert_eq!(vanished(&loaded(&style(VERY, IN_FORCE))), ["the rule `S.Q`, which is in force, is gone"]);
     assert!(vanished(&loaded(&style(VERY, "styles: []"))).is_empty());
 }
 
