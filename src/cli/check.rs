@@ -9,6 +9,7 @@ use clap::{Args, ValueEnum};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
+use super::policy::editions::{Reader, Rules};
 use super::{Failure, Shell};
 use crate::config;
 use crate::policy::{self, Report};
@@ -23,6 +24,8 @@ use crate::policy::{self, Report};
     \"message\", \"help\"?, \"owner\"?, \"code\"?}], \"rules\": [{\"rule\", \"caught\", \"missed\", \"wrongly_caught\",\n  \
     \"left_alone\", \"cases\", \"public\"?}], \"coverage\": {\"cases\", \"rules\", \"rules_without_cases\",\n  \
     \"placements_without_cases\", \"languages_without_cases\"}}\n\n\
+    A rule that goes or becomes looser needs a reason under `retired` in guardrails.yml; --against says where that is \
+    missing: `--against in-force` by what the store keeps, or a folder with the files as they were, as in CI.\n\n\
     Exit 0 when the files would be put in force, 1 when they would be refused."
 )]
 pub(super) struct Check {
@@ -32,6 +35,9 @@ pub(super) struct Check {
     /// Check as of this day: what has ended, and last-resort copy against what begins later
     #[arg(long, value_name = "DATE")]
     as_of: Option<jiff::civil::Date>,
+    /// Refuse what would be refused after these: a folder, a kept revision, or `in-force`
+    #[arg(long, value_name = "WHAT")]
+    against: Option<String>,
     /// How to write it
     #[arg(long, value_enum, default_value_t)]
     format: Format,
@@ -47,7 +53,7 @@ enum Format {
     Sarif,
 }
 
-pub(super) fn run(args: Check, shell: &mut Shell) -> Result<(), Failure> {
+pub(super) async fn run(args: Check, shell: &mut Shell) -> Result<(), Failure> {
     if !args.dir.is_dir() {
         return Err(Failure::Usage(format!("{} is no folder", args.dir.display())));
     }
@@ -62,6 +68,15 @@ pub(super) fn run(args: Check, shell: &mut Shell) -> Result<(), Failure> {
         None => (Report::default(), crate::document::Files::new()),
     };
     report.ok &= !crate::diagnostic::any_error(&settings_faults);
+    if let (Some(settings), Some(against)) = (&settings, &args.against) {
+        let before = Reader::new(settings).edition(against, shell).await?.guardrails;
+        let faults = policy::accidents(
+            &policy::below(&settings.policy, &args.dir),
+            before.as_ref().and_then(Rules::rules),
+        );
+        report.ok &= !crate::diagnostic::any_error(&faults);
+        report.diagnostics.extend(faults);
+    }
     settings_faults.append(&mut report.diagnostics);
     report.diagnostics = settings_faults;
     match args.format {

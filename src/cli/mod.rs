@@ -169,7 +169,7 @@ async fn run(command: Command, shell: &mut Shell) -> Result<(), Failure> {
     match command {
         Command::Demo(args) => demo::run(args, shell).await,
         Command::Serve(args) => serve::run(args, shell).await,
-        Command::Check(args) => check::run(args, shell),
+        Command::Check(args) => check::run(args, shell).await,
         Command::Render(args) => render::run(args, shell).await,
         Command::Scan(args) => scan::run(args, shell),
         Command::Backtest(args) => backtest::run(args, shell).await,

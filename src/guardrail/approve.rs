@@ -109,6 +109,7 @@ fn too_long(text: &str) -> Judgement {
         evidence: None,
         shadow: false,
         unanswered: false,
+        waived: false,
     };
     Judgement {
         verdict: Verdict::Block,

@@ -10,7 +10,7 @@
 mod own;
 mod register;
 mod standing;
-mod told;
+pub(crate) mod told;
 
 use std::collections::BTreeMap;
 
@@ -20,6 +20,7 @@ use super::judge::hits;
 use super::rule::{Enforcement, Rule};
 use super::settings::Retired;
 use super::text::Text;
+use super::waivers::Waiver;
 use super::{Action, Bound, Guardrails};
 use crate::diagnostic::{Diagnostic, Span};
 use told::{counted, quoted};
@@ -28,6 +29,9 @@ use told::{counted, quoted};
 pub(super) const CEILINGS: &str = "guardrails.ceilings";
 /// What the accepted words are called there.
 pub(super) const ACCEPTED: &str = "vocabulary.accept";
+
+/// What waivers are called where they are told.
+const WAIVERS: &str = "guardrails.waivers";
 
 /// What a change does to what copy must pass.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -121,6 +125,7 @@ pub fn changes(before: &Guardrails, after: &Guardrails) -> Vec<Change> {
     all.extend(ceilings(&before.ceilings, &after.ceilings));
     all.extend(accepted(before, after));
     all.extend(register::evidence(before, after));
+    all.extend(waived(before, after));
     if before.timezone.iana_name() != after.timezone.iana_name() {
         let zone = |rules: &Guardrails| rules.timezone.iana_name().unwrap_or("another zone").to_owned();
         let sentence = format!("days begin in {} instead of {}", zone(after), zone(before));
@@ -280,7 +285,7 @@ fn new(rule: &Rule, before: &Guardrails) -> Option<Change> {
     let allowed = register::wordings(rule);
     let what = match allowed.is_empty() {
         true => what,
-        false => format!("{what}; it may be said as {}", told::list(&allowed)),
+        false => format!("{what}; {}it may be said as {}", register::condition(rule), told::list(&allowed)),
     };
     Some(about(rule, Said::new(effect, what)))
 }
@@ -343,6 +348,29 @@ fn accepted(before: &Guardrails, after: &Guardrails) -> Vec<Change> {
     all
 }
 
+/// Texts that rules do not hold back: the waiver itself gives the reason.
+fn waived(before: &Guardrails, after: &Guardrails) -> Vec<Change> {
+    let (then, now) = (before.waivers.all(), after.waivers.all());
+    let told = |waiver: &Waiver| {
+        let rules: Vec<String> = waiver.rules.iter().map(|(name, _)| name.clone()).collect();
+        (quoted(&waiver.text), told::names(&rules), told::day(waiver.until))
+    };
+    let mut all = Vec::new();
+    for waiver in now.iter().filter(|waiver| !then.iter().any(|known| known.is_as(waiver))) {
+        let (text, rules, until) = told(waiver);
+        let sentence = format!("until {until} the one text {text} is not held back by {rules}");
+        let change = elsewhere(WAIVERS, Effect::Loosens, sentence, &waiver.file, waiver.span);
+        let word = format!("{} ({})", waiver.reason, waiver.by);
+        all.push(Change { word: Some(word), ..change });
+    }
+    for waiver in then.iter().filter(|waiver| !now.iter().any(|known| known.is_as(waiver))) {
+        let (text, rules, until) = told(waiver);
+        let sentence = format!("the waiver of {rules} for {text} until {until} is gone");
+        all.push(elsewhere(WAIVERS, Effect::Tightens, sentence, &waiver.file, Span::START));
+    }
+    all
+}
+
 fn ceilings(before: &[Bound], after: &[Bound]) -> Vec<Change> {
     let same = |a: &Bound, b: &Bound| told::bare(&a.written) == told::bare(&b.written);
     let place = |bound: &Bound| standing::Place::of(&bound.written, &bound.applies);
@@ -355,7 +383,7 @@ fn ceilings(before: &[Bound], after: &[Bound]) -> Vec<Change> {
         then.ceiling.mode.is_none() || now.ceiling.mode.is_some_and(|m| Some(m) <= then.ceiling.mode)
     };
     let approves = |now: &Bound, then: &Bound| now.ceiling.approval || !then.ceiling.approval;
-    let mut all = Vec::new();
+    let (mut all, mut told_of) = (Vec::new(), Vec::new());
     for then in before.iter().filter(|then| !after.iter().any(|now| same(now, then))) {
         let mode_kept = after.iter().any(|now| holds(now, then) && limits(now, then));
         let approval_kept = after.iter().any(|now| holds(now, then) && approves(now, then));
@@ -370,6 +398,7 @@ fn ceilings(before: &[Bound], after: &[Bound]) -> Vec<Change> {
                 let was = told::ceiling(then.ceiling);
                 let sentence =
                     format!("the ceiling {} is {} instead of {was}", at.told, told::ceiling(now.ceiling));
+                told_of.push(now.span);
                 (sentence, now.span, &now.file)
             }
             None => {
@@ -383,6 +412,9 @@ fn ceilings(before: &[Bound], after: &[Bound]) -> Vec<Change> {
     }
     for now in after.iter().filter(|now| !before.iter().any(|then| same(now, then))) {
         let stood = before.iter().any(|then| holds(then, now) && limits(then, now) && approves(then, now));
+        if told_of.contains(&now.span) {
+            continue;
+        }
         let effect = if stood { Effect::Neutral } else { Effect::Tightens };
         let sentence = format!("a ceiling holds {}: {}", place(now).told, told::ceiling(now.ceiling));
         all.push(elsewhere(CEILINGS, effect, sentence, &now.file, now.span));

@@ -61,6 +61,9 @@ pub struct Finding {
     /// Whether the rule could not run, for want of a second model's opinion: it is not passed then.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub unanswered: bool,
+    /// Whether a waiver for this very text makes it a note.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub waived: bool,
 }
 
 impl Finding {
@@ -195,6 +198,8 @@ pub(super) fn judge_at(
     let mut claimed: Vec<Claimed> = Vec::new();
     let mut verdict = Verdict::Pass;
     let mut asking = Vec::new();
+    let waivers = guardrails.waivers.standing(&text, at);
+    let is_waived = |rule: &Rule| waivers.iter().any(|waiver| waiver.is_for(&rule.id));
     for rule in guardrails.prefilter.candidates(&text).filter_map(|rule| guardrails.rules.get(rule)) {
         if !rule.effective.holds(at) {
             continue;
@@ -214,8 +219,9 @@ pub(super) fn judge_at(
         evidence.extend(claim.map(|claim| claim.relied_on(&text, ground)).unwrap_or_default());
         let family = claim.filter(|claim| claim.is_whole_family());
         let said = family.map(|claim| said(&claimed, claim.family.as_ref(), settings.action));
+        let waived = is_waived(rule);
         for hit in hits(rule, &text, ground).found {
-            let settings = settings.for_hit(&hit);
+            let settings = if waived { settings.as_note() } else { settings.for_hit(&hit) };
             if said.as_ref().is_some_and(|said| said.touches(&hit.range)) {
                 continue;
             }
@@ -232,13 +238,16 @@ pub(super) fn judge_at(
                     registered: rule.id.starts_with("claims."),
                 }));
             }
-            findings.push(finding(rule, settings, &text, hit));
+            findings.push(Finding { waived, ..finding(rule, settings, &text, hit) });
         }
     }
     // Second models are asked about copy that all the other rules pass, and people's own copy is not theirs to judge.
     if verdict == Verdict::Pass && !matches!(ground.opinions, Opinions::Prewritten) {
         for (rule, settings, asks) in asking {
+            let waived = is_waived(rule);
+            let settings = if waived { settings.as_note() } else { settings };
             let Some(finding) = second(rule, settings, asks, &text, ground) else { continue };
+            let finding = Finding { waived, ..finding };
             if settings.mode == Enforcement::Enforce {
                 verdict = verdict.max(match (finding.unanswered, settings.action) {
                     (_, Action::Note) => Verdict::Pass,
@@ -275,6 +284,11 @@ fn said(claimed: &[Claimed], family: Option<&Arc<str>>, action: Action) -> Cover
 }
 
 impl Settings {
+    /// What a waiver leaves of it.
+    fn as_note(self) -> Self {
+        Self { action: Action::Note, ..self }
+    }
+
     /// What follows from one hit: what cannot be corrected is not used as it stands.
     fn for_hit(self, hit: &Hit) -> Self {
         let stuck = self.action == Action::Fix && !hit.is_correctable();
@@ -352,6 +366,7 @@ fn finding(rule: &Rule, settings: Settings, text: &Text<'_>, hit: Hit) -> Findin
         evidence: hit.evidence,
         shadow: settings.mode == Enforcement::Shadow,
         unanswered: false,
+        waived: false,
     }
 }
 

@@ -15,6 +15,7 @@ use super::Guardrails;
 use super::load::{Role, roles};
 use super::read::ENFORCEMENTS;
 use super::rule::{Enforcement, Rule};
+use super::waivers;
 use crate::diagnostic::{Diagnostic, Span};
 use crate::document::{Faults, Files, Kind as NodeKind, Node, parse};
 use crate::segment::Attributes;
@@ -27,7 +28,7 @@ pub const LINTS: &[(&str, &str)] = &[
     (SHADOWED, "What a rule finds, another rule that is at least as strict finds as well"),
     (IMPOSSIBLE, "A condition that nothing can fulfil"),
     (NOTHING_HAS_IT, "A placement, locale or value that is named and that nothing has"),
-    (OVER, "A rule, or what guardrails.yml says of one, whose last day is past"),
+    (OVER, "A rule, a waiver, or what guardrails.yml says of a rule, whose last day is past"),
     (ENDLESS_TRIAL, "A rule that is only tried, without a day on which that ends"),
     (NO_ROOM, "A text that must be shown and is longer than the placement has room for"),
 ];
@@ -123,6 +124,10 @@ pub fn lint(
         }
     }
     let mut warnings = Warnings(Vec::new());
+    for waiver in waivers::over(guardrails, now) {
+        let message = format!("this waiver ended on {}: its text is held back again", waiver.until);
+        warnings.add(OVER, &waiver.file, waiver.span, message, "take it out, or give a later day");
+    }
     words::lint(guardrails, &sites, &mut warnings);
     for site in &sites {
         site.dates(now, &mut warnings);

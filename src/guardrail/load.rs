@@ -168,8 +168,8 @@ pub fn load(files: &Files, timezone: &TimeZone) -> (Option<Guardrails>, Vec<Diag
     // Whole families come last: they leave to their claims what these have found.
     rules.extend(claims);
     let asleep = styles::of(&roles).filter(|style| !styles.contains(*style)).collect();
-    let (ceilings, retired) = match settings {
-        None => Default::default(),
+    let settings::Applied { ceilings, retired, waivers } = match settings {
+        None => settings::Applied::default(),
         Some((settings, faults)) => {
             let applied = settings.apply(&mut rules, &known, &unread, &asleep, &faults);
             found.extend(faults.into_diagnostics());
@@ -182,11 +182,13 @@ pub fn load(files: &Files, timezone: &TimeZone) -> (Option<Guardrails>, Vec<Diag
     }
     let tried = rules.iter().filter(|rule| !rule.public && (register_is_sound || rule.kind() != Kind::Claim));
     found.extend(tried.flat_map(examples::run).map(|fault| owned(fault, &rules)));
+    found.extend(waivers.needless(&rules).into_iter().filter(|_| register_is_sound));
     found.sort_by(|a, b| (&a.file, a.span).cmp(&(&b.file, b.span)));
     if any_error(&found) {
         return (None, found);
     }
-    let changes: BTreeSet<_> = rules.iter().flat_map(Rule::changes).chain(register.changes()).collect();
+    let changes: BTreeSet<_> =
+        rules.iter().flat_map(Rule::changes).chain(register.changes()).chain(waivers.changes()).collect();
     let guardrails = Guardrails {
         hash: Arc::new(hash_of(files, timezone)),
         context_paths: context_paths(
@@ -207,6 +209,7 @@ pub fn load(files: &Files, timezone: &TimeZone) -> (Option<Guardrails>, Vec<Diag
         not_run,
         styles,
         accepted,
+        waivers,
     };
     (Some(guardrails), found)
 }

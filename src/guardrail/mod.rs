@@ -41,6 +41,7 @@ mod syntax;
 mod text;
 mod unmask;
 mod vocabulary;
+mod waivers;
 
 use std::borrow::Cow;
 use std::collections::BTreeSet;
@@ -59,6 +60,7 @@ use crate::words::{Locale, Revision};
 pub use approve::{Approved, Draft, Stamp, approve, facts_hash, ground_hash, still_approved};
 pub use bans::{Ban, Banned, Bans, Wording, Wordings, check_phrase, wording_of};
 pub use cases::{RuleReport, Tried, try_cases};
+pub(crate) use changes::told;
 pub use changes::{Change, Effect, accidents, changes};
 pub use claims::{Ending, RegisteredEvidence, ending, expiring};
 pub(crate) use fold::is_invisible;
@@ -208,12 +210,13 @@ pub struct Guardrails {
     retired: Vec<settings::Retired>,
     /// Words that public rules may not object to.
     accepted: Vec<String>,
+    waivers: waivers::Waivers,
     /// Rules that stand in the files and are turned off, of kinds that this version cannot run.
     not_run: BTreeSet<String>,
     /// The public styles in force.
     styles: BTreeSet<String>,
     context_paths: BTreeSet<String>,
-    /// The instants at which a rule, an override or evidence begins or ends, in order.
+    /// The instants at which a rule, an override, a waiver or evidence begins or ends, in order.
     changes: Vec<Timestamp>,
     prefilter: prefilter::Prefilter,
     register: Arc<claims::Register>,

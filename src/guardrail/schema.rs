@@ -31,7 +31,12 @@ pub fn guardrails() -> Value {
         "else": part("settings"),
     });
     let mut parts = vec![("list", rules()), ("settings", settings()), ("rule", rule())];
-    parts.extend([("override", overriding()), ("ceiling", ceiling()), ("retired", retired())]);
+    parts.extend([
+        ("override", overriding()),
+        ("ceiling", ceiling()),
+        ("retired", retired()),
+        ("waiver", waiver()),
+    ]);
     parts.extend(shared());
     file("copyrail: guardrails", root, parts)
 }
@@ -240,7 +245,7 @@ fn settings() -> Value {
         "examples": [{"brand.hype": {"mode": "shadow", "until": "2027-01-31"}}],
     });
     map(
-        "What is in force: styles, overrides, ceilings and retired rules.",
+        "What is in force: styles, overrides, ceilings, retired rules and waivers.",
         vec![
             (
                 "styles",
@@ -254,7 +259,14 @@ fn settings() -> Value {
                 "ceilings",
                 nothing(list("No placement goes beyond these; the strictest wins.", &part("ceiling"))),
             ),
-            ("retired", nothing(list("Rules that were taken out of the files.", &part("retired")))),
+            (
+                "retired",
+                nothing(list("Rules that were taken out of the files, or became looser.", &part("retired"))),
+            ),
+            (
+                "waivers",
+                nothing(list("Single texts that rules do not hold back, until a day.", &part("waiver"))),
+            ),
         ],
         &[],
     )
@@ -336,12 +348,29 @@ fn retired() -> Value {
             "id",
             json!({"type": "string", "pattern": RULE, "description": "The rule's whole name, such as brand.old-slogan."}),
         ),
-        ("reason", text("Why it went.")),
+        ("reason", text("Why it went, or became looser.")),
         ("by", text("Who decided that.")),
         ("on", day("When.")),
     ];
     let example = json!([{"id": "brand.old-slogan", "reason": "The campaign is over.", "by": "jo@example.com", "on": "2026-11-01"}]);
-    with_examples(map("A rule that was taken out.", keys, &["id", "reason", "by", "on"]), example)
+    with_examples(
+        map("A rule that was taken out, or became looser.", keys, &["id", "reason", "by", "on"]),
+        example,
+    )
+}
+
+fn waiver() -> Value {
+    let keys = vec![
+        ("text", text("The whole text, as it is shown.")),
+        ("rules", texts("The rules that let it pass, by their whole names.")),
+        ("reason", text("Why it may be shown.")),
+        ("by", text("Who decided that.")),
+        ("until", day("The last day.")),
+    ];
+    let example = json!([{"text": "Guaranteed fresh, or your money back.", "rules": ["compliance.no-promises"], "reason": "Agreed with the regulator, letter of 3 November.", "by": "legal@example.com", "until": "2026-12-31"}]);
+    let schema =
+        map("A text that some rules do not hold back.", keys, &["text", "rules", "reason", "by", "until"]);
+    with_examples(schema, example)
 }
 
 /// What every rule of a list may say.
@@ -772,13 +801,14 @@ mod tests {
         let schema = guardrails();
         let parts = &schema["$defs"];
         let settings = format!(
-            "{STRANGER}: 1\nrules: {{a.b: {{{STRANGER}: 1}}}}\nceilings: [{{{STRANGER}: 1, approval: true}}]\nretired: [{{{STRANGER}: 1}}]\n"
+            "{STRANGER}: 1\nrules: {{a.b: {{{STRANGER}: 1}}}}\nceilings: [{{{STRANGER}: 1, approval: true}}]\nretired: [{{{STRANGER}: 1}}]\nwaivers: [{{{STRANGER}: 1}}]\n"
         );
         let found = faults("g/guardrails.yml", &settings);
         assert_eq!(keys(&parts["settings"]), known(&found, "`guardrails.yml`"));
         assert_eq!(keys(&parts["override"]), known(&found, "what is said of a rule"));
         assert_eq!(keys(&parts["ceiling"]), known(&found, "a ceiling"));
         assert_eq!(keys(&parts["retired"]), known(&found, "a retired rule"));
+        assert_eq!(keys(&parts["waiver"]), known(&found, "a waiver"));
         let list = format!(
             "{STRANGER}: 1\nrules:\n  - {{id: a, extends: existence, message: m, level: error, tokens: [a], action: {{{STRANGER}: 1}}, \
              applies: {{{STRANGER}: 1}}, effective: {{{STRANGER}: 1}}, examples: {{{STRANGER}: 1}}}}\n  \

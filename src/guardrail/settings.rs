@@ -9,6 +9,7 @@ use jiff::tz::TimeZone;
 use super::examples::{head, start_of_day};
 use super::read::{ACTIONS, LEVELS, enforcement, when};
 use super::rule::{Action, Applies, Enforcement, Override, Rule};
+use super::waivers::{self, Waiver, Waivers};
 use super::{Bound, Ceiling, MODES};
 use crate::diagnostic::{Diagnostic, Span};
 use crate::document::{Faults, Fields, Key, Node, boolean, date, did_you_mean, entries, list, one_of, text};
@@ -28,6 +29,7 @@ pub(super) struct Settings {
     overrides: Vec<(Key, Span, Override)>,
     pub(super) ceilings: Vec<Bound>,
     retired: Vec<Retired>,
+    waivers: Vec<Waiver>,
     /// Folders of public rules that it puts in force, and where it names them.
     pub(super) styles: Vec<(String, Span)>,
 }
@@ -50,6 +52,8 @@ pub(super) fn read(node: &Node, timezone: &TimeZone, faults: &Faults) -> Setting
     settings.ceilings = ceilings.iter().filter_map(|node| ceiling(node, faults)).collect();
     let retirements = fields.take("retired").map(|node| list(node, faults)).unwrap_or_default();
     settings.retired = retirements.iter().filter_map(|node| retired(node, faults)).collect();
+    settings.waivers =
+        fields.take("waivers").map(|node| waivers::read(node, timezone, faults)).unwrap_or_default();
     fields.finish(faults);
     settings
 }
@@ -107,6 +111,14 @@ fn retired(node: &Node, faults: &Faults) -> Option<Retired> {
     Some(Retired { id: text(id?, faults)?, reason: reason?, by: by?, on: on? })
 }
 
+/// What is left of the file once it is applied to the rules.
+#[derive(Debug, Default)]
+pub(super) struct Applied {
+    pub(super) ceilings: Vec<Bound>,
+    pub(super) retired: Vec<Retired>,
+    pub(super) waivers: Waivers,
+}
+
 impl Settings {
     /// The rules that are turned off for good. One that is off until a day would have to run after it.
     pub(super) fn off(&self) -> BTreeSet<String> {
@@ -117,7 +129,7 @@ impl Settings {
         off.map(|(key, _, _)| key.text.clone()).collect()
     }
 
-    /// Applies the overrides to the rules and answers the ceilings and what is said of rules that went or became looser. `known` holds the ids of all rules that stand in
+    /// Applies the overrides to the rules and answers what else the file says. `known` holds the ids of all rules that stand in
     /// the files, of those too that did not compile; `unread` the names of the lists that are no YAML; `asleep` the
     /// public styles that are there and not in force.
     pub(super) fn apply(
@@ -127,7 +139,7 @@ impl Settings {
         unread: &BTreeSet<String>,
         asleep: &BTreeSet<&str>,
         faults: &Faults,
-    ) -> (Vec<Bound>, Vec<Retired>) {
+    ) -> Applied {
         for (key, span, over) in self.overrides {
             let stem = key.text.split_once('.').map(|(stem, _)| stem);
             if !known.contains(&key.text) {
@@ -152,6 +164,13 @@ impl Settings {
             }
             rule.overridden = over;
         }
-        (self.ceilings, self.retired)
+        let named = |name: &str| {
+            let stem = name.split_once('.').map_or("", |(stem, _)| stem);
+            // Of a list that is no YAML, and of a style that is not in force, nothing is known.
+            let unknown = waivers::unknown(name, &mut known.iter().map(String::as_str));
+            unknown.filter(|_| !unread.contains(stem))
+        };
+        let waivers = Waivers::of(self.waivers, &named, faults);
+        Applied { ceilings: self.ceilings, retired: self.retired, waivers }
     }
 }

@@ -633,6 +633,7 @@ fn too_long(placement: &Placement, text: &str) -> Option<Judgement> {
         evidence: None,
         shadow: false,
         unanswered: false,
+        waived: false,
     };
     Some(Judgement {
         verdict: Verdict::Repair,

@@ -143,6 +143,14 @@ pub fn check(settings: &PolicySettings, now: Timestamp) -> (Report, Files) {
     )
 }
 
+/// What an edit must not do by accident, by the guardrails in force before it; nothing where either does not load.
+pub fn accidents(settings: &PolicySettings, before: Option<&Guardrails>) -> Vec<Diagnostic> {
+    let mut files = Files::new();
+    read_dir(&settings.guardrails, &mut files, &mut Vec::new());
+    let after = guardrail::load(&files, &settings.timezone).0;
+    before.zip(after.as_ref()).map(|(before, after)| guardrail::accidents(before, after)).unwrap_or_default()
+}
+
 /// What the guardrails say that nobody can have meant, given what stands beside them.
 fn lints(guardrails: &Guardrails, files: &Files, copy: Option<&Copy>, now: Timestamp) -> Vec<Diagnostic> {
     let surroundings = copy.map(|Copy { segments, prompts, .. }| {

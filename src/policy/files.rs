@@ -147,8 +147,8 @@ fn walk(
     Ok(())
 }
 
-/// A path with forward slashes and without `./` before it.
-pub(crate) fn shown(path: &Path) -> String {
+/// A path as people type it: with forward slashes and without `./` before it.
+pub fn shown(path: &Path) -> String {
     let text = path.to_string_lossy().replace('\\', "/");
     text.strip_prefix("./").map_or_else(|| text.clone(), str::to_owned)
 }

@@ -3,6 +3,7 @@
 //! Guardrails load as one set, prompts with segments as another, each all or nothing. A request pins one policy from
 //! start to end; an edit makes another. Knows no requests, no model, no log.
 
+mod changes;
 mod check;
 mod desk;
 mod files;
@@ -13,10 +14,10 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use serde_json::Map;
 
-pub use check::{Report, below, check};
+pub use changes::copy_changes;
+pub use check::{Report, accidents, below, check};
 pub use desk::{Desk, Edit, Kept, Order, Outcome, Refusal, Set, report};
-pub(crate) use files::shown;
-pub use files::{Read, Sources, read_dir, read_file};
+pub use files::{Read, Sources, read_dir, read_file, shown};
 
 use crate::diagnostic::{Diagnostic, Severity};
 use crate::document::{Files, did_you_mean};

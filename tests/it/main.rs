@@ -12,6 +12,7 @@ mod audit;
 mod backup;
 mod blurbs;
 mod casefile;
+mod changes;
 mod check;
 mod claims;
 mod commands;

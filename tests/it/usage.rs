@@ -78,6 +78,7 @@ const COMMANDS: &[&str] = &[
     "audit backup",
     "audit restore",
     "policy",
+    "policy diff",
     "policy show",
     "simulate-llm",
     "simulate-log",

@@ -1,12 +1,15 @@
 //! Sets of files by the names that people give them: a revision or its beginning, what is in force, a folder.
 
+use std::path::Path;
 use std::sync::Arc;
 
-use super::super::Failure;
+use super::super::{Failure, Shell};
 use crate::casefile::{KeptGuardrails, Library};
 use crate::config::Settings;
+use crate::diagnostic::Diagnostic;
 use crate::document::Files;
-use crate::policy::Set;
+use crate::guardrail::{self, Guardrails};
+use crate::policy::{self, Read, Set, Sources};
 use crate::store::policies::{self, KeptSet};
 use crate::store::{Access, Store, StoreError};
 
@@ -105,4 +108,202 @@ fn gone(hash: &str) -> Failure {
 /// The first characters of a revision: enough to name it by.
 pub(super) fn short(hash: &str) -> String {
     hash.chars().take(15).collect()
+}
+
+/// Two sets of files that stand for a policy, or one of them, by the name that somebody gave.
+pub(in crate::cli) struct Edition {
+    /// What it is called.
+    pub(super) told: String,
+    pub(in crate::cli) guardrails: Option<Rules>,
+    /// The files of segments and prompts, by the paths that the settings name.
+    pub(super) copy: Option<Files>,
+}
+
+/// Guardrails as files and as rules.
+pub(in crate::cli) enum Rules {
+    Read(Guardrails, Files),
+    Kept(Arc<KeptGuardrails>, Files),
+}
+
+impl Rules {
+    /// The rules; `None` where this version does not read them.
+    pub(in crate::cli) fn rules(&self) -> Option<&Guardrails> {
+        match self {
+            Self::Read(rules, _) => Some(rules),
+            Self::Kept(kept, _) => kept.rules.as_ref(),
+        }
+    }
+
+    pub(super) fn files(&self) -> &Files {
+        match self {
+            Self::Read(_, files) | Self::Kept(_, files) => files,
+        }
+    }
+}
+
+/// Finds editions by their names; opens the store only for those that are kept there.
+pub(in crate::cli) struct Reader<'s> {
+    settings: &'s Settings,
+    shelf: Option<Shelf>,
+}
+
+impl<'s> Reader<'s> {
+    pub(in crate::cli) fn new(settings: &'s Settings) -> Self {
+        Self { settings, shelf: None }
+    }
+
+    /// The path of the segments' file, as in every edition.
+    pub(super) fn segments(&self) -> String {
+        policy::shown(&self.settings.policy.segments)
+    }
+
+    /// The edition of a name: `files`, a folder, `in-force`, a revision or its beginning.
+    pub(in crate::cli) async fn edition(&mut self, given: &str, shell: &Shell) -> Result<Edition, Failure> {
+        if given == "files" {
+            return self.folder(Path::new("."), "the files here", shell);
+        }
+        // A name that is both is meant as a folder where it is written as one.
+        if given.contains('/')
+            || given == "."
+            || given == ".."
+            || (given != "in-force" && Path::new(given).is_dir())
+        {
+            if !Path::new(given).is_dir() {
+                return Err(Failure::Usage(format!("{given} is no folder")));
+            }
+            return self.folder(Path::new(given), given, shell);
+        }
+        if self.shelf.is_none() {
+            self.shelf = Some(Shelf::open(self.settings).await?);
+        }
+        let Some(shelf) = &self.shelf else { return Err(gone(given)) };
+        let named = shelf.named(given).await?;
+        let mut edition = Edition { told: told(given, &named), guardrails: None, copy: None };
+        if let Some(hash) = &named.guardrails {
+            let kept = shelf.guardrails(hash).await?;
+            let files = moved(&kept.files, &policy::shown(&self.settings.policy.guardrails));
+            edition.guardrails = Some(Rules::Kept(kept, files));
+        }
+        if let Some(hash) = &named.prompts {
+            edition.copy = Some(self.at_home(shelf.prompts(hash).await?));
+        }
+        if named == Named::default() {
+            let said = "nothing was ever in force here: the store keeps no policy";
+            return Err(Failure::Failed(anyhow::anyhow!(said)));
+        }
+        Ok(edition)
+    }
+
+    /// Segments and prompts under the paths that the settings name: they may have stood elsewhere when they were kept.
+    fn at_home(&self, files: Files) -> Files {
+        let segments = self.segments();
+        let name = segments.rsplit('/').next().unwrap_or(&segments);
+        let is_segments = |path: &str| {
+            path == segments || path.rsplit('/').next() == Some(name) && !path.ends_with(".prompty")
+        };
+        let (mut own, others): (Files, Files) = files.into_iter().partition(|(path, _)| is_segments(path));
+        let mut home = moved(&others, &policy::shown(&self.settings.policy.prompts));
+        home.extend(own.pop_first().map(|(_, text)| (segments.clone(), text)));
+        home
+    }
+
+    /// The files below a folder, under the paths that the settings name, so that they can be held against others.
+    fn folder(&self, dir: &Path, told: &str, shell: &Shell) -> Result<Edition, Failure> {
+        let below = policy::below(&self.settings.policy, dir);
+        let sources = Sources::read(&below);
+        let own = &self.settings.policy;
+        let renamed = |files: Files, pairs: [(&Path, &Path); 2]| -> Files {
+            let pairs = pairs.map(|(from, to)| (policy::shown(from), policy::shown(to)));
+            let path = |path: &str| {
+                let found = pairs
+                    .iter()
+                    .find_map(|(from, to)| Some(format!("{to}{}", path.strip_prefix(from.as_str())?)));
+                found.unwrap_or_else(|| path.to_owned())
+            };
+            files.into_iter().map(|(name, text)| (path(&name), text)).collect()
+        };
+        let sound = |read: Read| {
+            read.map_err(|faults| {
+                shell.say(&faults, |_| None);
+                Failure::NotInOrder
+            })
+        };
+        let mut edition = Edition { told: told.to_owned(), guardrails: None, copy: None };
+        if below.guardrails.is_dir() {
+            let files = sound(sources.guardrails)?;
+            let files =
+                renamed(files, [(&below.guardrails, &own.guardrails), (&below.guardrails, &own.guardrails)]);
+            let (rules, faults) = guardrail::load(&files, &own.timezone);
+            let Some(rules) = rules else {
+                let errors: Vec<_> = faults.into_iter().filter(Diagnostic::is_error).collect();
+                shell.say(&errors, |file| files.get(file).cloned());
+                return Err(Failure::NotInOrder);
+            };
+            edition.guardrails = Some(Rules::Read(rules, files));
+        }
+        if below.prompts.is_dir() && below.segments.is_file() {
+            let files = sound(sources.copy)?;
+            edition.copy =
+                Some(renamed(files, [(&below.segments, &own.segments), (&below.prompts, &own.prompts)]));
+        }
+        if edition.guardrails.is_none() && edition.copy.is_none() {
+            let said = format!("{} holds neither `guardrails/` nor `prompts/`", dir.display());
+            return Err(Failure::Usage(said));
+        }
+        Ok(edition)
+    }
+}
+
+/// Files under another folder than the one in which all of them stand; as they are where they are under it.
+fn moved(files: &Files, to: &str) -> Files {
+    let mut folders = files.keys().map(|path| path.rsplit_once('/').map_or("", |(folder, _)| folder));
+    let first = folders.next().unwrap_or_default();
+    let common = folders.fold(first, |common, folder| {
+        let mut at = common;
+        while !(at.is_empty()
+            || folder == at
+            || folder.strip_prefix(at).is_some_and(|rest| rest.starts_with('/')))
+        {
+            at = at.rsplit_once('/').map_or("", |(above, _)| above);
+        }
+        at
+    });
+    if common.is_empty() || common == to {
+        return files.clone();
+    }
+    let path = |path: &str| format!("{to}{}", path.strip_prefix(common).unwrap_or(path));
+    files.iter().map(|(name, text)| (path(name), text.clone())).collect()
+}
+
+fn told(given: &str, named: &Named) -> String {
+    let hashes: Vec<String> =
+        [&named.guardrails, &named.prompts].into_iter().flatten().map(|hash| short(hash)).collect();
+    match given {
+        "in-force" => format!("in force ({})", hashes.join(", ")),
+        _ => hashes.join(", "),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn files_that_stood_elsewhere_are_held_against_those_here() {
+        let files = |paths: &[&str]| -> Files {
+            paths.iter().map(|path| ((*path).to_owned(), String::new())).collect()
+        };
+        for (before, after) in [
+            (
+                &["/srv/old/rules/a.yml", "/srv/old/rules/cases/b.yml"][..],
+                &["rules/a.yml", "rules/cases/b.yml"][..],
+            ),
+            (&["rules/a.yml", "rules/cases/b.yml"], &["rules/a.yml", "rules/cases/b.yml"]),
+            (&["/srv/rules/a.yml"], &["rules/a.yml"]),
+            (&["/srv/a/x.yml", "/srv/ab/y.yml"], &["rules/a/x.yml", "rules/ab/y.yml"]),
+            (&[], &[]),
+        ] {
+            assert_eq!(moved(&files(before), "rules"), files(after));
+        }
+    }
 }

@@ -132,8 +132,9 @@ fn compared(kind: Kind, then: &Node, now: &Node, rule: &Rule) -> Vec<Said> {
                 let bound = |node: Option<&Node>, key: &str| number(node.and_then(|node| node.get(key)));
                 let most = |node| bound(node, "max").unwrap_or(f64::INFINITY);
                 let least = |node| bound(node, "min").unwrap_or(0.0);
-                said.extend(moved(&format!("most {key}"), most(pair.0), most(pair.1), false));
-                said.extend(moved(&format!("least {key}"), least(pair.0), least(pair.1), true));
+                let key = key.replace('_', " ");
+                said.extend(bound_moved("allows up to", &key, most(pair.0), most(pair.1), false));
+                said.extend(bound_moved("asks for at least", &key, least(pair.0), least(pair.1), true));
             }
             Means::Truth { unsaid, more } => {
                 let truth = |node: Option<&Node>| node.map_or(unsaid, |node| told::written(node) == "true");
@@ -158,7 +159,10 @@ fn compared(kind: Kind, then: &Node, now: &Node, rule: &Rule) -> Vec<Said> {
         }
     }
     if !reworded.is_empty() {
-        said.push(Said::new(Effect::Neutral, format!("was reworded: {}", told::names(&reworded))));
+        said.push(Said::new(
+            Effect::Neutral,
+            format!("was edited in {}, and finds the same", told::names(&reworded)),
+        ));
     }
     said
 }
@@ -329,6 +333,13 @@ fn moved(key: &str, then: f64, now: f64, more: bool) -> Option<Said> {
     let told = |number: f64| if number.is_finite() { number.to_string() } else { "no limit".to_owned() };
     let effect = if (now > then) == more { Effect::Tightens } else { Effect::Loosens };
     Some(Said::new(effect, format!("has for `{key}` {} instead of {}", told(now), told(then))))
+}
+
+/// A least or a most of something that is counted.
+fn bound_moved(what: &str, of: &str, then: f64, now: f64, more: bool) -> Option<Said> {
+    let told = |number: f64| if number.is_finite() { number.to_string() } else { "any number of".to_owned() };
+    let said = moved(of, then, now, more)?;
+    Some(Said { sentence: format!("{what} {} {of} instead of {}", told(now), told(then)), ..said })
 }
 
 fn swaps(

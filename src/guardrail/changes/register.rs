@@ -17,6 +17,11 @@ pub(super) fn wordings(rule: &Rule) -> Vec<String> {
     }
 }
 
+/// On what its wording may be said, before that: `where …, `.
+pub(super) fn condition(rule: &Rule) -> String {
+    rule.written.get("needs").map(|needs| format!("where `{}` ", told::written(needs))).unwrap_or_default()
+}
+
 /// What changes of what a claim needs before it may be said.
 pub(super) fn needs(before: &Rule, after: &Rule) -> Option<Said> {
     let (then, now) = (before.written.get("needs"), after.written.get("needs"));

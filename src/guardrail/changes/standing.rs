@@ -7,7 +7,9 @@ use jiff::Timestamp;
 use super::super::rule::{Action, Applies, Enforcement, Rule, Settings};
 use super::super::{Guardrails, Level};
 use super::{Effect, Said, told};
-use crate::condition::{self, Found, Goal, Known, Space, Who};
+use serde_json::Value;
+
+use crate::condition::{self, Found, Goal, Known, Rules, Sort, Space, Who};
 use crate::diagnostic::Span;
 use crate::document::{Key, Kind as NodeKind, Node};
 
@@ -282,9 +284,29 @@ pub(super) fn wrapped(key: &str, node: Node) -> Node {
 pub(super) fn both(holds: &Node, does_not: &Node) -> Option<bool> {
     let rules = condition::together(&[holds.clone(), does_not.clone()])?;
     let goals = [Goal { rule: 0, matches: true }, Goal { rule: 1, matches: false }];
-    match Space::new(&rules, |_| Known::default()).find(&goals, Who::Anybody, LOOKS) {
+    match Space::new(&rules, |path| known(&rules, path)).find(&goals, Who::Anybody, LOOKS) {
         Found::Nobody => Some(false),
         Found::Somebody(example) if example.hangs_on.is_empty() => Some(true),
         Found::Somebody(_) | Found::TooMany => None,
     }
+}
+
+/// What an attribute's values are by what is asked of them: where it is only held against texts, or truth values, it is one.
+fn known(rules: &Rules, path: &str) -> Known {
+    const PLAIN: [&str; 6] = ["$eq", "$ne", "$in", "$nin", "$exists", "$not"];
+    let asks: Vec<_> =
+        (0..rules.len()).flat_map(|rule| rules.asks(rule)).filter(|ask| ask.path == path).collect();
+    let each = |is: fn(&Value) -> bool| {
+        asks.iter().filter(|ask| ask.operator.name() != "$exists").all(|ask| match ask.expected {
+            Value::Array(all) => all.iter().all(is),
+            one => is(one),
+        })
+    };
+    let plain = asks.iter().all(|ask| PLAIN.contains(&ask.operator.name()));
+    let sort = match plain {
+        true if each(Value::is_string) => Some(Sort::Text),
+        true if each(Value::is_boolean) => Some(Sort::Truth),
+        _ => None,
+    };
+    Known { sort, ..Known::default() }
 }

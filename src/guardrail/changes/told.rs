@@ -16,7 +16,7 @@ const MOST_LISTED: usize = 8;
 const MOST_QUOTED: usize = 120;
 
 /// A value without where it stands: two that are equal say the same.
-pub(super) fn bare(node: &Node) -> Value {
+pub(crate) fn bare(node: &Node) -> Value {
     match &node.kind {
         Kind::Scalar { text, .. } => Value::String(text.clone()),
         Kind::List(items) => items.iter().map(bare).collect(),
@@ -27,12 +27,12 @@ pub(super) fn bare(node: &Node) -> Value {
 }
 
 /// A map that says nothing.
-pub(super) fn nothing() -> Node {
+pub(crate) fn nothing() -> Node {
     Node { span: Span::START, kind: Kind::Map(Vec::new()) }
 }
 
 /// A value as a person would write it on one line.
-pub(super) fn written(node: &Node) -> String {
+pub(crate) fn written(node: &Node) -> String {
     match &node.kind {
         Kind::Scalar { text, .. } => cut(text),
         Kind::List(items) => format!("[{}]", items.iter().map(within).collect::<Vec<_>>().join(", ")),
@@ -59,18 +59,18 @@ fn cut(text: &str) -> String {
     text.chars().take(MOST_QUOTED - 1).chain(['…']).collect()
 }
 
-pub(super) fn quoted(text: &str) -> String {
+pub(crate) fn quoted(text: &str) -> String {
     format!("“{}”", cut(text))
 }
 
 /// Words in quotes, one after the other.
-pub(super) fn list(words: &[String]) -> String {
+pub(crate) fn list(words: &[String]) -> String {
     let quoted: Vec<String> = words.iter().take(MOST_LISTED).map(|word| quoted(word)).collect();
     joined(&quoted, words.len())
 }
 
 /// Names in the marks of code, one after the other.
-pub(super) fn names(names: &[String]) -> String {
+pub(crate) fn names(names: &[String]) -> String {
     let quoted: Vec<String> = names.iter().take(MOST_LISTED).map(|name| format!("`{}`", cut(name))).collect();
     joined(&quoted, names.len())
 }
@@ -84,7 +84,7 @@ fn joined(quoted: &[String], of: usize) -> String {
     }
 }
 
-pub(super) fn counted(number: usize, word: &str) -> String {
+pub(crate) fn counted(number: usize, word: &str) -> String {
     format!("{number} {word}{}", if number == 1 { "" } else { "s" })
 }
 

@@ -10,6 +10,7 @@ mod matching;
 mod public;
 mod reader;
 mod second;
+mod waiving;
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
