@@ -40,7 +40,7 @@ pub struct KeptGuardrails {
     /// Their files.
     pub files: Files,
     /// The rules; `None` where this version does not read them.
-    pub rules: Option<Arc<Guardrails>>,
+    pub rules: Option<Guardrails>,
 }
 
 impl Library {
@@ -177,10 +177,10 @@ fn zone_of(files: &Files, timezone: &TimeZone, hash: &str) -> Option<TimeZone> {
 }
 
 /// Reads guardrails as they were; `None` when the files are others.
-fn load(files: Files, timezone: &TimeZone, hash: &str) -> Option<KeptGuardrails> {
+pub fn load(files: Files, timezone: &TimeZone, hash: &str) -> Option<KeptGuardrails> {
     if !are_those(Set::Guardrails, &files, timezone, hash) {
         return None;
     }
     let rules = zone_of(&files, timezone, hash).and_then(|timezone| guardrail::load(&files, &timezone).0);
-    Some(KeptGuardrails { rules: rules.filter(|rules| rules.hash().as_str() == hash).map(Arc::new), files })
+    Some(KeptGuardrails { rules: rules.filter(|rules| rules.hash().as_str() == hash), files })
 }

@@ -15,7 +15,7 @@ use serde::Serialize;
 use serde_json::Value;
 use uuid::Uuid;
 
-pub use library::{KeptGuardrails, Library, are_those};
+pub use library::{KeptGuardrails, Library, are_those, load};
 pub use page::{CHECK_CASE, CHECK_CHAIN, page};
 pub use policy::{ClaimThen, EvidenceThen, FileThen, PolicyThen, RuleThen, SetThen};
 pub use told::{AttemptThen, FindingThen, MessageThen, SegmentThen};

@@ -118,7 +118,7 @@ pub(super) async fn run(args: Backtest, shell: &mut Shell) -> Result<(), Failure
     let now = (shell.now)();
     let at = as_of(args.as_of, &settings.policy.timezone, now)?;
     let dir = args.guardrails.as_deref().unwrap_or(&settings.policy.guardrails);
-    let after = Arc::new(of_folder(dir, &settings.policy.timezone, shell)?);
+    let after = of_folder(dir, &settings.policy.timezone, shell)?;
     let from_folder = args.against.as_deref().map(Path::new).filter(|path| path.is_dir());
     // Two folders and a file need no store.
     let store = match (&args.texts, from_folder) {
@@ -127,7 +127,7 @@ pub(super) async fn run(args: Backtest, shell: &mut Shell) -> Result<(), Failure
     };
     let kept = store.clone().map(|store| KeptSets::new(store, &settings.policy));
     let before = match (from_folder, &kept, &args.against) {
-        (Some(dir), ..) => Arc::new(of_folder(dir, &settings.policy.timezone, shell)?),
+        (Some(dir), ..) => of_folder(dir, &settings.policy.timezone, shell)?,
         (None, Some(kept), Some(revision)) => kept.guardrails_of(revision).await.map_err(not_kept)?,
         (None, Some(kept), None) => kept.guardrails().await.map_err(not_kept)?,
         (None, None, _) => return Err(Failure::Usage("`--against` names no folder".into())),
@@ -217,20 +217,19 @@ async fn copy(kept: Option<&KeptSets<'_>>, settings: &Settings, now: Timestamp) 
 
 /// Both sets with these rules alone; a rule that one of them lacks is not in that one.
 fn only(
-    before: Arc<Guardrails>,
-    after: Arc<Guardrails>,
+    before: Guardrails,
+    after: Guardrails,
     names: &[String],
 ) -> Result<(Arc<Guardrails>, Arc<Guardrails>), Failure> {
     if names.is_empty() {
-        return Ok((before, after));
+        return Ok((Arc::new(before), Arc::new(after)));
     }
     let has = |rules: &Guardrails, name: &str| rules.rules().iter().any(|rule| rule.id() == name);
     if let Some(unknown) = names.iter().find(|name| !has(&before, name) && !has(&after, name)) {
         return Err(Failure::Usage(format!("neither set has a rule `{unknown}`")));
     }
-    let cut = |rules: Arc<Guardrails>| {
+    let cut = |rules: Guardrails| {
         let here: Vec<String> = names.iter().filter(|name| has(&rules, name)).cloned().collect();
-        let rules = Arc::into_inner(rules).ok_or_else(|| anyhow::anyhow!("the rules are in use"))?;
         rules.only(&here).map(Arc::new).map_err(|name| anyhow::anyhow!("there is no rule `{name}`"))
     };
     Ok((cut(before)?, cut(after)?))

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use crate::casefile::Library;
+use crate::casefile::{self, Library};
 use crate::config::PolicySettings;
 use crate::document::Files;
 use crate::guardrail::Guardrails;
@@ -47,7 +47,7 @@ impl<'s> KeptSets<'s> {
     ///
     /// # Errors
     /// When there are none, they cannot be read, or the store cannot.
-    pub async fn guardrails(&self) -> Result<Arc<Guardrails>, KeptError> {
+    pub async fn guardrails(&self) -> Result<Guardrails, KeptError> {
         let kept = policies::kept(&self.store, Set::Guardrails.as_str(), 1).await?;
         let kept = kept.first().ok_or(KeptError::None("guardrails"))?;
         self.guardrails_of(&kept.hash).await
@@ -57,15 +57,21 @@ impl<'s> KeptSets<'s> {
     ///
     /// # Errors
     /// When there are none, they cannot be read, or the store cannot.
-    pub async fn guardrails_of(&self, revision: &str) -> Result<Arc<Guardrails>, KeptError> {
-        let unreadable = || KeptError::Unreadable("guardrails", revision.to_owned());
-        if let Some(kept) = self.library.guardrails(revision).await? {
-            return kept.rules.clone().ok_or_else(unreadable);
+    pub async fn guardrails_of(&self, revision: &str) -> Result<Guardrails, KeptError> {
+        let kind = Set::Guardrails.as_str();
+        let (mut hash, mut files) =
+            (revision.to_owned(), policies::by_hash(&self.store, kind, revision).await?);
+        if files.is_none()
+            && let Some(sets) = self.library.sets_of(&Revision::new(revision), None).await?
+        {
+            hash = sets.guardrails;
+            files = policies::by_hash(&self.store, kind, &hash).await?;
         }
-        let sets = self.library.sets_of(&Revision::new(revision), None).await?;
-        let sets = sets.ok_or_else(|| KeptError::Unknown(revision.to_owned()))?;
-        let kept = self.library.guardrails(&sets.guardrails).await?;
-        kept.and_then(|kept| kept.rules.clone()).ok_or_else(unreadable)
+        let files = files.ok_or_else(|| KeptError::Unknown(revision.to_owned()))?;
+        let (timezone, wanted) = (self.settings.timezone.clone(), hash.clone());
+        let load = move || casefile::load(files, &timezone, &wanted)?.rules;
+        let rules = tokio::task::spawn_blocking(load).await.ok().flatten();
+        rules.ok_or(KeptError::Unreadable("guardrails", hash))
     }
 
     /// The segments and prompts that were accepted last.

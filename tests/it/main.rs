@@ -9,6 +9,7 @@ mod support;
 
 mod alerts;
 mod audit;
+mod backtest;
 mod backup;
 mod blurbs;
 mod casefile;
