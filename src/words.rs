@@ -52,6 +52,10 @@ word! {
     Revision
 }
 
+/// How long callers, and whatever stands between them and their readers, may keep an answer at most: no `expires_at` and no
+/// `max-age` reaches beyond it.
+pub const LONGEST_KEPT: jiff::SignedDuration = jiff::SignedDuration::from_mins(5);
+
 /// The segment of everybody whom no other segment claims.
 pub const DEFAULT_SEGMENT: &str = "default";
 

@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use super::chain;
 use super::index::{Pace, minute};
-use super::records::{self, GenerationPayload, GenerationRecord, Record, StoredGeneration};
+use super::records::{self, Decision, GenerationPayload, GenerationRecord, Record, StoredGeneration};
 use crate::store::log::EntryBytes;
 use crate::store::{Store, StoreError, texts};
 
@@ -24,6 +24,8 @@ const MOST_COUNTED: usize = 2_000_000;
 pub struct Judged {
     /// Its number in the chain.
     pub seq: i64,
+    /// The latest decision of a person on it, where that was asked for.
+    pub decision: Option<Decision>,
     found: EntryBytes,
 }
 
@@ -73,8 +75,34 @@ impl Pages {
     pub async fn next(&mut self, store: &Store, limit: u32) -> Result<Vec<Judged>, StoreError> {
         let page = texts::judged(store, self.from, self.before, limit).await?;
         self.before = page.last().map_or(self.from, |(seq, _)| *seq);
-        Ok(page.into_iter().map(|(seq, found)| Judged { seq, found }).collect())
+        Ok(page.into_iter().map(|(seq, found)| Judged { seq, decision: None, found }).collect())
     }
+}
+
+/// The next judged generations before an entry of the chain that ended at `since` or later, or that a person approves or
+/// approved, newest first, with what people decided on them; none at the end.
+///
+/// # Errors
+///
+/// When the store cannot be read.
+pub async fn servable(
+    store: &Store,
+    before: i64,
+    since: Timestamp,
+    limit: u32,
+) -> Result<Vec<Judged>, StoreError> {
+    let decided = |word: Option<String>| match word.as_deref() {
+        Some("approved") => Some(Decision::Approved),
+        Some(_) => Some(Decision::Rejected),
+        None => None,
+    };
+    let page = texts::servable(store, before, since, limit).await?;
+    Ok(page.into_iter().map(|(seq, found, word)| Judged { seq, decision: decided(word), found }).collect())
+}
+
+/// The hash under which a text of people's own is kept.
+pub fn hash_of(text: &str) -> String {
+    chain::text_hash(text)
 }
 
 /// The judged generations with these ids; those that are not in the log are left out.
@@ -85,7 +113,7 @@ impl Pages {
 pub async fn with_ids(store: &Store, ids: &[Uuid]) -> Result<Vec<Judged>, StoreError> {
     let ids: Vec<String> = ids.iter().map(Uuid::to_string).collect();
     let found = texts::judged_with_ids(store, &ids).await?;
-    Ok(found.into_iter().map(|(seq, found)| Judged { seq, found }).collect())
+    Ok(found.into_iter().map(|(seq, found)| Judged { seq, decision: None, found }).collect())
 }
 
 /// The texts of people's own with these hashes, each after its hash; those that were erased or changed are left out.

@@ -380,6 +380,13 @@ enum Excepted {
     Fact(String),
 }
 
+impl Exception {
+    /// Whether it goes by a fact of the product.
+    pub(super) fn reads_facts(&self) -> bool {
+        matches!(self.what, Excepted::Fact(_))
+    }
+}
+
 /// Reads a rule's exceptions.
 pub(super) fn exceptions(node: &Node, style: Style, faults: &Faults) -> Vec<Exception> {
     list(node, faults).iter().filter_map(|item| exception(item, style, faults)).collect()

@@ -236,6 +236,31 @@ impl Rule {
         self.span
     }
 
+    /// Whether a text in which it finds something might pass it with other facts of the product. `false` is certain.
+    pub fn may_read_facts(&self) -> bool {
+        let of_the_text = matches!(
+            self.kind(),
+            Kind::Existence
+                | Kind::Substitution
+                | Kind::Occurrence
+                | Kind::Limit
+                | Kind::Repetition
+                | Kind::Metric
+                | Kind::Readability
+        );
+        !of_the_text || self.exceptions.iter().any(Exception::reads_facts) || self.asks_for("product.")
+    }
+
+    /// Whether a text in which it finds something might pass it at a request with another context, such as from another
+    /// country. `false` is certain.
+    pub fn may_read_context(&self) -> bool {
+        self.asks_for("context.") || matches!(self.kind(), Kind::Claim | Kind::Require)
+    }
+
+    fn asks_for(&self, root: &str) -> bool {
+        self.applies.when.as_ref().is_some_and(|when| when.paths().any(|path| path.starts_with(root)))
+    }
+
     /// How it stands at an instant towards copy of a placement and a locale; `None` when it is not in force then, is turned
     /// off, or is not for such copy. What it further asks of facts or the moment is not asked here.
     pub fn standing(&self, at: Timestamp, placement: &str, locale: Option<&str>) -> Option<Standing> {

@@ -13,10 +13,10 @@ use crate::audit::{Decision, NotShown, ServeRecord};
 use crate::cache::Models;
 use crate::guardrail::Approved;
 use crate::stops::Leave;
-use crate::words::{Locale, PlacementId, Reason, Revision, SegmentId, Source, TemplateId, Tier, new_id};
+use crate::words::{
+    LONGEST_KEPT, Locale, PlacementId, Reason, Revision, SegmentId, Source, TemplateId, Tier, new_id,
+};
 
-/// How long callers may keep copy that nothing better is on its way for.
-const KEEP: SignedDuration = SignedDuration::from_mins(5);
 /// How long callers may keep what stands in for better copy.
 const KEEP_FALLBACK: SignedDuration = SignedDuration::from_secs(5);
 
@@ -165,7 +165,7 @@ pub(super) async fn recorded(
     measure::answer(parts, case, &served, request.received.elapsed());
     let now = (parts.now)();
     let ai_generated = served.ai_generated();
-    let keep = if ai_generated || served.reason.is_none() { KEEP } else { KEEP_FALLBACK };
+    let keep = if ai_generated || served.reason.is_none() { LONGEST_KEPT } else { KEEP_FALLBACK };
     let ends = served.text.as_ref().and_then(|text| text.stamp().valid_until());
     let expires_at = [Some(now.saturating_add(keep).unwrap_or(now)), served.expires, ends];
     Answer {

@@ -149,7 +149,7 @@ impl Backtest {
     }
 }
 
-fn ended(error: tokio::task::JoinError) -> StoreError {
+pub(super) fn ended(error: tokio::task::JoinError) -> StoreError {
     StoreError::Corrupt(format!("judging ended early: {error}"))
 }
 

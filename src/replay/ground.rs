@@ -45,6 +45,13 @@ impl Facts {
     }
 }
 
+impl Facts {
+    /// The facts.
+    pub(super) fn map(&self) -> &Map<String, Value> {
+        &self.map
+    }
+}
+
 /// Where a text comes from.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Origin {

@@ -9,9 +9,11 @@ mod ground;
 mod kept;
 mod opinions;
 mod report;
+mod sweep;
 
 pub use backtest::{Backtest, Plan, backtest};
 pub use ground::{Facts, Origin, Text};
 pub use kept::{KeptError, KeptSets};
 pub use opinions::KeptOpinions;
 pub use report::{Change, Changes, Count, Example, LeftOut, Report, RuleChanges};
+pub use sweep::{Hit, Kind, LastServe, Node, Standing, Standings, SweepReport, sweep};

@@ -283,7 +283,7 @@ fn example(text: &Text, found: &Found, cause: &Finding) -> Example {
 }
 
 /// The part of a text around a finding, and where the finding stands in it; all in characters.
-fn around(text: &str, start: usize, end: usize) -> (String, usize, usize) {
+pub(super) fn around(text: &str, start: usize, end: usize) -> (String, usize, usize) {
     let length = text.chars().count();
     let (start, end) = (start.min(length), end.clamp(start.min(length), length));
     // What is found in all of a text is told by its beginning.

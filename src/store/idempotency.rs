@@ -61,6 +61,22 @@ pub async fn find(store: &Store, slot: &str, now: Timestamp) -> Result<Option<An
     found.map(read).transpose()
 }
 
+/// The next answers after the slot `after` that are still repeated at `now`, in the order of their slots, at most `limit`:
+/// each after its slot.
+///
+/// # Errors
+///
+/// When the store cannot be read.
+pub async fn page(
+    store: &Store,
+    after: &str,
+    now: Timestamp,
+    limit: u32,
+) -> Result<Vec<(String, String)>, StoreError> {
+    let sql = "SELECT slot, answer FROM idempotency WHERE slot > $1 AND until > $2 ORDER BY slot LIMIT $3";
+    Ok(sqlx::query_as(sql).bind(after).bind(micros(now)).bind(limit).fetch_all(store.reader()).await?)
+}
+
 /// Lets go of all that is not repeated any more at `now`.
 ///
 /// # Errors

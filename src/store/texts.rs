@@ -37,6 +37,26 @@ pub(crate) async fn judged(
     rows.iter().map(|row| Ok((row.try_get("seq")?, entry_bytes(row)?))).collect()
 }
 
+/// The judged generations before the entry `before` that ended at `since` or later, or that a person approves or approved,
+/// newest first: each after its number, with the latest decision on it.
+pub(crate) async fn servable(
+    store: &Store,
+    before: i64,
+    since: Timestamp,
+    limit: u32,
+) -> Result<Vec<(i64, EntryBytes, Option<String>)>, StoreError> {
+    let sql = "SELECT c.seq, c.bytes, p.seq AS payload_seq, p.salt AS payload_salt, p.bytes AS payload_bytes,
+                 (SELECT r.decision FROM reviews r
+                  WHERE r.generation = g.id AND r.decision IS NOT NULL ORDER BY r.seq DESC LIMIT 1) AS decision
+         FROM generations g JOIN chain c ON c.seq = g.seq LEFT JOIN payloads p ON p.seq = c.seq
+         WHERE g.outcome IN ('passed', 'blocked') AND c.bytes <> x'' AND g.seq < $1
+           AND (g.at >= $2 OR decision = 'approved' OR instr(c.bytes, CAST('\"approval\":true' AS BLOB)) > 0)
+         ORDER BY g.seq DESC LIMIT $3";
+    let rows =
+        sqlx::query(sql).bind(before).bind(micros(since)).bind(limit).fetch_all(store.reader()).await?;
+    rows.iter().map(|row| Ok((row.try_get("seq")?, entry_bytes(row)?, row.try_get("decision")?))).collect()
+}
+
 /// The judged generations with these ids, each after its number.
 pub(crate) async fn judged_with_ids(
     store: &Store,
