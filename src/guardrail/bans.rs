@@ -216,6 +216,7 @@ fn finding(ban: &Ban, text: &Text<'_>, range: Range<usize>) -> Finding {
         evidence: None,
         shadow: false,
         unanswered: false,
+        waived: false,
     }
 }
 

@@ -590,6 +590,7 @@ fn rejected(stops: &Stops, key: &Key, text: &str) -> Option<Judgement> {
             evidence: None,
             shadow: false,
             unanswered: false,
+            waived: false,
         };
         Judgement {
             verdict: Verdict::Block,

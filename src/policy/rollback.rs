@@ -11,7 +11,7 @@ use crate::audit::desk::{propose, roll_back};
 use crate::config::PolicySettings;
 use crate::diagnostic::{Diagnostic, any_error};
 use crate::document::Files;
-use crate::guardrail;
+use crate::guardrail::{self, Change, changes};
 use crate::store::desk::{ProposalRow, ProposalState, RollbackRow};
 use crate::store::policies::{self, Found};
 use crate::store::{Store, StoreError};
@@ -162,8 +162,8 @@ fn check(
         loaded
     });
     if let (Some(Some(after)), Some(before)) = (&loaded, &before) {
-        let gone = after.vanished(before).into_iter();
-        looser.extend(gone.map(|rule| format!("the rule `{}` is not in it", rule.id())));
+        let loosens = |change: &Change| change.effect.needs_word();
+        looser.extend(changes(before, after).into_iter().filter(loosens).map(|change| change.sentence));
     }
     if let Some(files) = put(Set::Prompts).or(copy.as_ref()) {
         let (segments, prompts) = (shown(&settings.segments), shown(&settings.prompts));

@@ -14,7 +14,7 @@ use super::report::{Change, Found, Gathered, LeftOut, Report};
 use crate::audit::index::Pace;
 use crate::audit::texts::{self, Judged, OwnText, Pages, Shown, Tally};
 use crate::audit::{GenerationPayload, GenerationRecord};
-use crate::guardrail::{self, Action, Finding, Guardrails, Judgement, Kind, Level};
+use crate::guardrail::{self, Action, Bans, Finding, Guardrails, Judgement, Kind, Level};
 use crate::policy::Copy;
 use crate::store::{Store, StoreError};
 
@@ -161,7 +161,8 @@ impl Sides {
 
     /// What would become of a text; `None` when nothing changes.
     fn compare(&self, text: &Text) -> Option<Found> {
-        let approve = |rules| text.approve(rules, self.copy.as_deref(), self.at, &self.opinions);
+        let approve =
+            |rules| text.approve(rules, &Bans::default(), self.copy.as_deref(), self.at, &self.opinions);
         let (before, after) = (approve(&self.before), approve(&self.after));
         let waited = matches!(&before, Err(judgement) if judgement.wants_answers());
         // Where an answer that was gone by is not kept any more, what the log says counts.
@@ -249,6 +250,7 @@ fn causes(judgement: &Judgement) -> Vec<Finding> {
             evidence: None,
             shadow: false,
             unanswered: false,
+            waived: false,
         });
     }
     causes

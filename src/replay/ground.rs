@@ -174,19 +174,19 @@ impl Text {
         Subject { text: &self.text, facts, context, placement, locale, inputs, instructions, at, opinions }
     }
 
-    /// Approves it as a page's copy is: by the rules, then by the placement's own limit.
+    /// Approves it as a page's copy is: by the bans, the rules, then by the placement's own limit.
     ///
     /// # Errors
     /// The judgement, when it does not pass.
     pub(super) fn approve(
         &self,
         guardrails: &Guardrails,
+        bans: &Bans,
         copy: Option<&Copy>,
         at: Timestamp,
         known: &dyn Known,
     ) -> Result<Approved, Judgement> {
-        let approved =
-            approve(guardrails, &Bans::default(), &Draft::new(self.text.as_str()), &self.ground(at, known))?;
+        let approved = approve(guardrails, bans, &Draft::new(self.text.as_str()), &self.ground(at, known))?;
         let placement = copy.zip(self.placement.as_deref()).and_then(|(copy, id)| copy.prompts.placement(id));
         match placement.and_then(|placement| placement.over_limit(approved.text())) {
             None => Ok(approved),

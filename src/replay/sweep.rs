@@ -428,7 +428,7 @@ pub async fn sweep(
     let Some(copy) = policies.first().map(|policy| Arc::clone(&policy.copy)) else {
         return Err(KeptError::None("guardrails"));
     };
-    let stops = Stops::of(&Register::read(&rows)?);
+    let stops = Stops::of(Register::read(&rows)?, 0);
     let sweep = Arc::new(Sweep { policies, stops, phrase: phrase.map(ban), opinions, at });
     let products = Products::new(store.clone(), copy);
     let mut run = Run { store, sweep, products: &products, report, of: 0 };

@@ -222,8 +222,8 @@ impl<'s> Reader<'s> {
             };
             files.into_iter().map(|(name, text)| (path(&name), text)).collect()
         };
-        let sound = |read: Read| {
-            read.map_err(|faults| {
+        let sound = |read: Option<Read>| {
+            read.unwrap_or_else(|| Ok(Files::new())).map_err(|faults| {
                 shell.say(&faults, |_| None);
                 Failure::NotInOrder
             })
