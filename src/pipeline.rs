@@ -40,6 +40,7 @@ use crate::generate::{Closing, Gate, Generator, Purpose};
 use crate::guardrail::Approved;
 use crate::policy::Policy;
 use crate::prompt::Chosen;
+use crate::replay::Shadows;
 use crate::stops::Book;
 use crate::store::StoreError;
 use crate::telemetry::Metrics;
@@ -73,6 +74,8 @@ pub struct Parts {
     pub admission: Admission,
     /// How much each user had written today.
     pub users: Users,
+    /// What rules in shadow would have done with what was written.
+    pub shadows: Shadows,
     /// Who writes; none when no provider is configured.
     pub generator: Option<Generator>,
     /// How many may write at once.

@@ -209,6 +209,7 @@ impl App {
         let repeats = Repeats::new(store.clone(), Arc::clone(&now));
         let parts = Arc::new(Parts {
             limits: settings.limits,
+            shadows: crate::replay::Shadows::new(now()),
             now,
             memory: Memory::new(settings.cache_bytes),
             writers: Writers::default(),

@@ -11,7 +11,9 @@ use uuid::Uuid;
 
 use super::chain;
 use super::index::{Pace, minute};
-use super::records::{self, Decision, GenerationPayload, GenerationRecord, Record, StoredGeneration};
+use super::records::{
+    self, Decision, GenerationPayload, GenerationRecord, Record, StoredGeneration, VerdictRecord,
+};
 use crate::store::log::EntryBytes;
 use crate::store::{Store, StoreError, texts};
 
@@ -124,6 +126,27 @@ pub async fn with_ids(store: &Store, ids: &[Uuid]) -> Result<Vec<Judged>, StoreE
 pub async fn own_texts(store: &Store, hashes: &[String]) -> Result<HashMap<String, String>, StoreError> {
     let found = texts::texts(store, hashes).await?;
     Ok(found.into_iter().filter(|(hash, text)| chain::text_hash(text) == *hash).collect())
+}
+
+/// The next verdicts of second models after an entry of the chain that were recorded at `since` or later, in order, and how
+/// far they reach; `None` at the end. Those that cannot be read are left out.
+///
+/// # Errors
+///
+/// When the store cannot be read.
+pub async fn verdicts(
+    store: &Store,
+    after: i64,
+    since: Timestamp,
+    limit: u32,
+) -> Result<Option<(Vec<VerdictRecord>, i64)>, StoreError> {
+    let page = texts::verdicts(store, after, since, limit).await?;
+    let last = page.last().map(|(seq, _)| *seq);
+    let read = |(_, bytes): (i64, Vec<u8>)| match records::decode(&bytes) {
+        Ok(Record::Verdict(stored)) => Some(stored.record),
+        _ => None,
+    };
+    Ok(last.map(|last| (page.into_iter().filter_map(read).collect(), last)))
 }
 
 /// How often something was shown, and when last.

@@ -20,7 +20,8 @@ use crate::document::parse_duration;
 use crate::guardrail::Guardrails;
 use crate::policy::Copy;
 use crate::replay::{
-    self, Change, Count, Example, Facts, KeptError, KeptOpinions, KeptSets, Origin, Plan, Report, Text,
+    self, Change, Count, Example, Facts, KeptError, KeptOpinions, KeptSets, Origin, Plan, Report,
+    ShadowReport, Text,
 };
 use crate::store::{Access, Store};
 use crate::words::Locale;
@@ -68,6 +69,9 @@ pub(super) struct Backtest {
     /// How many examples of each change for each rule
     #[arg(long, value_name = "N", default_value_t = 5)]
     examples: usize,
+    /// What rules in shadow would have done with live traffic instead
+    #[arg(long, conflicts_with_all = ["guardrails", "against", "texts", "rule", "as_of", "limit", "max_newly_blocked", "max_newly_passed"])]
+    shadow: bool,
     /// How to write it
     #[arg(long, value_enum, default_value_t)]
     format: Format,
@@ -116,6 +120,9 @@ pub(super) fn age(text: &str) -> Result<SignedDuration, &'static str> {
 pub(super) async fn run(args: Backtest, shell: &mut Shell) -> Result<(), Failure> {
     let settings = shell.settings(&args.config.config)?;
     let now = (shell.now)();
+    if args.shadow {
+        return in_shadow(&args, &settings, now, shell).await;
+    }
     let at = as_of(args.as_of, &settings.policy.timezone, now)?;
     let dir = args.guardrails.as_deref().unwrap_or(&settings.policy.guardrails);
     let after = of_folder(dir, &settings.policy.timezone, shell)?;
@@ -180,6 +187,107 @@ pub(super) async fn run(args: Backtest, shell: &mut Shell) -> Result<(), Failure
         }
     }
     if ok { Ok(()) } else { Err(Failure::NotInOrder) }
+}
+
+/// What rules in shadow would have done.
+async fn in_shadow(
+    args: &Backtest,
+    settings: &Settings,
+    now: Timestamp,
+    shell: &Shell,
+) -> Result<(), Failure> {
+    let store = Store::open(&settings.store_url, Access::ReadOnly).await?;
+    let kept = KeptSets::new(store.clone(), &settings.policy);
+    let since = now.checked_sub(args.since).unwrap_or(Timestamp::MIN);
+    let bar = bar(shell);
+    let progress = |done, of| {
+        bar.set_length(of);
+        bar.set_position(done);
+    };
+    let report = replay::shadow(&store, &kept, since, args.examples, progress).await;
+    bar.finish_and_clear();
+    let report = report.map_err(not_kept)?;
+    match args.format {
+        Format::Json => {
+            shell.out.line(&serde_json::to_string(&report).map_err(anyhow::Error::from)?)?;
+        }
+        Format::Text => say_shadow(&report, shell)?,
+    }
+    Ok(())
+}
+
+fn say_shadow(report: &ShadowReport, shell: &Shell) -> std::io::Result<()> {
+    let out = &shell.out;
+    let width = shell.columns().unwrap_or(WIDTH).clamp(40, 200);
+    let heading = |title: &str| out.paint(Paint::Strong, title);
+    let since = report.since.strftime("%Y-%m-%d %H:%M UTC");
+    out.line(&format!("{}    {}", heading("judged"), counted(report.generations, "generation")))?;
+    out.line(&format!("{}     {since}, {}", heading("since"), counted(report.serves, "serve")))?;
+    if report.rules.is_empty() {
+        out.line("\nno rule was in shadow in that time")?;
+    }
+    for rule in &report.rules {
+        let owner = rule.owner.as_deref().map(|owner| format!("  ({})", safe(owner))).unwrap_or_default();
+        out.line(&format!("\n{}{owner}", heading(&safe(&rule.rule))))?;
+        let day = |at: Timestamp| at.strftime("%Y-%m-%d %H:%M UTC").to_string();
+        out.line(&format!(
+            "  in shadow for {}, from {} to {}",
+            counted(rule.judged.texts, "generation"),
+            day(rule.first),
+            day(rule.last)
+        ))?;
+        for (title, count) in [
+            ("would have blocked", rule.would_block),
+            ("would have sent back", rule.would_send_back),
+            ("would have corrected", rule.would_correct),
+            ("would have noted", rule.would_note),
+            ("found in what was blocked anyway", rule.blocked_anyway),
+        ] {
+            if count.texts > 0 {
+                out.line(&format!("  {title:<33}{}", numbers(count, true)))?;
+            }
+        }
+        for example in &rule.examples {
+            let product =
+                example.product.as_ref().map(|id| format!(", product {}", safe(id))).unwrap_or_default();
+            let shown = counted(example.serves, "time");
+            let told = format!(
+                "  {}{product}, {}, shown {shown}, generation {}",
+                safe(&example.placement),
+                day(example.at),
+                example.generation
+            );
+            out.line(&out.paint(Paint::Faint, &told))?;
+            for line in folded(&safe(&marked(&example.text, example.start, example.end)), width - 4) {
+                out.line(&format!("    {line}"))?;
+            }
+            if !example.message.is_empty() {
+                out.line(&out.paint(Paint::Faint, &format!("    {}", safe(&example.message))))?;
+            }
+        }
+    }
+    let notes = [
+        (
+            report.unknown,
+            "generations were judged by rules that are not kept, or that this version cannot read",
+        ),
+        (report.unreadable, "entries cannot be read; run `copyrail audit verify`"),
+    ];
+    for (number, what) in notes.iter().filter(|(number, _)| *number > 0) {
+        out.line(&out.paint(Paint::Notice, &format!("\n{number} {what}")))?;
+    }
+    Ok(())
+}
+
+/// `   12 texts      340 serves    0.125 %`.
+fn numbers(count: Count, with_serves: bool) -> String {
+    let word =
+        |number: u64, word: &'static str| if number == 1 { format!("{word} ") } else { format!("{word}s") };
+    let texts = format!("{:>8} {}", count.texts, word(count.texts, "text"));
+    if !with_serves {
+        return texts.trim_end().to_owned();
+    }
+    format!("{texts} {:>10} {} {:>8.3} %", count.serves, word(count.serves, "serve"), count.share * 100.0)
 }
 
 /// A bar for a person who watches, with nothing in it yet.
@@ -334,10 +442,7 @@ fn say(report: &Report, shell: &Shell) -> std::io::Result<()> {
     ] {
         let padded = format!("{title:<15}");
         let title = if count.texts > 0 { out.paint(paint, &padded) } else { padded };
-        let mut line = format!("{title}{:>9}", counted(count.texts, "text"));
-        if report.since.is_some() {
-            line += &format!("  {:>12}  {:>7.3} %", counted(count.serves, "serve"), count.share * 100.0);
-        }
+        let line = format!("{title}{}", numbers(count, report.since.is_some()));
         out.line(&line)?;
     }
     for rule in &report.rules {

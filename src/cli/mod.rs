@@ -17,6 +17,7 @@ mod segments;
 mod serve;
 mod simulate;
 mod simulate_log;
+mod sweep;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -59,6 +60,8 @@ enum Command {
     Scan(scan::Scan),
     /// What a proposed set of rules would change, over the log or a file of texts
     Backtest(backtest::Backtest),
+    /// Judge now every text that could be served: what is left of a phrase, and where
+    Sweep(sweep::Sweep),
     /// JSON Schemas of the files that people edit, for editors
     Schema(schema::Schema),
     /// Why this user is in this segment; sizes and unknowns over a sample
@@ -173,6 +176,7 @@ async fn run(command: Command, shell: &mut Shell) -> Result<(), Failure> {
         Command::Render(args) => render::run(args, shell).await,
         Command::Scan(args) => scan::run(args, shell),
         Command::Backtest(args) => backtest::run(args, shell).await,
+        Command::Sweep(args) => sweep::run(args, shell).await,
         Command::Schema(args) => schema::run(args, shell),
         Command::Segments(command) => segments::run(command, shell).await,
         Command::Catalog(command) => catalog::run(command, shell).await,

@@ -57,6 +57,7 @@ pub(super) async fn policy(State(shared): State<Arc<Shared>>, Pinned(policy): Pi
         "proposals": proposals,
         "unread_since": shared.hanging(),
         "alerts": shared.alerts.standing(),
+        "shadow": shared.parts.shadows.told(),
         "withdrawn": withdrawn(&policy.copy.prompts, &policy.guardrails, Standing::InForce, (shared.parts.now)()),
     }))
 }

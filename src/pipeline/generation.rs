@@ -366,6 +366,10 @@ async fn run(parts: &Arc<Parts>, job: Job, places: Vec<Place>) -> Landed {
         },
     );
     let now = (parts.now)();
+    if matches!(verdicts.outcome, Outcome::Passed | Outcome::Blocked) {
+        let (guardrails, placement) = (&job.policy.guardrails, job.placement.id.as_str());
+        parts.shadows.judged(guardrails, now, placement, job.locale.as_str(), &verdicts.findings);
+    }
     let record = record(&job, &verdicts, now);
     let payload = payload(&job, &verdicts);
     let of_the_prompt = verdicts.attempts.last().is_some_and(Attempt::is_of_the_prompt);

@@ -398,6 +398,12 @@ async fn record(parts: &Parts, work: &Work, answered: &Answered) -> bool {
         attempts: super::generation::without_texts(&answered.attempts),
         cost: Micros(answered.attempts.iter().fold(0, |sum, attempt| sum.saturating_add(attempt.cost.0))),
     };
+    let failed = record.rules.iter().filter(|r| r.mode == VerdictMode::Shadow && r.passed == Some(false));
+    for failed in failed {
+        if let Some(rule) = guardrails.rules().iter().find(|rule| rule.id() == failed.rule) {
+            parts.shadows.heard(&failed.rule, rule.on_match());
+        }
+    }
     let recorded = parts.recorder.verdict(record, reason).await;
     if let Err(error) = &recorded {
         tracing::error!(%error, %generation, "a second model's verdict could not be recorded; it is not used");

@@ -14,9 +14,10 @@ use super::report::{Change, Found, Gathered, LeftOut, Report};
 use crate::audit::index::Pace;
 use crate::audit::texts::{self, Judged, OwnText, Pages, Shown, Tally};
 use crate::audit::{GenerationPayload, GenerationRecord};
-use crate::guardrail::{self, Action, Bans, Finding, Guardrails, Judgement, Kind, Level};
+use crate::guardrail::{self, Action, Finding, Guardrails, Judgement, Kind, Level};
 use crate::policy::Copy;
-use crate::store::{Store, StoreError};
+use crate::stops::{Register, Stops};
+use crate::store::{Store, StoreError, stops};
 
 /// How many texts are read and judged together.
 const TOGETHER: u32 = 2_000;
@@ -56,6 +57,7 @@ struct Sides {
     after: Arc<Guardrails>,
     copy: Option<Arc<Copy>>,
     opinions: KeptOpinions,
+    stops: Stops,
     at: Timestamp,
 }
 
@@ -86,13 +88,22 @@ impl Backtest {
             rules: Vec::new(),
         };
         Self {
-            sides: Arc::new(Sides { before, after, copy, opinions, at: plan.at }),
+            sides: Arc::new(Sides { before, after, copy, opinions, stops: Stops::default(), at: plan.at }),
             pace: plan.pace,
             known: HashMap::new(),
             distinct: 0,
             gathered: Gathered::new(plan.examples),
             report,
         }
+    }
+
+    /// Under these stops, which hold over any rules: what they ban is used on neither side. Before anything is judged.
+    #[must_use]
+    pub fn under(mut self, stops: Stops) -> Self {
+        if let Some(sides) = Arc::get_mut(&mut self.sides) {
+            sides.stops = stops;
+        }
+        self
     }
 
     /// Judges texts, beside whatever else the process does.
@@ -162,7 +173,7 @@ impl Sides {
     /// What would become of a text; `None` when nothing changes.
     fn compare(&self, text: &Text) -> Option<Found> {
         let approve =
-            |rules| text.approve(rules, &Bans::default(), self.copy.as_deref(), self.at, &self.opinions);
+            |rules| text.approve(rules, self.stops.bans(), self.copy.as_deref(), self.at, &self.opinions);
         let (before, after) = (approve(&self.before), approve(&self.after));
         let waited = matches!(&before, Err(judgement) if judgement.wants_answers());
         // Where an answer that was gone by is not kept any more, what the log says counts.
@@ -283,7 +294,8 @@ pub async fn backtest(
 ) -> Result<Report, StoreError> {
     let in_time = || plan.until.is_none_or(|until| Instant::now() < until);
     let (before, after) = rules;
-    let mut test = Backtest::new(before, after, Some(Arc::clone(&copy)), opinions, plan);
+    let stops = Stops::of(Register::read(&stops::read(store).await?)?, 0);
+    let mut test = Backtest::new(before, after, Some(Arc::clone(&copy)), opinions, plan).under(stops);
     test.report.since = Some(plan.since);
     let mut pages = Pages::since(store, plan.since).await?;
     progress(0, pages.all);

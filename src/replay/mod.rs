@@ -9,6 +9,7 @@ mod ground;
 mod kept;
 mod opinions;
 mod report;
+mod shadow;
 mod sweep;
 
 pub use backtest::{Backtest, Plan, backtest};
@@ -16,4 +17,5 @@ pub use ground::{Facts, Origin, Text};
 pub use kept::{KeptError, KeptSets};
 pub use opinions::KeptOpinions;
 pub use report::{Change, Changes, Count, Example, LeftOut, Report, RuleChanges};
-pub use sweep::{Hit, Kind, LastServe, Node, Standing, Standings, SweepReport, sweep};
+pub use shadow::{ShadowCounts, ShadowExample, ShadowReport, ShadowRule, Shadows, ShadowsTold, shadow};
+pub use sweep::{Hit, Kind, LastServe, Moments, Node, Standing, Standings, SweepReport, sweep};

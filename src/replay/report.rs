@@ -40,9 +40,13 @@ pub struct Count {
 }
 
 impl Count {
-    fn add(&mut self, serves: u64) {
+    pub(super) fn add(&mut self, serves: u64) {
         self.texts += 1;
         self.serves += serves;
+    }
+
+    pub(super) fn share_of(&mut self, all: u64) {
+        self.share = if all == 0 { 0.0 } else { self.serves as f64 / all as f64 };
     }
 }
 
@@ -73,7 +77,7 @@ impl Changes {
     fn share(&mut self, all: u64) {
         let Self { newly_blocked, newly_passed, changed, would_be_asked } = self;
         for count in [newly_blocked, newly_passed, changed, would_be_asked] {
-            count.share = if all == 0 { 0.0 } else { count.serves as f64 / all as f64 };
+            count.share_of(all);
         }
     }
 }

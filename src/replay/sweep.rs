@@ -150,7 +150,9 @@ pub struct Standings {
 /// What could be served at an instant, and what of it is proven.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct SweepReport {
-    /// The instant.
+    /// When it was made.
+    pub now: Timestamp,
+    /// The instant at which texts were judged.
     pub at: Timestamp,
     /// The phrase that was looked for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -196,7 +198,7 @@ impl SweepReport {
 
     /// Whether no copy of the phrase can be left with a caller or at an edge.
     pub fn is_over(&self) -> bool {
-        self.kept_until.is_none_or(|until| until <= self.at)
+        self.kept_until.is_none_or(|until| until <= self.now)
     }
 
     /// What is proven, in one sentence.
@@ -399,7 +401,16 @@ impl Sweep {
     }
 }
 
-/// Judges all that could be served at `at`, and looks for a phrase in it. `progress` hears how many texts are judged, of how
+/// The moments that a sweep goes by.
+#[derive(Clone, Copy, Debug)]
+pub struct Moments {
+    /// When it is made: services must have been seen by then, and copies of answers run out by then.
+    pub now: Timestamp,
+    /// The instant at which texts are judged.
+    pub at: Timestamp,
+}
+
+/// Judges all that could be served, and looks for a phrase in it. `progress` hears how many texts are judged, of how
 /// many as far as that is known.
 ///
 /// # Errors
@@ -410,15 +421,15 @@ pub async fn sweep(
     settings: &PolicySettings,
     providers: &[Provider],
     phrase: Option<&str>,
-    at: Timestamp,
+    Moments { now, at }: Moments,
     mut progress: impl FnMut(u64, u64) + Send,
 ) -> Result<SweepReport, KeptError> {
     let rows = stops::read(store).await?;
-    let mut report = SweepReport { at, phrase: phrase.map(str::to_owned), ..SweepReport::default() };
+    let mut report = SweepReport { now, at, phrase: phrase.map(str::to_owned), ..SweepReport::default() };
     let policies = policies(store, settings, rows.number, &mut report).await?;
     let asks = policies.iter().any(|policy| policy.guardrails.ask_second_models());
     let opinions =
-        if asks { KeptOpinions::read(store, providers, at).await? } else { KeptOpinions::default() };
+        if asks { KeptOpinions::read(store, providers, now).await? } else { KeptOpinions::default() };
     let longest = policies.iter().flat_map(|policy| policy.copy.prompts.placements());
     let longest = longest.filter_map(|placement| SignedDuration::try_from(placement.ttl.hard).ok()).max();
     let ban = |phrase: &str| {
@@ -457,7 +468,7 @@ async fn policies(
     let mut known = HashSet::new();
     for node in desk::nodes(store).await? {
         let NodeRow { node, revision, guardrails, prompts, since, stops, seen } = node;
-        let ago = report.at.duration_since(seen);
+        let ago = report.now.duration_since(seen);
         let mut unproven = match (stops >= number, ago > UNSEEN) {
             (_, true) => Some(format!("it was not seen for {} seconds", ago.as_secs())),
             (false, false) => Some("it has not taken every stop yet".to_owned()),
@@ -569,7 +580,7 @@ impl Run<'_> {
         }
         let mut after = String::new();
         loop {
-            let page = idempotency::page(self.store, &after, self.sweep.at, TOGETHER).await?;
+            let page = idempotency::page(self.store, &after, self.report.now, TOGETHER).await?;
             let Some((last, _)) = page.last() else { return Ok(()) };
             after.clone_from(last);
             let mut answers = Vec::with_capacity(page.len());
@@ -666,7 +677,11 @@ impl Run<'_> {
             let sweep = Arc::clone(&self.sweep);
             let render = move || -> Vec<Candidate> {
                 let rendered = page.into_par_iter().flat_map_iter(|(id, facts)| {
-                    let of_policy = |policy: &InForce| rendered(&policy.copy, &id, facts.clone());
+                    let of_policy = |policy: &InForce| {
+                        // Of an offer that is over nothing is said.
+                        let facts = policy.guardrails.facts_in_force(&facts, sweep.at).into_owned();
+                        rendered(&policy.copy, &id, facts)
+                    };
                     sweep.policies.iter().flat_map(of_policy).collect::<Vec<_>>()
                 });
                 rendered.collect()
@@ -738,7 +753,7 @@ impl Run<'_> {
         if self.sweep.phrase.is_none() {
             return Ok(());
         }
-        let lately = self.sweep.at.checked_sub(LONGEST_KEPT + MARGIN).unwrap_or(Timestamp::MIN);
+        let lately = self.report.now.checked_sub(LONGEST_KEPT + MARGIN).unwrap_or(Timestamp::MIN);
         let since = if self.report.hits.is_empty() { lately } else { Timestamp::MIN };
         let shown = Shown::since(self.store, since, Pace::Alone, |_| true).await?;
         let mut own: HashMap<&str, Tally> = HashMap::new();

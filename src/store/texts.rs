@@ -16,9 +16,10 @@ const JUDGED: &str =
      FROM generations g JOIN chain c ON c.seq = g.seq LEFT JOIN payloads p ON p.seq = c.seq
      WHERE g.outcome IN ('passed', 'blocked') AND c.bytes <> x'' AND ";
 
-/// The number of the first generation that ended at `since` or later, and how many of those were judged.
+/// The number of the first generation that ended at `since` or later, beyond all where there is none, and how many of those
+/// were judged.
 pub(crate) async fn judged_since(store: &Store, since: Timestamp) -> Result<(i64, i64), StoreError> {
-    let sql = "SELECT coalesce(min(seq), 0), count(CASE WHEN outcome IN ('passed', 'blocked') THEN 1 END)
+    let sql = "SELECT coalesce(min(seq), 9223372036854775807), count(CASE WHEN outcome IN ('passed', 'blocked') THEN 1 END)
                FROM generations WHERE at >= $1";
     Ok(sqlx::query_as(sql).bind(micros(since)).fetch_one(store.reader()).await?)
 }
@@ -106,4 +107,16 @@ pub(crate) async fn texts(store: &Store, hashes: &[String]) -> Result<Vec<(Strin
         found.extend(sql.build_query_as::<(String, String)>().fetch_all(store.reader()).await?);
     }
     Ok(found)
+}
+
+/// The next verdicts of second models after the entry `after` that were recorded at `since` or later, in order.
+pub(crate) async fn verdicts(
+    store: &Store,
+    after: i64,
+    since: Timestamp,
+    limit: u32,
+) -> Result<Vec<(i64, Vec<u8>)>, StoreError> {
+    let sql = "SELECT c.seq, c.bytes FROM verdicts v JOIN chain c ON c.seq = v.seq
+               WHERE v.seq > $1 AND v.at >= $2 AND c.bytes <> x'' ORDER BY v.seq LIMIT $3";
+    Ok(sqlx::query_as(sql).bind(after).bind(micros(since)).bind(limit).fetch_all(store.reader()).await?)
 }

@@ -254,3 +254,72 @@ async fn limits_rules_and_files_of_texts() {
     assert!(ran.err.contains("line 2: not an object of `id` and `text`"), "{}", ran.err);
     assert!(ran.out.contains(r#""given":1"#), "{}", ran.out);
 }
+
+/// Rules in shadow: one that would block, one that would correct.
+const SHADOW: &str = r#"rules:
+  - id: no-marimba
+    extends: existence
+    message: "'%s' is not said."
+    level: error
+    mode: shadow
+    owner: music@example.com
+    tokens: [marimba]
+    examples: {fail: [A marimba.], pass: [A drum.]}
+  - id: harp
+    extends: substitution
+    message: "Say '%s' instead of '%s'."
+    on_match: fix
+    mode: shadow
+    swap: {zither: harp}
+    examples: {fail: [A zither.], pass: [A drum.]}
+"#;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn rules_in_shadow_tell_what_they_would_have_done() {
+    let upstream = writer().await;
+    let app = TestApp::start_with(&upstream, &[("guardrails/extra.yml", SHADOW)], &[]).await;
+    let ask = |n: usize| json!({"placement": "why-this", "product": {"name": format!("Lamp number {n}")}, "deadline_ms": 30_000});
+    let (mut blocks, mut corrects, mut anyway, mut shown) = (0, 0, 0, 0);
+    for n in 0..20 {
+        let first = app.blurb(ask(n)).await;
+        let has = |word: &str| text(n).contains(word);
+        if is_used(&first) {
+            app.blurb(ask(n)).await;
+            blocks += u64::from(has("marimba"));
+            corrects += u64::from(has("zither"));
+            shown += u64::from(has("marimba")) * 2;
+        } else {
+            anyway += u64::from(has("marimba"));
+        }
+    }
+    assert!(blocks > 0 && corrects > 0 && anyway > 0, "{blocks}, {corrects}, {anyway} of seed {SEED}");
+    // Serves are written behind their answers' backs.
+    let mut report = Value::Null;
+    crate::support::eventually("serves are in the log", || {
+        let ran = backtest(&app, &["--shadow", "--format", "json"]);
+        assert_eq!(ran.code, Some(0), "{}", ran.err);
+        report = serde_json::from_str(&ran.out).unwrap();
+        let there = report["serves"].as_u64() >= Some(20 + blocks);
+        std::future::ready(there && report["rules"][1]["would_block"]["serves"] == shown)
+    })
+    .await;
+    let (harp, marimba) = (&report["rules"][0], &report["rules"][1]);
+    assert_eq!((&report["generations"], &report["unknown"]), (&json!(20), &json!(0)), "{report}");
+    assert_eq!(
+        (&marimba["rule"], &marimba["owner"]),
+        (&json!("extra.no-marimba"), &json!("music@example.com"))
+    );
+    let told = |rule: &Value, count: &str| rule[count]["texts"].as_u64().unwrap();
+    assert_eq!((told(marimba, "judged"), told(marimba, "would_block")), (20, blocks), "{report}");
+    assert_eq!(told(marimba, "blocked_anyway"), anyway, "{report}");
+    assert_eq!((told(harp, "would_correct"), told(harp, "would_block")), (corrects, 0), "{report}");
+    let example = &marimba["examples"][0];
+    assert!(example["text"].as_str().unwrap().contains("marimba"), "{example}");
+    // The same is counted in memory.
+    let live = app.get("/v1/policy", "compliance").await.body["shadow"].clone();
+    assert_eq!(live["rules"]["extra.no-marimba"]["judged"], 20, "{live}");
+    assert_eq!(live["rules"]["extra.no-marimba"]["would_block"], blocks + anyway, "{live}");
+    assert!(live["since"].is_string());
+    let said = backtest(&app, &["--shadow", "--examples", "1"]).out;
+    assert!(said.contains("would have blocked") && said.contains("[marimba]"), "{said}");
+}

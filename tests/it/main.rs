@@ -57,6 +57,7 @@ mod spans;
 mod spool;
 mod store_faults;
 mod stores;
+mod sweep;
 mod tampering;
 mod upstream_faults;
 mod usage;

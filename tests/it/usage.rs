@@ -51,6 +51,7 @@ const COMMANDS: &[&str] = &[
     "render",
     "scan",
     "backtest",
+    "sweep",
     "schema",
     "segments",
     "segments explain",
