@@ -17,6 +17,7 @@ mod segments;
 mod serve;
 mod simulate;
 mod simulate_log;
+mod stop;
 mod sweep;
 
 use std::collections::BTreeMap;
@@ -67,6 +68,10 @@ enum Command {
     /// Why this user is in this segment; sizes and unknowns over a sample
     #[command(subcommand)]
     Segments(segments::Segments),
+    /// Ban a phrase, product, placement, segment, template or model at once, over any policy
+    Stop(stop::Stop),
+    /// Drop generated copy, which is then written anew
+    Purge(stop::Purge),
     /// Product facts
     #[command(subcommand)]
     Catalog(catalog::Catalog),
@@ -179,6 +184,8 @@ async fn run(command: Command, shell: &mut Shell) -> Result<(), Failure> {
         Command::Sweep(args) => sweep::run(args, shell).await,
         Command::Schema(args) => schema::run(args, shell),
         Command::Segments(command) => segments::run(command, shell).await,
+        Command::Stop(args) => stop::run(args, shell).await,
+        Command::Purge(args) => stop::purge(args, shell).await,
         Command::Catalog(command) => catalog::run(command, shell).await,
         Command::Keys(command) => keys::run(command, shell).await,
         Command::Audit(command) => audit::run(command, shell).await,

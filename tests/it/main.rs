@@ -55,6 +55,7 @@ mod serves;
 mod soak;
 mod spans;
 mod spool;
+mod stops;
 mod store_faults;
 mod stores;
 mod sweep;
