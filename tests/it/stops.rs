@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use crate::support::{Answered, Reply, Serving, TestApp, Upstream, ask, copyrail, eventually, shop};
 
-const TEXT: &str = "A risk-free companion for the evening.";
+const TEXT: &str = "A well-known companion for the evening.";
 
 async fn order(app: &TestApp, path: &str, body: Value) -> Answered {
     app.send(app.client().post(app.url(path)).bearer_auth(app.key("compliance")).json(&body)).await
@@ -43,9 +43,9 @@ async fn a_phrase_is_stopped_wherever_it_stands_until_it_is_lifted() {
     let upstream = Upstream::saying(TEXT).await;
     let mut app = TestApp::start(&upstream).await;
     assert_eq!(app.blurb(ask("Lamp")).await["text"], TEXT);
-    let id = stop(&app, json!({"phrase": "Risk free companion"})).await;
+    let id = stop(&app, json!({"phrase": "Well known companion"})).await;
     assert_eq!(app.blurb(ask("Lamp")).await["text"], TEXT, "a hyphen is no blank");
-    let other = stop(&app, json!({"phrase": "RISK-FREE"})).await;
+    let other = stop(&app, json!({"phrase": "WELL-KNOWN"})).await;
     // From memory, from the log, and from a model that writes it again.
     let stopped = app.blurb(ask("Lamp")).await;
     assert_eq!(
@@ -62,8 +62,11 @@ async fn a_phrase_is_stopped_wherever_it_stands_until_it_is_lifted() {
     let listed = app.get("/v1/stops", "compliance").await.body;
     let ids: Vec<&Value> = listed["stops"].as_array().unwrap().iter().map(|stop| &stop["id"]).collect();
     assert_eq!(ids, [&json!(id), &json!(other)]);
-    let judged = app.post("/v1/check", json!({"text": "It is risk-free."})).await.body;
-    assert_eq!((&judged["verdict"], &judged["findings"][0]["match"]), (&json!("block"), &json!("risk-free")));
+    let judged = app.post("/v1/check", json!({"text": "It is well-known."})).await.body;
+    assert_eq!(
+        (&judged["verdict"], &judged["findings"][0]["match"]),
+        (&json!("block"), &json!("well-known"))
+    );
     assert_eq!(lift(&app, &other).await.status, 200);
     assert_eq!(lift(&app, &other).await.status, 404);
     let again = app.blurb(ask("Lamp")).await;
@@ -143,7 +146,9 @@ async fn orders_that_cannot_be_meant_are_refused() {
 
 #[tokio::test]
 async fn what_was_purged_is_written_anew_and_what_was_begun_before_does_not_land() {
-    let upstream = Upstream::with(|call, _| Reply::Text(format!("The lamp, in words number {call}."))).await;
+    const KINDS: [&str; 8] = ["calm", "warm", "soft", "plain", "quiet", "gentle", "bright", "steady"];
+    let words = |call: usize| format!("A {} companion for the evening.", KINDS[call - 1]);
+    let upstream = Upstream::with(move |call, _| Reply::Text(words(call))).await;
     let mut app = TestApp::start(&upstream).await;
     let text = |answer: &Value| answer["text"].as_str().unwrap().to_owned();
     let first = text(&app.blurb(ask("Lamp")).await);
@@ -183,7 +188,7 @@ async fn what_was_purged_is_written_anew_and_what_was_begun_before_does_not_land
     });
     tokio::task::yield_now().await;
     upstream.release();
-    let begun_before = format!("The lamp, in words number {}.", calls + 1);
+    let begun_before = words(calls + 1);
     for asked in [early, late] {
         let answer = asked.await.unwrap();
         let text = answer.text.as_ref().map_or("", |text| text.text());
@@ -194,7 +199,7 @@ async fn what_was_purged_is_written_anew_and_what_was_begun_before_does_not_land
 
 #[tokio::test]
 async fn a_text_that_was_taken_down_never_comes_back() {
-    let upstream = Upstream::saying("Cures a cold in two days.").await;
+    let upstream = Upstream::saying("Soft light for long evenings at home.").await;
     let mut app = TestApp::start(&upstream).await;
     let first = app.blurb(ask("Lamp")).await;
     assert_eq!(first["source"], "generated", "{first}");
@@ -213,7 +218,7 @@ async fn a_text_that_was_taken_down_never_comes_back() {
     }
     let listed = app.get("/v1/stops", "compliance").await.body;
     assert_eq!(listed["stops"][0]["generation_id"], first["generation_id"], "{listed}");
-    assert!(!listed.to_string().contains("cold"), "{listed}");
+    assert!(!listed.to_string().contains("evenings"), "{listed}");
     let refused = decide(&app, &first["generation_id"], "approve").await;
     assert_eq!(refused.status, 409, "{}", refused.body);
     assert!(refused.body["detail"].as_str().unwrap().contains(&id), "{}", refused.body);
@@ -257,7 +262,7 @@ async fn under_load_no_answer_holds_the_text_after_the_call_returned() {
                     let response = request.try_clone().unwrap().send();
                     let before = stopped.load(Ordering::SeqCst);
                     let body = response.await.unwrap().text().await.unwrap();
-                    let holds = body.contains("risk-free");
+                    let holds = body.contains("well-known");
                     answered.fetch_add(1, Ordering::SeqCst);
                     held.fetch_add(usize::from(holds), Ordering::SeqCst);
                     assert!(!(holds && before && stopped.load(Ordering::SeqCst)), "{body}");
@@ -268,7 +273,7 @@ async fn under_load_no_answer_holds_the_text_after_the_call_returned() {
     for _ in 0..20 {
         let seen = held.load(Ordering::SeqCst);
         eventually("the text is served", || async { held.load(Ordering::SeqCst) > seen }).await;
-        let id = stop(&app, json!({"phrase": "risk-free"})).await;
+        let id = stop(&app, json!({"phrase": "well-known"})).await;
         stopped.store(true, Ordering::SeqCst);
         let seen = answered.load(Ordering::SeqCst);
         eventually("callers are answered", || async { answered.load(Ordering::SeqCst) > seen + 32 }).await;
@@ -290,11 +295,11 @@ async fn browsers_get_nothing_that_is_stopped() {
     let shared = &app.app().shared;
     let answer = app.blurb(ask("Lamp")).await;
     assert_eq!(answer["text"], TEXT);
-    stop(&app, json!({"phrase": "risk-free"})).await;
+    stop(&app, json!({"phrase": "well-known"})).await;
     let request = copyrail::pipeline::Request { may_generate: false, ..crate::flights::request("Lamp") };
     let policy = shared.desk.pin();
     let shown = copyrail::pipeline::answer(&shared.parts, &policy, request).await.unwrap();
-    assert!(!shown.text.as_ref().is_some_and(|text| text.text().contains("risk-free")), "{shown:?}");
+    assert!(!shown.text.as_ref().is_some_and(|text| text.text().contains("well-known")), "{shown:?}");
 }
 
 #[tokio::test]
@@ -304,10 +309,10 @@ async fn a_stop_holds_while_the_store_is_down_and_is_recorded_when_it_is_back() 
     assert_eq!(app.blurb(ask("Lamp")).await["text"], TEXT);
     let (file, aside) = (app.folder.path().join("data/copyrail.db"), app.folder.path().join("aside.db"));
     std::fs::rename(&file, &aside).unwrap();
-    let answered = order(&app, "/v1/stops", json!({"phrase": "risk-free", "reason": "r"})).await;
+    let answered = order(&app, "/v1/stops", json!({"phrase": "well-known", "reason": "r"})).await;
     assert_eq!((answered.status, &answered.body["recorded"]), (201, &json!(false)), "{}", answered.body);
     let answer = app.blurb(ask("Lamp")).await;
-    assert!(!answer["text"].as_str().unwrap().contains("risk-free"), "{answer}");
+    assert!(!answer["text"].as_str().unwrap().contains("well-known"), "{answer}");
     std::fs::rename(&aside, &file).unwrap();
     let recorded = || async {
         let _ = app.app().shared.store.look().await;
@@ -316,7 +321,7 @@ async fn a_stop_holds_while_the_store_is_down_and_is_recorded_when_it_is_back() 
     };
     eventually("it is recorded", recorded).await;
     app.restart().await.unwrap();
-    assert!(!app.blurb(ask("Lamp")).await["text"].as_str().unwrap().contains("risk-free"));
+    assert!(!app.blurb(ask("Lamp")).await["text"].as_str().unwrap().contains("well-known"));
 }
 
 #[tokio::test]
@@ -327,13 +332,13 @@ async fn a_backup_from_before_a_stop_forgets_none() {
     assert_eq!(first["text"], TEXT);
     let lifted = stop(&app, json!({"product": "p"})).await;
     let backup = app.folder.path().join("backup.db");
-    let store = app.app().shared.store.clone();
-    copyrail::audit::backup::backup(&store, &backup).await.unwrap();
+    let file = backup.to_string_lossy().into_owned();
+    let made = copyrail(app.folder.path(), &["audit", "backup", &file], &[], "");
+    assert_eq!(made.code, Some(0), "{} {}", made.out, made.err);
     lift(&app, &lifted).await;
     decide(&app, &first["generation_id"], "takedown").await;
     order(&app, "/v1/purge", json!({"product": "q"})).await;
     let listed = app.get("/v1/stops?all=true", "compliance").await.body;
-    drop(store);
     if let Some(running) = app.app.take() {
         running.stop().await;
     }
@@ -346,6 +351,20 @@ async fn a_backup_from_before_a_stop_forgets_none() {
     assert_eq!(app.blurb(ask("Lamp")).await["reason"], "stopped");
     let rows = copyrail::store::stops::read(&app.app().shared.store).await.unwrap();
     assert_eq!((rows.stops.len(), rows.rejections.len(), rows.purges.len()), (2, 1, 1), "{rows:?}");
+    // Put in place under a running service, too.
+    std::fs::copy(&backup, app.folder.path().join("copy.db")).unwrap();
+    std::fs::rename(app.folder.path().join("copy.db"), app.folder.path().join("data/copyrail.db")).unwrap();
+    let rows = || async {
+        let _ = app.app().shared.store.look().await;
+        copyrail::store::stops::read(&app.app().shared.store)
+            .await
+            .is_ok_and(|found| found.stops == rows.stops)
+    };
+    eventually("the store in place has the stops", rows).await;
+    assert_eq!(app.blurb(ask("Lamp")).await["reason"], "stopped");
+    if let Some(running) = app.app.take() {
+        running.stop().await;
+    }
     let report = copyrail(app.folder.path(), &["audit", "verify", "--format", "json"], &[], "");
     assert_eq!(report.code, Some(0), "{} {}", report.out, report.err);
 }
@@ -372,11 +391,11 @@ async fn a_command_stops_beside_a_running_service_and_without_one() {
         asked.json::<Value>().await.unwrap()
     };
     assert_eq!(blurb().await["text"], TEXT);
-    let id = run(&["stop", "--phrase", "risk-free", "--reason", "Letter", "--by", "jo"]);
+    let id = run(&["stop", "--phrase", "well-known", "--reason", "Letter", "--by", "jo"]);
     eventually("the service follows", || async { blurb().await["reason"] == "stopped" }).await;
     let listed: Value = serde_json::from_str(&run(&["stop", "list", "--format", "json"])).unwrap();
     assert_eq!((&listed["stops"][0]["id"], &listed["stops"][1]["id"]), (&json!(early), &json!(id)));
-    assert!(run(&["stop", "list"]).contains("phrase risk-free: Letter (jo)"));
+    assert!(run(&["stop", "list"]).contains("phrase well-known: Letter (jo)"));
     run(&["stop", "lift", &id, "--reason", "Settled", "--by", "ann"]);
     eventually("the service follows", || async { blurb().await["text"] == TEXT }).await;
     let generation = blurb().await["generation_id"].as_str().unwrap().to_owned();
