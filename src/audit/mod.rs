@@ -38,7 +38,7 @@ pub use records::{
     Run, ServeRecord, Step, StepRecord, StopKind, StopRecord, StoredGeneration, StoredReview, StoredVerdict,
     VerdictMode, VerdictPayload, VerdictRecord,
 };
-pub use reviews::{Rejected, Reviews};
+pub use reviews::{Rejected, Reviews, write_down_rejections};
 pub use user::{UserKey, reference, references};
 pub use writer::{
     Clock, Condition, LogUnavailable, NotShown, Recorder, SPOOL, Settings, Standing, append_beside,

@@ -10,6 +10,7 @@ use super::erase;
 use super::records::{Decision, GenerationRecord, ReviewRecord};
 use super::search::{self, Decided, Generation, PassedGeneration};
 use super::stops::{self, Change};
+use crate::guardrail::wording_of;
 use crate::store::{Store, StoreError, forget, log};
 
 /// How many reviews are read at once.
@@ -37,6 +38,42 @@ pub struct Rejected {
     pub generation: Uuid,
     /// The key of the question that it answered.
     pub cache_key: String,
+}
+
+/// Up to which entry of the chain rejections were looked for that wrote no wording down.
+const LOOKED: &str = "rejections";
+
+/// Writes down the wordings of texts that were rejected by a version that did not, as far as they are still there; answers
+/// how many. Looks at each review once.
+///
+/// # Errors
+///
+/// When the store cannot be read or written: the next time then begins anew.
+pub async fn write_down_rejections(store: &Store) -> Result<usize, StoreError> {
+    let before = log::meta(store).await?.get(LOOKED).copied().unwrap_or(0);
+    let (mut looked, mut latest) = (before, HashMap::new());
+    while let Some((page, last)) = search::decisions(store, looked, PAGE).await? {
+        latest.extend(page.into_iter().map(|decided| (decided.generation, decided)));
+        looked = last;
+    }
+    if looked == before {
+        return Ok(0);
+    }
+    let mut changes = Vec::new();
+    for (generation, decided) in latest {
+        let rejected = decided.decision == Decision::Rejected;
+        // What cannot be read holds nobody up: `audit verify` says what is wrong with it.
+        let found = if rejected { search::generation(store, generation).await.ok().flatten() } else { None };
+        if let Some(text) = found.and_then(|found| found.payload?.text) {
+            let text = wording_of(&text).to_string();
+            changes.push(Change::Reject { generation, cache_key: decided.cache_key, text });
+        }
+    }
+    let new = if changes.is_empty() { 0 } else { stops::put(store, None, &changes).await? };
+    let mut append = log::Append::begin(store).await?;
+    append.keep_number(LOOKED, looked).await?;
+    append.commit().await?;
+    Ok(new)
 }
 
 impl Reviews {
