@@ -206,6 +206,15 @@ impl App {
             },
             Arc::clone(&now),
         );
+        match audit::write_down_rejections(&store).await {
+            Ok(0) => {}
+            Ok(texts) => {
+                tracing::info!(texts, "texts that were rejected before do not come back for their questions")
+            }
+            Err(error) => {
+                tracing::warn!(%error, "texts that were rejected by an earlier version may be written again")
+            }
+        }
         let repeats = Repeats::new(store.clone(), Arc::clone(&now));
         let parts = Arc::new(Parts {
             limits: settings.limits,
