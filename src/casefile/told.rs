@@ -186,6 +186,9 @@ pub struct FindingThen {
     pub shadow: bool,
     /// Whether the rule could not run, for want of a second model's answer.
     pub unanswered: bool,
+    /// Whether a waiver for that very text made it a note.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub waived: bool,
     /// What the facts say instead.
     pub evidence: Option<Evidence>,
     /// What it matched; `None` once it was erased.
@@ -225,6 +228,7 @@ pub(super) fn findings(generation: &Generation) -> Vec<FindingThen> {
             family: text(value, "family"),
             shadow: yes(value, "shadow"),
             unanswered: yes(value, "unanswered"),
+            waived: yes(value, "waived"),
             evidence: value.get("evidence").and_then(|value| serde_json::from_value(value.clone()).ok()),
             message: beside(index, "message"),
             attempt: place.as_ref().map(|place| place.attempt),

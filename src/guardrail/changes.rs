@@ -152,10 +152,12 @@ pub fn accidents(before: &Guardrails, after: &Guardrails) -> Vec<Diagnostic> {
     for change in changes(before, after).into_iter().filter(silent) {
         by_rule.entry(change.about.clone()).or_default().push(change);
     }
-    by_rule.into_iter().filter_map(|(id, changes)| accident(&id, &changes)).collect()
+    let has_word = |id: &str| after.retired.iter().any(|entry| entry.id == id);
+    by_rule.into_iter().filter_map(|(id, changes)| accident(&id, &changes, has_word(&id))).collect()
 }
 
-fn accident(id: &str, changes: &[Change]) -> Option<Diagnostic> {
+/// `has_word` where an entry stands under `retired` that was there before this edit.
+fn accident(id: &str, changes: &[Change], has_word: bool) -> Option<Diagnostic> {
     let first = changes.first()?;
     let line = format!("`- {{id: {id}, reason: …, by: …, on: …}}`");
     let (message, undo) = if first.gone {
@@ -166,7 +168,12 @@ fn accident(id: &str, changes: &[Change]) -> Option<Diagnostic> {
         let said = if unclear { "may become looser" } else { "becomes looser" };
         (format!("what is in force {said}, and nobody says why: {}", what.join("; ")), "undo that")
     };
-    let help = format!("{undo}, or give the reason under `retired` in guardrails.yml: {line}");
+    let help = match has_word {
+        true => format!(
+            "{undo}, or change its entry under `retired` in guardrails.yml: it stood there before this edit"
+        ),
+        false => format!("{undo}, or give the reason under `retired` in guardrails.yml: {line}"),
+    };
     let fault = Diagnostic::error(&first.file, first.span, message).with_help(help);
     Some(Diagnostic { owner: first.owner.clone(), ..fault })
 }

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use crate::commands::{done, run};
 use crate::support::{Ran, TestApp, Upstream, ask, copyrail, shop};
 
-const SAID: &str = "A xylophone, risk-free, for the evening.";
+const SAID: &str = "A xylophone for the evening.";
 const RULE: &str = "rules:\n  - id: no-xylophone\n    extends: existence\n    message: \"'%s' is not said.\"\n    \
                     level: error\n    owner: legal@example.com\n    reference: CAP Code 3.7\n    \
                     tokens: [xylophone, \"risk[- ]free\"]\n    \

@@ -258,9 +258,10 @@ impl Writer<'_> {
     }
 
     fn finding(&self, finding: &FindingThen) -> Result<(), Failure> {
-        let mode = match (finding.shadow, finding.unanswered) {
-            (true, _) => ", on trial",
-            (_, true) => ", not answered",
+        let mode = match (finding.shadow, finding.unanswered, finding.waived) {
+            (_, _, true) => ", waived",
+            (true, ..) => ", on trial",
+            (_, true, _) => ", not answered",
             _ => "",
         };
         let place = finding.attempt.map(|attempt| format!(" in attempt {attempt}")).unwrap_or_default();

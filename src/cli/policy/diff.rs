@@ -23,8 +23,8 @@ const WIDTH: usize = 100;
     that the settings name, or a folder that holds guardrails/ and prompts/.\n\n\
     What loosens comes first: some copy would pass that does not, or go further than it does. An edit that loosens a rule \
     takes effect only with a reason under `retired` in guardrails.yml.\n\n\
-    --format json is one object: {\"from\", \"to\", \"counts\", \"changes\": [{\"set\", \"about\", \"effect\", \"sentence\",\n  \
-    \"owner\"?, \"reference\"?, \"file\", \"line\", \"column\", …, \"word\"?}], \"text\"?}.\n\n\
+    --format json is one object: {\"from\", \"to\", \"counts\", \"changes\", \"text\"?}; each change has\n  \
+    {\"set\", \"about\", \"effect\", \"sentence\", \"owner\"?, \"reference\"?, \"file\", \"line\", \"word\"?}.\n\n\
     Exit 0; with --exit-code 1 where anything loosens or may."
 )]
 pub(super) struct Diff {

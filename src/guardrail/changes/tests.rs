@@ -126,6 +126,15 @@ fn what_loosens_without_a_word_is_an_accident() {
         let found = faults(&set(&before, before_word), &set(&after, &after_word));
         assert_eq!(found.len(), silent, "{before_word} -> {after_word}");
     }
+    let [stale] =
+        <[String; 1]>::try_from(faults(&set(&before, &retired(entry)), &set(&after, &retired(entry))))
+            .unwrap();
+    assert!(
+        stale.ends_with(
+            "change its entry under `retired` in guardrails.yml: it stood there before this edit]"
+        ),
+        "{stale}"
+    );
     assert_eq!(faults(&set(&before, &retired(entry)), &set("rules: []", &retired(entry))), [""; 0]);
     // Tightening, and what leaves all as it is, need none.
     assert_eq!(faults(&now, &then), [""; 0]);
