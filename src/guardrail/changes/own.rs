@@ -159,10 +159,7 @@ fn compared(kind: Kind, then: &Node, now: &Node, rule: &Rule) -> Vec<Said> {
         }
     }
     if !reworded.is_empty() {
-        said.push(Said::new(
-            Effect::Neutral,
-            format!("was edited in {}, and finds the same", told::names(&reworded)),
-        ));
+        said.push(Said::new(Effect::Neutral, format!("was edited in {}", told::names(&reworded))));
     }
     said
 }
