@@ -17,7 +17,7 @@ use crate::store::policies::{self, Found};
 use crate::store::{Store, StoreError};
 
 /// The fewest characters of a revision that name it, beside `b3:`.
-const FEWEST: usize = 6;
+const FEWEST: usize = 4;
 
 /// What is to be put back in force.
 #[derive(Clone, Debug)]

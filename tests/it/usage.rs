@@ -91,6 +91,10 @@ const COMMANDS: &[&str] = &[
     "policy",
     "policy diff",
     "policy show",
+    "policy rollback",
+    "policy proposals",
+    "policy approve",
+    "policy send-back",
     "simulate-llm",
     "simulate-log",
 ];
