@@ -110,7 +110,7 @@ pub struct Shared {
     /// Edits that are not kept and recorded yet.
     unsettled: std::sync::Mutex<VecDeque<Arc<Edit>>>,
     /// Held by whoever keeps and records them.
-    settling: Mutex<()>,
+    settling: Arc<Mutex<()>>,
     /// How far rollbacks and approvals in the store were followed.
     followed: Mutex<Followed>,
     /// Since when the disk of the policy's files does not answer.
@@ -258,7 +258,7 @@ impl App {
             looked_for_keys: Mutex::default(),
             kept_revision: Mutex::default(),
             unsettled: std::sync::Mutex::default(),
-            settling: Mutex::default(),
+            settling: Arc::default(),
             followed: Mutex::default(),
             hanging: std::sync::Mutex::default(),
             node,

@@ -14,7 +14,7 @@ use crate::casefile::are_those;
 use crate::config::PolicySettings;
 use crate::generate::Generator;
 use crate::guardrail::Enforcement;
-use crate::policy::{self, Edit, Kept, Outcome, Read, Set, Sources};
+use crate::policy::{Edit, Kept, Outcome, Read, Set, Sources};
 use crate::store::desk::{ProposalRow, ProposalState};
 use crate::store::policies::RevisionRow;
 use crate::store::{Store, StoreError, desk as rows, policies};
@@ -24,7 +24,7 @@ const BETWEEN_READS: Duration = Duration::from_millis(100);
 /// How often they are within one look; what does not rest by then is taken at a later one.
 const MOST_READS: usize = 10;
 /// How long a look waits for the store: what was accepted is in force already.
-const BREATH: Duration = Duration::from_millis(300);
+const BREATH: Duration = Duration::from_millis(500);
 /// The most edits that wait for a store that takes nothing.
 const MOST_UNSETTLED: usize = 100;
 /// A disk that does not answer for so long is told of.
@@ -155,13 +155,18 @@ impl Shared {
     /// Keeps and records what became of edits, for as long as a look may wait for the store; the rest is done behind its back.
     pub(super) async fn settle(self: &Arc<Self>) {
         let shared = Arc::clone(self);
-        let settling = tokio::spawn(async move { shared.settle_now().await });
+        // Whoever is at it goes on with what came meanwhile.
+        let turn = tokio::time::timeout(BREATH, Arc::clone(&self.settling).lock_owned()).await;
+        let Ok(turn) = turn else { return };
+        let settling = tokio::spawn(async move {
+            shared.settle_now().await;
+            drop(turn);
+        });
         let _ = tokio::time::timeout(BREATH, settling).await;
     }
 
-    /// Keeps and records what became of edits.
+    /// Keeps and records what became of edits; one at a time.
     pub(super) async fn settle_now(&self) {
-        let _one_at_a_time = self.settling.lock().await;
         self.settle_edits().await;
         self.keep_revision().await;
     }
@@ -260,9 +265,7 @@ impl Shared {
 
     async fn settle_edit(&self, edit: &Arc<Edit>) -> Result<(), StoreError> {
         if edit.outcome == Outcome::Proposed {
-            let (shown, timezone) = (Arc::clone(edit), self.desk.settings().timezone.clone());
-            let report = aside(move || policy::report(&shown.files, &timezone, &shown.diagnostics)).await;
-            let mut report = report.unwrap_or_else(|_| json!({}));
+            let mut report = edit.report.clone();
             // What it would change among what was written lately stands here once somebody has looked.
             if let Some(report) = report.as_object_mut() {
                 report.insert("backtest".into(), serde_json::Value::Null);

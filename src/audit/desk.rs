@@ -211,16 +211,21 @@ fn same(one: &str, other: &str) -> bool {
     one.trim().to_lowercase() == other.trim().to_lowercase()
 }
 
-/// When a proposal is to come into force: `None` while it lacks approvals; otherwise the latest of the days that were named,
-/// or else the moment of the approval that was the last it needed.
-pub fn due(approvals: &[ApprovalRow], needed: usize) -> Option<Timestamp> {
+/// Those who approved a proposal, each once.
+pub fn persons(approvals: &[ApprovalRow]) -> Vec<&ApprovalRow> {
     let mut persons: Vec<&ApprovalRow> = Vec::new();
     for approval in approvals {
         if !persons.iter().any(|known| same(&known.by, &approval.by)) {
             persons.push(approval);
         }
     }
-    let last = persons.get(needed.checked_sub(1)?)?.at;
+    persons
+}
+
+/// When a proposal is to come into force: `None` while it lacks approvals; otherwise the latest of the days that were named,
+/// or else the moment of the approval that was the last it needed.
+pub fn due(approvals: &[ApprovalRow], needed: usize) -> Option<Timestamp> {
+    let last = persons(approvals).get(needed.checked_sub(1)?)?.at;
     Some(approvals.iter().filter_map(|approval| approval.since).max().unwrap_or(last))
 }
 

@@ -97,6 +97,8 @@ pub struct Edit {
     pub ends_rollback: bool,
     /// When it was looked at.
     pub at: Timestamp,
+    /// What was found of it, where it waits for second persons: see [`report`].
+    pub report: Value,
 }
 
 /// What the store keeps of a set for a start.
@@ -207,6 +209,9 @@ impl Desk {
             turn: Mutex::default(),
             known: Mutex::new(known),
         };
+        for edit in edits.iter_mut().filter(|edit| edit.outcome == Outcome::Proposed) {
+            edit.report = report(&edit.files, &desk.settings.timezone, &edit.diagnostics);
+        }
         Ok((desk, edits))
     }
 
@@ -288,6 +293,10 @@ impl Desk {
                 self.rolled_back.store(Arc::new(rolled_back));
             }
         }
+        // Neither set waits for this.
+        for edit in edits.iter_mut().filter(|edit| edit.outcome == Outcome::Proposed) {
+            edit.report = report(&edit.files, &self.settings.timezone, &edit.diagnostics);
+        }
         edits
     }
 
@@ -339,7 +348,7 @@ impl Desk {
         let Some((guardrails, copy)) = next else { return Err(found) };
         let (mut rolled_back, mut refused) = (self.rolled_back(), self.refused());
         let mut known = self.known();
-        for Order { set, rollback, .. } in orders {
+        for Order { set, files, rollback } in orders {
             let seen = set.at(&mut known.seen);
             rolled_back.retain(|row| row.kind != set.as_str());
             refused.retain(|refusal| refusal.set != set);
@@ -350,8 +359,11 @@ impl Desk {
                     }
                     rolled_back.push(row);
                 }
-                // The files are held against what is in force now.
-                None => *seen = None,
+                // Other files are held against what is in force now.
+                None => {
+                    let hash = set.hash(&files, &self.settings.timezone);
+                    *seen = seen.take().filter(|seen| *seen == hash);
+                }
             }
             *set.at(&mut known.since) = now;
         }
@@ -473,7 +485,16 @@ impl<T> Considered<T> {
             }
             let hash = seen.unwrap_or_else(|| Revision::of(std::iter::empty()));
             let ends_rollback = was_rolled_back && rolled_back.is_none();
-            edits.push(Edit { set, hash, outcome, files, diagnostics, ends_rollback, at: now });
+            edits.push(Edit {
+                set,
+                hash,
+                outcome,
+                files,
+                diagnostics,
+                ends_rollback,
+                at: now,
+                report: Value::Null,
+            });
         }
         loaded
     }

@@ -21,6 +21,7 @@ mod conditions;
 mod crash;
 mod declared;
 mod demo;
+mod desk;
 mod edits;
 mod erasure;
 mod explain;

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::super::output::{Paint, counted, safe};
 use super::super::{ConfigArgs, Failure, Format, Shell};
-use crate::audit::desk::{DeskError, approve as keep_approval, due, send_back as keep_send_back};
+use crate::audit::desk::{DeskError, approve as keep_approval, due, persons, send_back as keep_send_back};
 use crate::config::Settings;
 use crate::store::desk::{self, ApprovalRow, ProposalRow};
 use crate::store::keys::{self, Role, parse_token};
@@ -83,7 +83,8 @@ pub(super) async fn list(args: Proposals, shell: &mut Shell) -> Result<(), Failu
         }
         line(&row, &approvals, needs, shell)?;
         for approval in &approvals {
-            let note = if approval.note.is_empty() { String::new() } else { format!(": {}", safe(&approval.note)) };
+            let note =
+                if approval.note.is_empty() { String::new() } else { format!(": {}", safe(&approval.note)) };
             let day = approval.since.map(|since| format!(", from {since} on")).unwrap_or_default();
             shell.out.line(&format!("  approved by {} at {}{day}{note}", safe(&approval.by), approval.at))?;
         }
@@ -93,7 +94,11 @@ pub(super) async fn list(args: Proposals, shell: &mut Shell) -> Result<(), Failu
             shell.out.line(&format!("  {}:{line}: {}", said("file"), said("message")))?;
         }
         for (path, text) in &files {
-            shell.out.line(&format!("  {} ({})", safe(path), counted(text.lines().count() as u64, "line")))?;
+            shell.out.line(&format!(
+                "  {} ({})",
+                safe(path),
+                counted(text.lines().count() as u64, "line")
+            ))?;
         }
         return Ok(());
     }
@@ -110,7 +115,9 @@ pub(super) async fn list(args: Proposals, shell: &mut Shell) -> Result<(), Failu
     if args.format == Format::Json {
         shell.out.line(&json!({ "proposals": all }).to_string())?;
     } else if all.is_empty() {
-        shell.out.talk("Nothing is or was proposed; `[policy] approvals` says how many persons an edit needs.");
+        shell
+            .out
+            .talk("Nothing is or was proposed; `[policy] approvals` says how many persons an edit needs.");
     }
     Ok(())
 }
@@ -126,7 +133,7 @@ fn line(row: &ProposalRow, approvals: &[ApprovalRow], needs: usize, shell: &Shel
     let since = row.at.strftime("%Y-%m-%d %H:%M UTC");
     let state = shell.out.paint(Paint::Strong, &format!("{:<10}", row.state.as_str().replace('_', " ")));
     let from = due(approvals, needs).map(|due| format!(", from {due} on")).unwrap_or_default();
-    let counts = format!("{} of {needs} approvals{from}", approvals.len());
+    let counts = format!("{} of {needs} approvals{from}", persons(approvals).len());
     Ok(shell.out.line(&format!("{}  {state}  since {since}  by {}  {counts}", row.hash, safe(&row.by)))?)
 }
 
@@ -148,7 +155,9 @@ fn failed(error: DeskError) -> Failure {
 /// The store, and the name of the person whose key the environment holds.
 async fn person(settings: &Settings, shell: &Shell) -> Result<(Store, String), Failure> {
     let Some(token) = shell.environment.get(KEY) else {
-        return Err(Failure::Usage(format!("{KEY} must hold a key of the role `compliance`: it says who decides")));
+        return Err(Failure::Usage(format!(
+            "{KEY} must hold a key of the role `compliance`: it says who decides"
+        )));
     };
     let store = Store::open(&settings.store_url, Access::Beside).await?;
     let rows: Result<_, StoreError> = keys::list(&store).await;
@@ -157,7 +166,9 @@ async fn person(settings: &Settings, shell: &Shell) -> Result<(Store, String), F
     let row = row.filter(|row| row.holds((shell.now)()) && row.role.allows(Role::Compliance));
     let said = match row.as_ref().map(|row| row.name.trim()) {
         None => format!("{KEY} holds no key of the role `compliance` that is known and holds"),
-        Some("") => "this key has no name, and who decides must have one; `copyrail keys new --name` makes one".into(),
+        Some("") => {
+            "this key has no name, and who decides must have one; `copyrail keys new --name` makes one".into()
+        }
         Some(name) => return Ok((store, name.to_owned())),
     };
     Err(Failure::Failed(anyhow::anyhow!(said)))
@@ -180,7 +191,9 @@ pub(super) async fn approve(args: Approve, shell: &mut Shell) -> Result<(), Fail
     match due {
         None => shell.out.talk("It waits for more persons."),
         Some(due) if due > (shell.now)() => shell.out.talk(&format!("It comes into force at {due}.")),
-        Some(_) => shell.out.talk("A running service has it in force within two seconds, others at their start."),
+        Some(_) => {
+            shell.out.talk("A running service has it in force within two seconds, others at their start.")
+        }
     }
     Ok(())
 }
