@@ -318,7 +318,7 @@ fn asked<'v>(
         let input = bytes.div_ceil(BYTES_PER_TOKEN) as u64;
         Asked {
             at: view.at,
-            key: case.key_for(about, chosen, MODEL),
+            key: case.key_for(about, chosen, MODEL, false),
             usage: Usage { input, cached_input: 0, output: ANSWER },
         }
     };
@@ -384,8 +384,15 @@ fn written(at: Timestamp, ttl: Ttl) -> Arc<Kept> {
     let draft = Draft::new("A text of some forty words.");
     let after = |duration| at.checked_add(duration).unwrap_or(Timestamp::MAX);
     let (stale, expires) = (after(ttl.soft), after(ttl.hard));
-    let generation = Uuid::nil();
-    Arc::new(Kept { written: Arc::clone(&draft.text), draft, generation, models: [].into(), stale, expires })
+    Arc::new(Kept {
+        written: Arc::clone(&draft.text),
+        draft,
+        generation: Uuid::nil(),
+        models: [].into(),
+        stale,
+        expires,
+        elsewhere: false,
+    })
 }
 
 /// The pages that copy is for, and what was asked for them in each way.

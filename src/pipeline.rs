@@ -20,6 +20,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use jiff::Timestamp;
 use tokio::time::Instant;
 use tracing::Instrument;
 
@@ -137,6 +138,15 @@ impl Parts {
         }
     }
 
+    /// What is in memory under a key, unless a person rejected it.
+    fn in_memory(&self, key: &Key, now: Timestamp) -> Option<Arc<Kept>> {
+        let kept = self.memory.get(key, now)?;
+        // What is rejected is dropped under the key that it was recorded with.
+        let rejected =
+            || kept.elsewhere && self.reviews.decision(kept.generation) == Some(Decision::Rejected);
+        if rejected() { None } else { Some(kept) }
+    }
+
     /// Keeps copy, unless a person rejected it a moment ago.
     fn keep(&self, key: Key, kept: &Arc<Kept>) {
         self.memory.keep(key, Arc::clone(kept));
@@ -225,13 +235,16 @@ async fn written(
     deadline: Instant,
     may_generate: bool,
 ) -> Result<Served, Shortfall> {
-    let (key, template) = (case.key(parts, chosen)?, chosen.template.id.as_str());
-    if let Some(served) = kept(parts, case, chosen, &key, may_generate)? {
-        let served = released(parts, served, approval)?;
+    let (key, template) = (case.key(parts, chosen, approval)?, chosen.template.id.as_str());
+    if let Some(served) = kept(parts, case, chosen, &key, may_generate, approval)? {
+        let served = released(parts, served, approval).inspect_err(|_| {
+            // One that a person approved may pass again, or be approved again, while another one waits.
+            let _ = generation::start(parts, case, chosen, key, approval, Wanted::Found);
+        })?;
         // Copy that a person approved is not replaced by copy that nobody has looked at.
         if served.is_stale(case.now) && may_generate && !approval {
             // Whoever asked gets the copy that is there; the new text is for those who come after.
-            let _ = generation::start(parts, case, chosen, key, Wanted::Written(Purpose::Refresh));
+            let _ = generation::start(parts, case, chosen, key, approval, Wanted::Written(Purpose::Refresh));
         }
         return Ok(served);
     }
@@ -244,10 +257,11 @@ async fn written(
         rounds += 1;
         let (flight, declined, joined) = match parts.flights.join(&key) {
             Some(flight) => (flight, None, true),
-            None => match generation::start(parts, case, chosen, key, wanted(case, may_generate)) {
+            None => match generation::start(parts, case, chosen, key, approval, wanted(case, may_generate)) {
                 Ok(Started { flight, declined }) => (flight, declined, false),
                 Err(Declined::Kept) => {
-                    let served = kept(parts, case, chosen, &key, may_generate)?.ok_or(Reason::Guardrail)?;
+                    let served =
+                        kept(parts, case, chosen, &key, may_generate, approval)?.ok_or(Reason::Guardrail)?;
                     return released(parts, served, approval);
                 }
                 Err(Declined::Because(reason)) => return Err(reason.into()),
@@ -269,7 +283,7 @@ async fn written(
                 continue;
             }
             (Ok(Some(Ok((kept, source)))), _) => {
-                let served = approved(parts, case, chosen, &key, &kept, source, may_generate)?
+                let served = approved(parts, case, chosen, &key, &kept, source, may_generate, approval)?
                     .ok_or(Reason::Guardrail)?;
                 released(parts, served, approval)
             }
@@ -299,16 +313,17 @@ fn kept(
     chosen: Chosen<'_>,
     key: &Key,
     may_ask: bool,
+    approval: bool,
 ) -> Result<Option<Served>, Shortfall> {
     parts.forget_other_stores();
-    let kept = parts.memory.get(key, case.now);
+    let kept = parts.in_memory(key, case.now);
     parts.metrics.looked_up(match &kept {
         None => "miss",
         Some(kept) if case.now >= kept.stale => "stale",
         Some(_) => "hit",
     });
     let Some(kept) = kept else { return Ok(None) };
-    let served = approved(parts, case, chosen, key, &kept, Source::Cache, may_ask)?;
+    let served = approved(parts, case, chosen, key, &kept, Source::Cache, may_ask, approval)?;
     if let Some(draft) = served.as_ref().and_then(|served| served.text.as_ref()).map(Approved::to_draft)
         && kept.draft.stamp != draft.stamp
     {
@@ -328,6 +343,7 @@ fn approved(
     kept: &Kept,
     source: Source,
     may_ask: bool,
+    approval: bool,
 ) -> Result<Option<Served>, Shortfall> {
     // What is stopped or purged is as if it were not there.
     if case.holds_back(chosen.template.id.as_str(), kept.generation, &kept.models) {
@@ -342,6 +358,14 @@ fn approved(
             let about = About { generation: kept.generation, guardrails };
             let ask = || second::look_into(parts, &about, case.questions(text, chosen), case.now);
             return Err(Shortfall { reason: Reason::Guardrail, pending: may_ask && ask() });
+        }
+        // What a person approved is not replaced while it will pass again by itself before long.
+        Err(judgement)
+            if approval
+                && parts.reviews.decision(kept.generation) == Some(Decision::Approved)
+                && case.comes_right(&judgement, &parts.second, &kept.draft, chosen) =>
+        {
+            return Err(Reason::Guardrail.into());
         }
         Err(_) => return Ok(None),
     };
@@ -373,7 +397,8 @@ fn segment_level(
         return None;
     }
     let chosen = case.choose(Tier::Segment)?;
-    let served = kept(parts, case, chosen, &case.key(parts, chosen).ok()?, may_ask).ok()??;
+    let key = case.key(parts, chosen, approval).ok()?;
+    let served = kept(parts, case, chosen, &key, may_ask, approval).ok()??;
     released(parts, served, approval).ok()
 }
 

@@ -8,8 +8,8 @@ use jiff::Timestamp;
 use tokio::time::Instant;
 
 use super::records::{
-    self, GENERATION, GenerationPayload, GenerationRecord, Outcome, REVIEW, Record, SERVES, ServeRecord,
-    StoredGeneration,
+    self, GENERATION, GenerationPayload, GenerationRecord, Outcome, REVIEW, Record, ReviewAction,
+    ReviewRecord, SERVES, ServeRecord, StoredGeneration,
 };
 use crate::store::forget::Look;
 use crate::store::index::{Indexable, Reach, reach};
@@ -18,7 +18,7 @@ use crate::store::{Store, StoreError};
 
 /// How the indexes are made: to be raised with any change to the terms of a record or to its words, for what was indexed
 /// otherwise can be neither found nor forgotten.
-const FORMAT: i64 = 1;
+const FORMAT: i64 = 2;
 /// How many rows one block of serves has in the index: more than it has lines.
 pub(super) const LINES: i64 = 8_192;
 /// How many entries are read at once.
@@ -268,7 +268,7 @@ async fn index(append: &mut Append, entry: &Indexable) -> Result<(), StoreError>
                 payload.and_then(|bytes| serde_json::from_slice(bytes).ok()).unwrap_or_default();
             append.index_minute(minute(record.finished), *seq).await?;
             append.index_generation(*seq, &generation_terms(&record), text_of(&payload)).await?;
-            if record.outcome == Outcome::Passed {
+            if record.approval && record.outcome == Outcome::Passed {
                 append.index_state(*seq, Some("awaiting")).await?;
             }
             Ok(())
@@ -290,13 +290,17 @@ async fn index(append: &mut Append, entry: &Indexable) -> Result<(), StoreError>
         }
         REVIEW => {
             let Ok(Record::Review(stored)) = records::decode(bytes) else { return Ok(()) };
-            let Some(decision) = stored.record.action.decision() else { return Ok(()) };
-            if let Some(generation) =
-                append.generation_entry(&stored.record.generation_id.to_string()).await?
-            {
-                append.index_state(generation, Some(decision.as_str())).await?;
+            let ReviewRecord { action, generation_id, .. } = stored.record;
+            if action.decision().is_none() && action != ReviewAction::Flag {
+                return Ok(());
             }
-            Ok(())
+            let Some(generation) = append.generation_entry(&generation_id.to_string()).await? else {
+                return Ok(());
+            };
+            match action.decision() {
+                Some(decision) => append.index_state(generation, Some(decision.as_str())).await,
+                None => append.index_state_too(generation, "flagged").await,
+            }
         }
         // Other kinds are found by their kind.
         _ => Ok(()),

@@ -100,6 +100,12 @@ pub struct GenerationRecord {
     /// The earlier generation whose text this is, judged again by other rules: nothing was asked of a model for it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rejudged: Option<Uuid>,
+    /// The models that wrote that one, by the names that they were asked and answered under.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub written_by: Vec<String>,
+    /// Where a person must approve its text: the key that the question has while nobody must.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub plain_key: Option<String>,
 }
 
 /// What stands beside a generation's record, and can be erased: it may hold personal data.

@@ -17,7 +17,9 @@ use super::erase::runs;
 use super::hold::{InForce, Subject};
 use super::index::{self, Field};
 use super::person::{Needles, Trace};
-use super::records::{self, Event, GENERATION, GenerationRecord, Record, Retained, RetentionRecord, SERVES};
+use super::records::{
+    self, Decision, Event, GENERATION, GenerationRecord, Record, Retained, RetentionRecord, SERVES,
+};
 use crate::config::Retention;
 use crate::store::forget::{Look, OldEntry};
 use crate::store::log::{Append, Snapshot};
@@ -158,6 +160,26 @@ impl Held {
     }
 }
 
+/// Whether a payload holds a text that a person had to approve and did, of copy that is nobody's alone: their approval has no
+/// end, and without the text it would.
+async fn is_approved(look: &mut Look<'_>, entry: &OldEntry) -> Result<bool, StoreError> {
+    if entry.kind != GENERATION {
+        return Ok(false);
+    }
+    let bytes = look.bytes(entry.seq).await?.unwrap_or_default();
+    let Ok(Record::Generation(stored)) = records::decode(&bytes) else { return Ok(false) };
+    let record = stored.record;
+    if !record.approval || record.user.is_some() {
+        return Ok(false);
+    }
+    let about = look.about(&record.id.to_string()).await?;
+    let latest = about.iter().rev().find_map(|about| match records::decode(&about.bytes) {
+        Ok(Record::Review(stored)) => stored.record.action.decision(),
+        _ => None,
+    });
+    Ok(latest == Some(Decision::Approved))
+}
+
 /// One kind of what is deleted.
 struct Sweep<'d> {
     what: Retained,
@@ -207,6 +229,8 @@ impl Sweep<'_> {
                     young = true;
                 } else if self.gone.contains(&entry.seq) {
                     // Counted with its generation.
+                } else if self.what == Retained::Payload && is_approved(&mut snapshot.look(), &entry).await? {
+                    // It stays as long as its generation does.
                 } else if held.covers(&mut snapshot.look(), &entry).await? {
                     kept += 1;
                 } else if !chosen.is_empty() && (size + entry.size > TOGETHER || chosen.len() >= pace.entries)

@@ -152,6 +152,31 @@ impl Reviews {
         Ok(found)
     }
 
+    /// The copy that passed for this cache key and that nobody rejected, what a person approved first; its decisions are
+    /// known from here on.
+    ///
+    /// # Errors
+    ///
+    /// As [`search::standing_for_key`].
+    pub async fn standing_for_key(&self, cache_key: &str) -> Result<Vec<PassedGeneration>, StoreError> {
+        let standing = search::standing_for_key(&self.store, cache_key).await?;
+        for (generation, decided) in
+            standing.iter().filter_map(|found| Some((found.id, found.generation.decided()?)))
+        {
+            self.learn(generation, decided);
+        }
+        Ok(standing)
+    }
+
+    /// The newest generation whose text was not let pass for this cache key, unless somebody rejected it.
+    ///
+    /// # Errors
+    ///
+    /// As [`search::latest_blocked_for_key`].
+    pub async fn latest_blocked_for_key(&self, cache_key: &str) -> Result<Option<Generation>, StoreError> {
+        search::latest_blocked_for_key(&self.store, cache_key).await
+    }
+
     /// The next copy before an entry of the chain that passed and that nobody rejected, newest first, with the records of its
     /// generations, and how far back it reaches; `None` when there is none. Its decisions are known from here on. `None` stands
     /// for a text that was erased.

@@ -4,6 +4,7 @@ mod filter;
 mod find;
 
 use jiff::Timestamp;
+use serde_json::Value;
 use uuid::Uuid;
 
 use super::chain;
@@ -25,12 +26,14 @@ pub use find::{Serve, entry_of_serve, generations, serve, serves, serves_around}
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum ReviewState {
-    /// It passed, and nobody has approved or rejected it yet.
+    /// It passed, a person must approve it, and nobody has approved or rejected it yet.
     Awaiting,
     /// The latest decision is an approval.
     Approved,
     /// The latest decision is a rejection or a takedown.
     Rejected,
+    /// Somebody flagged it, and nobody has decided on it since.
+    Flagged,
 }
 
 /// One page of what was found.
@@ -112,6 +115,28 @@ pub struct PassedGeneration {
     pub generation: Generation,
 }
 
+impl PassedGeneration {
+    /// Whether a person approved it.
+    pub fn is_approved(&self) -> bool {
+        self.generation.decided().is_some_and(|(_, decision)| decision == Decision::Approved)
+    }
+}
+
+impl Generation {
+    /// What models wrote for it, as far as they came to an end: as they gave it, the first one first.
+    pub fn whole_texts(&self) -> impl DoubleEndedIterator<Item = &str> {
+        let attempts = self.record.attempts.as_array().into_iter().flatten();
+        let texts = self.payload.iter().flat_map(|payload| &payload.raw_texts);
+        let said =
+            |attempt: &Value, field: &str| attempt.get(field).and_then(Value::as_str).map(str::to_owned);
+        let whole = attempts.zip(texts).filter_map(move |(attempt, text)| {
+            let stopped = said(attempt, "finish_reason").as_deref() == Some("stop");
+            text.as_deref().filter(|_| stopped && said(attempt, "error").is_none())
+        });
+        whole.collect::<Vec<_>>().into_iter()
+    }
+}
+
 /// Why a search could not be made.
 #[derive(Debug, thiserror::Error)]
 pub enum SearchError {
@@ -158,6 +183,14 @@ pub async fn latest_passed_for_key(
     cache_key: &str,
 ) -> Result<Option<PassedGeneration>, StoreError> {
     let Some(found) = log::latest_passed(store, cache_key).await? else { return Ok(None) };
+    passed_generation(store, found, cache_key).await
+}
+
+async fn passed_generation(
+    store: &Store,
+    found: EntryBytes,
+    cache_key: &str,
+) -> Result<Option<PassedGeneration>, StoreError> {
     let generation = read(store, found).await?;
     let rejected = generation.decided().is_some_and(|(_, decision)| decision == Decision::Rejected);
     // The index found it; the chained record is what counts.
@@ -167,6 +200,41 @@ pub async fn latest_passed_for_key(
     let text = generation.payload.as_ref().and_then(|payload| payload.text.clone());
     let (id, finished) = (generation.record.id, generation.record.finished);
     Ok(text.map(|text| PassedGeneration { id, finished, text, generation }))
+}
+
+/// The most texts that are looked at for one question that a person approves the answer of.
+const MOST_STANDING: u32 = 16;
+
+/// Copy that passed for this cache key and that nobody rejected or erased: what a person approved first, the newest of it
+/// first.
+///
+/// # Errors
+///
+/// As [`latest_passed_for_key`].
+pub async fn standing_for_key(store: &Store, cache_key: &str) -> Result<Vec<PassedGeneration>, StoreError> {
+    let mut standing = Vec::new();
+    for found in log::standing(store, cache_key, MOST_STANDING).await? {
+        standing.extend(passed_generation(store, found, cache_key).await?);
+    }
+    Ok(standing)
+}
+
+/// The newest generation whose text was not let pass for this cache key, unless somebody rejected it.
+///
+/// # Errors
+///
+/// As [`latest_passed_for_key`].
+pub async fn latest_blocked_for_key(
+    store: &Store,
+    cache_key: &str,
+) -> Result<Option<Generation>, StoreError> {
+    let Some(found) = log::latest_blocked(store, cache_key).await? else { return Ok(None) };
+    let generation = read(store, found).await?;
+    let rejected = generation.decided().is_some_and(|(_, decision)| decision == Decision::Rejected);
+    if generation.record.outcome != Outcome::Blocked || generation.record.cache_key != cache_key || rejected {
+        return Err(StoreError::Corrupt("the index of generations says what the log does not".to_owned()));
+    }
+    Ok(Some(generation))
 }
 
 /// Copy that passed, found without its question being asked.

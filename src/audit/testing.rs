@@ -45,6 +45,8 @@ pub(super) fn generation(n: u64) -> GenerationRecord {
         user: None,
         approval: false,
         rejudged: None,
+        written_by: Vec::new(),
+        plain_key: None,
     }
 }
 

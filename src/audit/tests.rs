@@ -259,7 +259,7 @@ async fn a_fork_is_found() {
 async fn write_reviewed(store: &Store) -> Recorder {
     let recorder = recorder(store, 100);
     for n in 1..=3 {
-        let record = GenerationRecord { cache_key: "aa".into(), ..generation(n) };
+        let record = GenerationRecord { cache_key: "aa".into(), approval: true, ..generation(n) };
         recorder.generation(record, payload(n)).await.unwrap();
     }
     let blocked = GenerationRecord { outcome: Outcome::Blocked, ..generation(4) };
@@ -350,6 +350,7 @@ async fn the_latest_decision_counts_and_what_was_rejected_is_not_found_again() {
     assert_eq!(found(ReviewState::Awaiting).await, [1], "what was blocked awaits nobody");
     assert_eq!(found(ReviewState::Approved).await, [2]);
     assert_eq!(found(ReviewState::Rejected).await, [3]);
+    assert_eq!(found(ReviewState::Flagged).await, [2], "a flag leaves it approved");
 
     let refreshed = async |reviews: &Reviews| {
         let mut rejected = Vec::new();

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use moka::sync::Cache;
 use serde_json::{Map, Value};
 
-use crate::words::Revision;
+use crate::words::{Revision, TemplateId};
 
 /// The hash of all that a prompt is made of. Never the user's id.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
@@ -32,6 +32,18 @@ pub struct Question<'q> {
 impl Key {
     /// The key of a question.
     pub fn of(question: &Question<'_>) -> Self {
+        Self::made(question, question.template.as_bytes(), question.models)
+    }
+
+    /// The key of a question whose answer a person approves: it names the template by its id and leaves out what stands in
+    /// it and which models may answer, so that an edit of a prompt takes no approval back.
+    pub fn to_approve(question: &Question<'_>, template: &TemplateId) -> Self {
+        // A hash is 32 bytes and this is longer, so that no key of the one kind is one of the other.
+        let named = format!("a person approves what is written by {template}");
+        Self::made(question, named.as_bytes(), "")
+    }
+
+    fn made(question: &Question<'_>, template: &[u8], models: &str) -> Self {
         let mut hasher = blake3::Hasher::new();
         let mut part = |bytes: &[u8]| {
             hasher.update(&(bytes.len() as u64).to_le_bytes());
@@ -40,11 +52,11 @@ impl Key {
         part(question.placement.as_bytes());
         part(&[u8::from(question.product.is_some())]);
         part(question.product.unwrap_or_default().as_bytes());
-        part(question.template.as_bytes());
+        part(template);
         // A map of JSON values always serialises; should it not, the empty text would still be hashed as itself.
         part(&serde_json::to_vec(question.inputs).unwrap_or_default());
         part(question.locale.as_bytes());
-        part(question.models.as_bytes());
+        part(models.as_bytes());
         Self(*hasher.finalize().as_bytes())
     }
 }

@@ -30,6 +30,8 @@ pub struct Kept {
     pub stale: Timestamp,
     /// From here on it is gone.
     pub expires: Timestamp,
+    /// Whether its generation was recorded under another key than it is kept under.
+    pub elsewhere: bool,
 }
 
 /// The models of a text, by the names that they were asked and answered under; shared by all texts of the same.
@@ -203,6 +205,7 @@ mod tests {
                 models,
                 stale: at(1),
                 expires: at(9),
+                elsewhere: false,
             })
         };
         let text = || memory.get(&key, at(0)).map(|kept| kept.draft.text.to_string());

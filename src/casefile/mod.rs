@@ -146,6 +146,9 @@ pub struct GenerationThen {
     pub decided_since: Vec<Decided>,
     /// Why prompt and texts are not there: a sentence.
     pub missing: Option<String>,
+    /// Which generation wrote its text, where it is an earlier one's: a sentence.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub earlier: Option<String>,
 }
 
 /// A decision on a text.
@@ -430,6 +433,7 @@ async fn generation_then(
         decided,
         decided_since,
         missing,
+        earlier: words::rejudged(generation.record.rejudged),
         record: generation.record,
         verdicts: generation.verdicts,
         reviews: generation.reviews,

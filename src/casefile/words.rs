@@ -1,5 +1,7 @@
 //! The records' short words, said in sentences for people who know none of them.
 
+use uuid::Uuid;
+
 use crate::audit::{Outcome, ReviewAction};
 use crate::condition::Truth;
 use crate::generate::FaultKind;
@@ -237,6 +239,18 @@ pub const GLOSSARY: &[(&str, &str)] = &[
     ("tier", "What kind of copy it is: for one visitor, for a segment, pre-written, or none."),
     ("time of writing", "All times are UTC unless another zone is named."),
 ];
+
+/// What is said of a text that a person must approve.
+pub const TO_APPROVE: &str = "A person must approve it before it is first shown.";
+
+/// What is said of a text that an earlier generation wrote.
+pub fn rejudged(earlier: Option<Uuid>) -> Option<String> {
+    let earlier = earlier?;
+    Some(format!(
+        "Its text is that of generation {earlier}, judged again by other rules: no model was asked for it, and what was \
+         asked for then stands there."
+    ))
+}
 
 #[cfg(test)]
 mod tests {

@@ -59,7 +59,7 @@ pub(super) async fn run(args: Render, shell: &mut Shell) -> Result<(), Failure> 
         settings.providers.iter().map(|provider| provider.model.as_str()).collect::<Vec<_>>().join("\n");
     let asked = chosen.filter(|_| limit.tier > Tier::Prewritten).map(|chosen| {
         let inputs = chosen.template.inputs(&case.scope());
-        let key = case.key_for(&product, chosen, &models);
+        let key = case.key_for(&product, chosen, &models, limit.approval);
         (key, policy.copy.prompts.render(chosen, &inputs).map_err(|error| error.to_string()))
     });
     let prewritten =

@@ -81,6 +81,8 @@ pub struct Limits {
     pub queue: usize,
     /// How many generations one user may cause in a UTC day; without one, as many as they like.
     pub user_generations_per_day: Option<u32>,
+    /// How many questions a second are put to second models about copy that is there already: 1 to 10,000.
+    pub checks_per_second: u32,
     /// How long the service still takes requests after SIGTERM, while it says that it is not ready.
     pub drain: Duration,
 }

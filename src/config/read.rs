@@ -339,6 +339,9 @@ fn policy(fields: &mut Fields<'_>, faults: &Faults) -> Option<PolicySettings> {
     })
 }
 
+/// The most questions a second that may be put to second models about copy that is there already.
+const MOST_CHECKS: usize = 10_000;
+
 fn limits(fields: &mut Fields<'_>, faults: &Faults) -> Option<Limits> {
     let mut count = |key| {
         let node = fields.take(key)?;
@@ -347,6 +350,13 @@ fn limits(fields: &mut Fields<'_>, faults: &Faults) -> Option<Limits> {
     let (deadline, max_deadline) = (count("deadline_ms"), count("max_deadline_ms"));
     let (concurrency, queue) = (count("concurrency"), count("queue"));
     let user_generations = count("user_generations_per_day").map(|(_, most)| most).filter(|most| *most > 0);
+    let checks = count("checks_per_second");
+    if let Some((span, checks)) = checks
+        && !(1..=MOST_CHECKS).contains(&checks)
+    {
+        let help = format!("write 1 to {MOST_CHECKS}");
+        faults.error_with_help(span, "copy would be withheld for ever, or too much asked at once", &help);
+    }
     let drain = fields.take("drain").and_then(|node| document::duration(node, faults));
     let generation_timeout = fields.take("generation_timeout").and_then(|node| some_time(node, faults));
     let ((_, deadline), (_, max_deadline)) = (deadline?, max_deadline?);
@@ -363,6 +373,7 @@ fn limits(fields: &mut Fields<'_>, faults: &Faults) -> Option<Limits> {
         concurrency,
         queue: queue?.1,
         user_generations_per_day: user_generations.map(|most| u32::try_from(most).unwrap_or(u32::MAX)),
+        checks_per_second: u32::try_from(checks?.1).unwrap_or(u32::MAX),
         drain: drain?,
     })
 }

@@ -20,6 +20,12 @@ pub(super) fn blurb(written: &str, output: Output) -> Result<String, Fault> {
     if cleaned(&text, usize::MAX).trim().is_empty() { Err(empty()) } else { Ok(text) }
 }
 
+/// The blurb in what a model wrote when nobody knows any more in which form it was asked for one. `None` when there is
+/// none.
+pub fn blurb_in(written: &str) -> Option<String> {
+    blurb(written, Output::JsonObject).or_else(|_| blurb(written, Output::Text)).ok()
+}
+
 /// What a model wrote, without the thoughts that some servers leave before it. Thoughts alone are no text, and where they do
 /// not end nobody can tell which is which.
 pub(super) fn text(written: &str) -> Result<&str, Fault> {
@@ -110,6 +116,13 @@ mod tests {
         check("<think>Soft.", Output::Text, Err("the answer is a thought without an end"));
         check("<think>Soft.</think> ", Output::Text, Err("the answer is a thought without a text"));
         check("Soft </think>.", Output::Text, Ok("Soft </think>."));
+    }
+
+    #[test]
+    fn a_blurb_is_found_in_either_form() {
+        assert_eq!(blurb_in(" \"Soft.\" ").as_deref(), Some("Soft."));
+        assert_eq!(blurb_in(r#"<think>x</think>{"text": "Soft."}"#).as_deref(), Some("Soft."));
+        assert_eq!(blurb_in(r#"{"texts": "Soft."}"#), None);
     }
 
     #[test]

@@ -27,6 +27,7 @@ mod tests;
 pub use crate::config::{BreakerSettings, Output, Price, Provider, ProviderKind, TokenLimitField};
 pub use crate::prompt::{DEFAULT_MAX_TOKENS, Message, Parameters, Prompt, Role};
 pub use crate::words::Purpose;
+pub use answer::blurb_in;
 pub use ask::Moderation;
 pub use attempt::{Attempt, Failure, FaultKind, Usage, Written};
 pub use breaker::BreakerState;

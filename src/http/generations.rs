@@ -40,7 +40,8 @@ pub(super) struct Search {
     rule: Option<String>,
     locale: Option<String>,
     model: Option<String>,
-    review: Option<String>,
+    #[serde(alias = "review")]
+    state: Option<String>,
     user: Option<String>,
     user_hash: Option<String>,
     words: Option<String>,
@@ -66,7 +67,7 @@ pub(super) async fn list(
         rule: search.rule,
         locale: search.locale,
         model: search.model,
-        review: word(search.review, "`review`: write `awaiting`, `approved` or `rejected`")?,
+        review: word(search.state, "`state`: write `awaiting`, `approved`, `rejected` or `flagged`")?,
         user: user(&shared, search.user, search.user_hash).await?,
         words: words(search.words)?,
         since: search.since,

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::sync::{Arc, LazyLock};
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 use serde_json::{Map, Value};
 
@@ -116,6 +116,33 @@ fn as_of(
     }
 }
 
+/// How many instants ahead it is looked whether a text passes again.
+const INSTANTS: usize = 4;
+
+/// Until when a text that does not pass is waited for: as long as copy is kept for a placement.
+pub(super) fn in_sight(placement: &Placement, now: Timestamp) -> Timestamp {
+    let kept = SignedDuration::try_from(placement.ttl.hard).ok();
+    kept.and_then(|kept| now.checked_add(kept).ok()).unwrap_or(Timestamp::MAX)
+}
+
+/// Whether a text that does not pass will by itself until then, because a rule that caught it ends or evidence begins:
+/// `judge` judges it as of an instant.
+pub(super) fn comes_right(
+    judgement: &Judgement,
+    until: Timestamp,
+    judge: impl Fn(Timestamp) -> Result<Approved, Judgement>,
+) -> bool {
+    let mut next = judgement.valid_until;
+    for _ in 0..INSTANTS {
+        let Some(at) = next.filter(|at| *at <= until) else { return false };
+        match judge(at) {
+            Ok(_) => return true,
+            Err(judgement) => next = judgement.valid_until.filter(|later| *later > at),
+        }
+    }
+    false
+}
+
 /// Whether what is written by that template may speak of the product's offer.
 pub(super) fn reads_offer(template: &Template) -> bool {
     template.inputs.iter().any(|input| input.path.starts_with("product.offer"))
@@ -219,7 +246,30 @@ impl<'a> Case<'a> {
         draft: &Draft,
         chosen: Chosen<'_>,
     ) -> Result<Approved, Judgement> {
-        let ground = Ground { opinions: Opinions::Known(known), ..self.ground(chosen.locale) };
+        self.approve_written_at(self.now, known, draft, chosen)
+    }
+
+    /// Whether copy that does not pass now will by itself, within the time that copy is kept for here.
+    pub(super) fn comes_right(
+        &self,
+        judgement: &Judgement,
+        known: &dyn Known,
+        draft: &Draft,
+        chosen: Chosen<'_>,
+    ) -> bool {
+        comes_right(judgement, in_sight(self.placement, self.now), |at| {
+            self.approve_written_at(at, known, draft, chosen)
+        })
+    }
+
+    fn approve_written_at(
+        &self,
+        at: Timestamp,
+        known: &dyn Known,
+        draft: &Draft,
+        chosen: Chosen<'_>,
+    ) -> Result<Approved, Judgement> {
+        let ground = Ground { at, opinions: Opinions::Known(known), ..self.ground(chosen.locale) };
         let (guardrails, bans) = (&self.policy.guardrails, self.stops.bans());
         // Shaping the inputs costs more than all the rest of a serve from memory.
         let approved = match still_approved(guardrails, bans, draft, &ground) {
@@ -386,30 +436,35 @@ impl<'a> Case<'a> {
         self.offer_is_over && reads_offer(chosen.template)
     }
 
-    /// The key of what these models would be asked for a template, made anew.
-    pub fn key_for(&self, product: &Product, chosen: Chosen<'_>, models: &str) -> Key {
-        Key::of(&cache::Question {
+    /// The key of what these models would be asked for a template, made anew; of what a person would have to approve, where
+    /// `approval` says so.
+    pub fn key_for(&self, product: &Product, chosen: Chosen<'_>, models: &str, approval: bool) -> Key {
+        let inputs = chosen.template.inputs(&self.scope());
+        let question = cache::Question {
             placement: self.placement.id.as_str(),
             product: Some(product.id.as_str()).filter(|id| !id.is_empty()),
             template: &chosen.template.hash,
-            inputs: &chosen.template.inputs(&self.scope()),
+            inputs: &inputs,
             locale: chosen.locale.as_str(),
             models,
-        })
+        };
+        if approval { Key::to_approve(&question, &chosen.template.id) } else { Key::of(&question) }
     }
 
-    /// The key of what would be asked of the model for a template.
-    pub(super) fn key(&self, parts: &Parts, chosen: Chosen<'_>) -> Result<Key, Reason> {
+    /// The key of what would be asked of the model for a template; of what a person would have to approve, where
+    /// `approval` says so.
+    pub(super) fn key(&self, parts: &Parts, chosen: Chosen<'_>, approval: bool) -> Result<Key, Reason> {
         let product = self.product.as_ref().map_err(|reason| *reason)?;
         let models = parts.generator.as_ref().map(|generator| generator.models()).unwrap_or_default();
-        let key = || self.key_for(product, chosen, models);
+        let key = || self.key_for(product, chosen, models, approval);
         if !chosen.template.reads_product_alone() {
             return Ok(key());
         }
         // Models and placements do not change while the keys are kept, and a template belongs to one placement.
         let locale = chosen.locale.as_str().as_bytes();
-        let parts_of_it: [&[u8]; 4] =
-            [product.id.as_bytes(), &product.hash, chosen.template.hash.as_bytes(), locale];
+        let template = chosen.template.hash.as_bytes();
+        let parts_of_it: [&[u8]; 5] =
+            [product.id.as_bytes(), &product.hash, template, locale, &[u8::from(approval)]];
         Ok(parts.keys.get_or_make(parts_of_it, key))
     }
 

@@ -13,13 +13,17 @@ use tracing::Instrument;
 use tracing::field::Empty;
 use uuid::Uuid;
 
+use super::case::{comes_right, in_sight};
 use super::measure::{self, Ended};
 use super::second::{self, About};
 use super::{Case, Landed, Parts, Priority, SecondModels};
+use crate::audit::search::PassedGeneration;
 use crate::audit::{GenerationPayload, GenerationRecord, Outcome, Standing};
 use crate::cache::{Flight, Kept, Key, Models};
 use crate::catalogue::Product;
-use crate::generate::{Attempt, Barred, Failure, FaultKind, Place, Provider, Purpose, Terms, Wall, Written};
+use crate::generate::{
+    Attempt, Barred, Failure, FaultKind, Place, Provider, Purpose, Terms, Wall, Written, blurb_in,
+};
 use crate::guardrail::{
     Action, Approved, Draft, Enforcement, Finding, Ground, Judgement, Kind, Level, Opinions, QuestionKey,
     Verdict, approve, facts_hash, ground_hash, questions,
@@ -58,6 +62,12 @@ pub(super) struct Job {
     inputs: Map<String, Value>,
     prompt: Prompt,
     key: Key,
+    /// Whether a person must approve the text.
+    approval: bool,
+    /// The key that the question has where that is otherwise.
+    other: Key,
+    /// Whether nothing new is recorded for it.
+    only_found: bool,
     /// What stands for the question under these rules on this ground: [`Key::refusal`].
     refusal: Key,
     /// When the product's offer ends, for a template that reads it.
@@ -97,6 +107,7 @@ pub(super) fn start(
     case: &Case<'_>,
     chosen: Chosen<'_>,
     key: Key,
+    approval: bool,
     wanted: Wanted,
 ) -> Result<Started, Declined> {
     if parts.leaving.is_now() {
@@ -123,9 +134,11 @@ pub(super) fn start(
     let counted = counted(parts, case, chosen);
     let user = case.user().filter(|_| chosen.template.tier() == Tier::User);
     let user = user.map(|user| parts.user_key.hash(user));
+    let other = case.key(parts, chosen, !approval).map_err(Declined::Because)?;
+    let only_found = wanted == Wanted::Found;
     // Its id says when it began, and a purge goes by that: not before now, however long the request has been at it.
     let id = new_id((parts.now)());
-    let mut job = Job { id, look, counted, purpose, refusal, user, ..job };
+    let mut job = Job { id, look, counted, purpose, refusal, user, approval, other, only_found, ..job };
     declined = declined.or_else(|| can_pay(parts, &job).err());
     if let Some(reason) = declined.filter(|_| !look) {
         return Err(Declined::Because(reason));
@@ -134,14 +147,15 @@ pub(super) fn start(
     let flight = parts.flights.join_or_start(key, || {
         // A flight that landed between the look into memory and here has left its copy there; copy that is stale, or
         // does not pass for this request, is not that.
-        let landed = parts.memory.get(&key, case.now).filter(|kept| case.now < kept.stale);
+        let landed = parts.in_memory(&key, case.now).filter(|kept| case.now < kept.stale);
         let template = chosen.template.id.as_str();
         let here = |kept: &Arc<Kept>| !case.holds_back(template, kept.generation, &kept.models);
         let passes = |kept: Arc<Kept>| match case.approve_written(&parts.second, &kept.draft, chosen) {
             Ok(text) => !case.stops.rejected(key.as_bytes(), text.text()),
             Err(judgement) => judgement.wants_answers(),
         };
-        if landed.filter(here).is_some_and(passes) {
+        let among_others = only_found && approval;
+        if !among_others && landed.filter(here).is_some_and(passes) {
             return Err(Declined::Kept);
         }
         let overload = Declined::Because(Reason::Overload);
@@ -236,6 +250,11 @@ impl Job {
         models.iter().any(|model| stops.over_model(model).is_some()) || stops.purged(generation, &about)
     }
 
+    /// The same of one that the log holds.
+    fn is_held_back_in_log(&self, parts: &Parts, record: &GenerationRecord) -> bool {
+        self.is_held_back(&parts.stops.pin(), record.id, &models_of(parts, record))
+    }
+
     fn of(case: &Case<'_>, chosen: Chosen<'_>, key: Key) -> Result<Self, Reason> {
         let inputs = chosen.template.inputs(&case.scope());
         let product = Arc::clone(case.product.as_ref().map_err(|reason| *reason)?);
@@ -255,6 +274,9 @@ impl Job {
             inputs,
             prompt,
             key,
+            approval: false,
+            other: key,
+            only_found: false,
             offer_ends: case.offer_ends(chosen),
             trace_id: case.trace_id.map(str::to_owned),
             started: case.now,
@@ -323,9 +345,13 @@ async fn run(parts: &Arc<Parts>, job: Job, places: Vec<Place>) -> Landed {
     let ends = terms.ends;
     if job.look {
         // What a person approved, or has yet to look at, or was paid for before a restart, is not written a second time.
-        let found = tokio::time::timeout_at(ends, from_log(parts, &job, &terms)).await;
+        let found = tokio::time::timeout_at(ends, found(parts, &job, &terms)).await;
         if let Some(kept) = found.unwrap_or(Err(Reason::StoreUnavailable))? {
             job.keep(parts, &kept);
+            if job.approval {
+                // Another text under this key, which is approved or passes again, is not looked for with each request.
+                parts.looks.in_vain(job.refusal, job.refusal, (parts.now)());
+            }
             return Ok((kept, Source::Cache));
         }
         parts.looks.in_vain(job.key, job.refusal, (parts.now)());
@@ -407,51 +433,211 @@ async fn run(parts: &Arc<Parts>, job: Job, places: Vec<Place>) -> Landed {
     landed.map(|kept| (kept, Source::Generated))
 }
 
-/// The newest copy in the log that answers the question and was not rejected, when it is still good: not too old, and
-/// within the rules and the placement's limit as they are now.
-async fn from_log(parts: &Arc<Parts>, job: &Arc<Job>, terms: &Terms) -> Result<Option<Arc<Kept>>, Reason> {
-    let found = match parts.reviews.latest_passed_for_key(&job.key.to_string()).await {
-        Ok(found) => found,
+/// What was written already and may be served now: copy that answers the question, else what is let pass by other rules
+/// than those that it was written under.
+async fn found(parts: &Arc<Parts>, job: &Arc<Job>, terms: &Terms) -> Result<Option<Arc<Kept>>, Reason> {
+    let found = if job.approval {
+        before_a_person(parts, job, terms).await?
+    } else {
+        before_nobody(parts, job, terms).await?
+    };
+    match found {
+        None if !job.only_found => freed(parts, job, terms).await,
+        found => Ok(found),
+    }
+}
+
+/// What there is where nobody must approve the text: what answers the question, whether or not somebody had to by then, and
+/// is not too old.
+async fn before_nobody(
+    parts: &Arc<Parts>,
+    job: &Arc<Job>,
+    terms: &Terms,
+) -> Result<Option<Arc<Kept>>, Reason> {
+    for key in [&job.key, &job.other] {
+        let Some((found, approved)) = from_log(parts, job, key, terms).await? else { continue };
+        // Under the other key may stand what another prompt or model wrote.
+        let written_for = found.generation.record.plain_key.as_ref();
+        let kept = kept_from(parts, job, &approved, &found);
+        if (parts.now)() < kept.expires && written_for.is_none_or(|plain| *plain == job.key.to_string()) {
+            return Ok(Some(Arc::new(kept)));
+        }
+    }
+    Ok(None)
+}
+
+/// The newest copy in the log that answers the question and was not rejected, as it passes the rules and the placement's
+/// limit as they are now.
+async fn from_log(
+    parts: &Arc<Parts>,
+    job: &Arc<Job>,
+    key: &Key,
+    terms: &Terms,
+) -> Result<Option<(PassedGeneration, Approved)>, Reason> {
+    let Some(found) = read(parts.reviews.latest_passed_for_key(&key.to_string()).await)? else {
+        return Ok(None);
+    };
+    if job.is_held_back_in_log(parts, &found.generation.record) {
+        return Ok(None);
+    }
+    match judged(parts, job, found.id, &found.text, terms, true).await.0 {
+        Ok(approved) => Ok(Some((found, approved))),
+        // It may yet pass: what a person has looked at is not written anew for want of an answer.
+        Err(judgement) if judgement.wants_answers() => Err(Reason::Guardrail),
+        Err(_) => Ok(None),
+    }
+}
+
+/// What a search of the log found; what was changed there is as good as not found.
+fn read<T: Default>(found: Result<T, StoreError>) -> Result<T, Reason> {
+    match found {
+        Ok(found) => Ok(found),
         Err(error @ StoreError::Corrupt(_)) => {
             tracing::error!(%error, "copy in the log was changed; it is not used");
-            None
+            Ok(T::default())
         }
         Err(error) => {
             tracing::warn!(%error, "the log cannot be asked for what was written already");
-            return Err(Reason::StoreUnavailable);
+            Err(Reason::StoreUnavailable)
         }
-    };
-    let Some(found) = found else { return Ok(None) };
-    let now = (parts.now)();
-    let approved = match judged(parts, job, found.id, &found.text, terms).await.0 {
-        Ok(approved) => approved,
-        // It may yet pass: what a person has looked at is not written anew for want of an answer.
-        Err(judgement) if judgement.wants_answers() => return Err(Reason::Guardrail),
-        Err(_) => return Ok(None),
-    };
-    let record = &found.generation.record;
-    let models = models_of(parts, record);
-    if job.is_held_back(&parts.stops.pin(), found.id, &models) {
-        return Ok(None);
     }
-    let kept = kept(job, &approved, found.id, models, found.finished);
-    let kept = Kept {
-        written: found.text.into(),
+}
+
+/// Copy from the log, to be kept as long as its record says.
+fn kept_from(parts: &Parts, job: &Job, approved: &Approved, found: &PassedGeneration) -> Kept {
+    let kept = kept(job, approved, found.id, models_of(parts, &found.generation.record), found.finished);
+    let record = &found.generation.record;
+    Kept {
+        written: found.text.as_str().into(),
         stale: record.stale.map_or(kept.stale, |at| at.min(kept.stale)),
         expires: record.expires.map_or(kept.expires, |at| at.min(kept.expires)),
+        elsewhere: record.cache_key != job.key.to_string(),
         ..kept
+    }
+}
+
+/// What there is where a person must approve the text: one that they did and that passes now, else the one that waits for
+/// them. While one that they approved will pass again by itself before long, nothing is written in its place. Where there is
+/// none, what was written while nobody had to approve it waits for them from now on.
+async fn before_a_person(
+    parts: &Arc<Parts>,
+    job: &Arc<Job>,
+    terms: &Terms,
+) -> Result<Option<Arc<Kept>>, Reason> {
+    let mut comes_right = false;
+    for found in read(parts.reviews.standing_for_key(&job.key.to_string()).await)? {
+        if job.is_held_back_in_log(parts, &found.generation.record) {
+            continue;
+        }
+        match judged(parts, job, found.id, &found.text, terms, true).await.0 {
+            Ok(approved) => {
+                let kept = kept_from(parts, job, &approved, &found);
+                if (parts.now)() < kept.expires {
+                    return Ok(Some(Arc::new(kept)));
+                }
+            }
+            Err(judgement) if judgement.wants_answers() => comes_right = true,
+            Err(judgement) => {
+                comes_right |= found.is_approved() && will_pass(parts, job, &judgement, &found.text);
+            }
+        }
+    }
+    if comes_right {
+        return Err(Reason::Guardrail);
+    }
+    let Some((found, text)) = from_log(parts, job, &job.other, terms).await? else { return Ok(None) };
+    let kept = kept_from(parts, job, &text, &found);
+    let expires = kept.expires.min(lifetime_at(&job.placement, found.finished).1);
+    match ((parts.now)() < expires, found.is_approved()) {
+        (true, true) => Ok(Some(Arc::new(Kept { expires, ..kept }))),
+        (true, false) if !job.only_found => {
+            taken_over(parts, job, &found.generation.record, text).await.map(Some)
+        }
+        _ => Ok(None),
+    }
+}
+
+/// Whether a text that does not pass will by itself before long.
+fn will_pass(parts: &Parts, job: &Job, judgement: &Judgement, text: &str) -> bool {
+    let until = in_sight(&job.placement, (parts.now)());
+    comes_right(judgement, until, |at| {
+        approve(
+            &job.policy.guardrails,
+            parts.stops.pin().bans(),
+            &Draft::new(text),
+            &job.ground(&Map::new(), &parts.second, at),
+        )
+    })
+}
+
+/// The newest text that was not let pass for the question, when the rules in force now are others and let it pass. It is
+/// recorded as a generation of its own, for which nothing was asked of a model.
+async fn freed(parts: &Arc<Parts>, job: &Arc<Job>, terms: &Terms) -> Result<Option<Arc<Kept>>, Reason> {
+    let Some(found) = read(parts.reviews.latest_blocked_for_key(&job.key.to_string()).await)? else {
+        return Ok(None);
     };
-    Ok((now < kept.expires).then(|| Arc::new(kept)))
+    let record = &found.record;
+    if job.is_held_back_in_log(parts, record) {
+        return Ok(None);
+    }
+    // What the same rules said of it they would say again.
+    if record.guardrails == job.policy.guardrails.hash().as_str()
+        || (parts.now)() >= lifetime_at(&job.placement, record.finished).1
+    {
+        return Ok(None);
+    }
+    for text in found.whole_texts().rev().filter_map(blurb_in) {
+        if let Ok(approved) = judged(parts, job, record.id, &text, terms, true).await.0 {
+            return taken_over(parts, job, record, approved).await.map(Some);
+        }
+    }
+    Ok(None)
+}
+
+/// Records a text that an earlier generation wrote as what this question is answered with from now on.
+async fn taken_over(
+    parts: &Parts,
+    job: &Job,
+    from: &GenerationRecord,
+    approved: Approved,
+) -> Result<Arc<Kept>, Reason> {
+    if parts.recorder.standing() != Standing::Durable {
+        return Err(Reason::StoreUnavailable);
+    }
+    let now = (parts.now)();
+    let models = models_of(parts, from);
+    let written_by = models.to_vec();
+    let kept = kept(job, &approved, job.id, models, now);
+    let verdicts = Verdicts {
+        attempts: Vec::new(),
+        messages: Vec::new(),
+        findings: approved.findings().to_vec(),
+        result: Ok(approved),
+        outcome: Outcome::Passed,
+        asked: Vec::new(),
+    };
+    let record = GenerationRecord {
+        rejudged: Some(from.id),
+        model: from.model.clone(),
+        written_by,
+        ..record(job, &verdicts, now)
+    };
+    if let Err(error) = parts.recorder.generation(record, payload(job, &verdicts)).await {
+        tracing::error!(%error, generation = %job.id, "a text judged again could not be recorded and is not used");
+        return Err(Reason::StoreUnavailable);
+    }
+    Ok(Arc::new(kept))
 }
 
 /// Judges a text, and asks second models where their answers alone stand in its way; answers what was asked too. A text
-/// that is too long is not asked about.
+/// that is too long is not asked about. `there` says that it was written before.
 async fn judged(
     parts: &Arc<Parts>,
     job: &Arc<Job>,
     generation: Uuid,
     text: &str,
     terms: &Terms,
+    there: bool,
 ) -> (Result<Approved, Judgement>, Vec<QuestionKey>) {
     let judge = || judged_aside(Arc::clone(parts), Arc::clone(job), Draft::new(text));
     match judge().await {
@@ -464,7 +650,7 @@ async fn judged(
             let ground = job.ground(&nothing, &parts.second, (parts.now)());
             let mut asking = questions(&job.policy.guardrails, text, &ground);
             asking.retain(|asking| asking.mode == Enforcement::Enforce);
-            let asked = second::ask_now(parts, &job.about(generation), asking, terms).await;
+            let asked = second::ask_now(parts, &job.about(generation), asking, terms, there).await;
             (judge().await, asked)
         }
         judged => (judged, Vec::new()),
@@ -548,7 +734,7 @@ async fn write_and_judge(parts: &Arc<Parts>, job: &Arc<Job>, terms: &Terms) -> V
             }
         };
         let span = tracing::debug_span!("guardrails", verdict = Empty);
-        let judging = judged(parts, job, job.id, &text, terms).instrument(span.clone());
+        let judging = judged(parts, job, job.id, &text, terms, false).instrument(span.clone());
         let (judged, asked) = judging.await;
         let verdict = judged.as_ref().map_or_else(|judgement| judgement.verdict, |_| Verdict::Pass);
         span.record("verdict", word(&verdict));
@@ -618,7 +804,7 @@ pub(super) fn models_of(parts: &Parts, record: &GenerationRecord) -> Models {
     let last = record.attempts.as_array().and_then(|attempts| attempts.last());
     let named = |field: &str| last.and_then(|attempt| attempt.get(field)).and_then(Value::as_str);
     let names = [named("model_asked"), named("model_answering"), record.model.as_deref()];
-    parts.writers.of(names.into_iter().flatten())
+    parts.writers.of(names.into_iter().flatten().chain(record.written_by.iter().map(String::as_str)))
 }
 
 /// The placement's own limit, as a finding that asks for a shorter text.
@@ -673,13 +859,15 @@ fn reason(failure: Failure) -> Reason {
 fn kept(job: &Job, approved: &Approved, generation: Uuid, models: Models, finished: Timestamp) -> Kept {
     let (stale, expires) = lifetime(job, finished);
     let draft = approved.to_draft();
-    Kept { written: draft.text.clone(), draft, generation, models, stale, expires }
+    Kept { written: draft.text.clone(), draft, generation, models, stale, expires, elsewhere: false }
 }
 
 /// From when on copy that was finished then is due to be written anew, and from when on it is not served any more.
 fn lifetime(job: &Job, finished: Timestamp) -> (Timestamp, Timestamp) {
     let capped = |at: Timestamp| job.offer_ends.map_or(at, |ends| at.min(ends));
-    let (stale, expires) = lifetime_at(&job.placement, finished);
+    // What waits for a person and what they approved has no age.
+    let (stale, expires) =
+        if job.approval { (Timestamp::MAX, Timestamp::MAX) } else { lifetime_at(&job.placement, finished) };
     (capped(stale), capped(expires))
 }
 
@@ -713,6 +901,7 @@ fn record(job: &Job, verdicts: &Verdicts, finished: Timestamp) -> GenerationReco
         verdicts.findings.iter().map(|finding| without(json!(finding), &["match", "message"])).collect();
     let evidence = verdicts.result.as_ref().map(Approved::evidence).unwrap_or_default();
     let (stale, expires) = verdicts.result.is_ok().then(|| lifetime(job, finished)).unzip();
+    let ends = |at: Option<Timestamp>| at.filter(|at| *at < Timestamp::MAX);
     GenerationRecord {
         id: job.id,
         started: job.started,
@@ -734,11 +923,13 @@ fn record(job: &Job, verdicts: &Verdicts, finished: Timestamp) -> GenerationReco
         cost: Micros(verdicts.attempts.iter().fold(0, |sum, attempt| sum.saturating_add(attempt.cost.0))),
         trace_id: job.trace_id.clone(),
         purpose: Some(job.purpose),
-        stale,
-        expires,
+        stale: ends(stale),
+        expires: ends(expires),
         user: job.user.clone(),
-        approval: false,
+        written_by: Vec::new(),
+        approval: job.approval,
         rejudged: None,
+        plain_key: job.approval.then(|| job.other.to_string()),
     }
 }
 

@@ -398,7 +398,7 @@ fn written(
         return Err(Again::No);
     }
     let (models, generation) = (models.ok_or(Again::No)?, fields.generation_id.unwrap_or_default());
-    let key = case.key(parts, chosen).map_err(|_| Again::No)?;
+    let key = case.key(parts, chosen, approval).map_err(|_| Again::No)?;
     if case.holds_back(template.as_str(), generation, models)
         || case.stops.rejected(key.as_bytes(), &fields.text)
     {

@@ -7,7 +7,8 @@
 
 use std::convert::Infallible;
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use moka::sync::Cache;
@@ -21,7 +22,7 @@ use super::{Parts, measure, rubric};
 use crate::audit::{RuleVerdict, VerdictMode, VerdictRecord};
 use crate::cache::{Flight, Flights};
 use crate::config::{Limits, Provider};
-use crate::generate::{Attempt, Failure, Gate, Moderation, Place, Terms, Whom, Written};
+use crate::generate::{Attempt, Failure, Gate, Moderation, Permit, Place, Terms, Whom, Written};
 use crate::guardrail::{
     Ask, Asking, Enforcement, Guardrails, Heard, Known, Opinion, Question, QuestionKey, Service,
 };
@@ -41,9 +42,63 @@ pub struct SecondModels {
     flights: Flights<Answered, QuestionKey>,
     /// How many questions that no generation waits for are put at once.
     gate: Gate,
+    /// When the next one about copy that was there already is.
+    pace: Pace,
     store: Store,
     /// Each provider's name and model.
     models: Vec<(String, String)>,
+}
+
+/// Turns that come no faster than so many a second.
+struct Pace {
+    every: Duration,
+    next: Mutex<Instant>,
+}
+
+impl Pace {
+    fn new(per_second: u32) -> Self {
+        Self { every: Duration::from_secs(1) / per_second.max(1), next: Mutex::new(Instant::now()) }
+    }
+
+    /// When the next turn is, which is taken by that.
+    fn next(&self) -> Instant {
+        let mut next = self.next.lock().unwrap_or_else(PoisonError::into_inner);
+        let turn = (*next).max(Instant::now());
+        *next = turn + self.every;
+        turn
+    }
+}
+
+/// When a question is put.
+enum Turn {
+    /// At once, on these terms: a generation waits for it, and has a place of its own.
+    Now(Terms),
+    /// Once there is room, about copy that has just landed.
+    Later(Place),
+    /// The same about copy that was there already, of which there may be very much: no faster than the pace allows.
+    Paced(Place),
+}
+
+impl Turn {
+    /// The terms of the question once its turn has come, and leave to put it; `None` when the service goes down before.
+    async fn comes(self, parts: &Parts) -> Option<(Terms, Option<Permit>)> {
+        let (place, paced) = match self {
+            Self::Now(terms) => return Some((terms, None)),
+            Self::Later(place) => (place, false),
+            Self::Paced(place) => (place, true),
+        };
+        let permit = async {
+            let permit = place.wait().await;
+            if paced {
+                tokio::time::sleep_until(parts.second.pace.next()).await;
+            }
+            permit
+        };
+        tokio::select! {
+            permit = permit => Some((terms(parts, Purpose::Refresh), Some(permit))),
+            () = parts.leaving.begun() => None,
+        }
+    }
 }
 
 #[derive(Clone)]
@@ -92,6 +147,7 @@ impl SecondModels {
             memory: Cache::builder().max_capacity(MEMORY).weigher(weigh).build(),
             flights: Flights::default(),
             gate: Gate::new((limits.concurrency / 4).max(1), limits.queue),
+            pace: Pace::new(limits.checks_per_second),
             store,
             models: providers.iter().map(|p| (p.name.clone(), p.model.clone())).collect(),
         }
@@ -164,20 +220,31 @@ fn gathered(second: &SecondModels, about: &About, asking: Vec<Asking<'_>>) -> Ve
 }
 
 /// Asks what is not known yet, and returns once all is answered or the time is up; what was asked a moment ago in vain is
-/// not asked again. Answers what was recorded on the way: [`ask_later`] leaves that out.
+/// not asked again. Answers what was recorded on the way: [`ask_later`] leaves that out. Where the text was `there` already,
+/// and with it perhaps a whole catalogue's, questions are put one after the other, and go on when the time is up.
 pub(super) async fn ask_now(
     parts: &Arc<Parts>,
     about: &About,
     asking: Vec<Asking<'_>>,
     terms: &Terms,
+    there: bool,
 ) -> Vec<QuestionKey> {
     let unknown = gathered(&parts.second, about, asking).into_iter();
     let now = (parts.now)();
     let unknown = unknown
         .filter(|work| parts.second.said(&work.key).is_none() && !parts.second.is_silent(&work.key, now));
+    let crowded = there && parts.second.gate.fullness().waiting > 0;
     // All are on their way before any is waited for.
-    let asked: Vec<_> = unknown.map(|work| (start(parts, work.clone(), terms.clone(), None), work)).collect();
+    let started = |work: Work| {
+        let turn = if there { Turn::Paced(parts.second.gate.enter()?) } else { Turn::Now(terms.clone()) };
+        Some((start(parts, work.clone(), turn), work))
+    };
+    let asked: Vec<_> = unknown.filter_map(started).collect();
     let mut recorded = Vec::new();
+    if crowded {
+        // Whoever waited here would keep a place from pages that have copy written.
+        return recorded;
+    }
     for (started, work) in asked {
         let (flight, own) = started;
         let landed = tokio::time::timeout_at(terms.ends, flight.landed()).await;
@@ -208,8 +275,7 @@ pub(super) fn ask_later(
             );
             return;
         };
-        let terms = terms(parts, Purpose::Refresh);
-        if let (flight, false) = start(parts, work.clone(), terms, Some(place)) {
+        if let (flight, false) = start(parts, work.clone(), Turn::Later(place)) {
             let parts = Arc::clone(parts);
             tokio::spawn(async move {
                 if let Some(answered) = flight.landed().await {
@@ -238,36 +304,38 @@ pub(super) fn look_into(parts: &Arc<Parts>, about: &About, asking: Vec<Asking<'_
             continue;
         }
         let Some(place) = second.gate.enter() else { continue };
-        start(parts, work, terms(parts, Purpose::Refresh), Some(place));
+        start(parts, work, Turn::Paced(place));
         under_way = true;
     }
     under_way
 }
 
 /// Starts asking, or joins those who ask the same; says whether it is this caller's own asking, which records it.
-fn start(parts: &Arc<Parts>, work: Work, terms: Terms, place: Option<Place>) -> (Flight<Answered>, bool) {
+fn start(parts: &Arc<Parts>, work: Work, turn: Turn) -> (Flight<Answered>, bool) {
     let (mut own, key) = (false, work.key);
     let start = || {
         own = true;
         let parts = Arc::clone(parts);
-        Ok::<_, Infallible>(async move { run(&parts, work, terms, place).await }.in_current_span())
+        Ok::<_, Infallible>(async move { run(&parts, work, turn).await }.in_current_span())
     };
     let Ok(flight) = parts.second.flights.join_or_start(key, start);
     (flight, own)
 }
 
 /// Looks the answer up, or asks for it; keeps it once it is in the log.
-async fn run(parts: &Arc<Parts>, work: Work, terms: Terms, place: Option<Place>) -> Answered {
-    let _permit = match place {
-        Some(place) => Some(place.wait().await),
-        None => None,
-    };
+async fn run(parts: &Arc<Parts>, work: Work, turn: Turn) -> Answered {
     let second = &parts.second;
-    let answered = match second.said(&work.key) {
-        Some(opinion) => Answered::known(opinion),
-        None => match from_store(parts, &work.key).await {
-            Some(opinion) => Answered::known(opinion),
-            None => ask(parts, &work.question, &terms).await,
+    let known = match second.said(&work.key) {
+        Some(opinion) => Some(opinion),
+        None => from_store(parts, &work.key).await,
+    };
+    // What is known waits for no turn.
+    let (answered, _permit) = match (known, turn) {
+        (Some(opinion), _) => (Answered::known(opinion), None),
+        (None, turn) => match turn.comes(parts).await {
+            Some((terms, permit)) => (ask(parts, &work.question, &terms).await, permit),
+            // Nobody was asked: there is nothing to record.
+            None => return Answered { said: Err("the service went down".to_owned()), attempts: Vec::new() },
         },
     };
     let asked = !answered.attempts.is_empty();
@@ -409,4 +477,18 @@ async fn record(parts: &Parts, work: &Work, answered: &Answered) -> bool {
         tracing::error!(%error, %generation, "a second model's verdict could not be recorded; it is not used");
     }
     recorded.is_ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn turns_come_no_faster_than_the_pace() {
+        let pace = Pace::new(4);
+        let turns = [(); 5].map(|()| pace.next());
+        for (one, next) in turns.iter().zip(turns.iter().skip(1)) {
+            assert!(*next >= *one + Duration::from_millis(250));
+        }
+    }
 }

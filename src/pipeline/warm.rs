@@ -10,7 +10,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::Parts;
 use super::case::reads_offer;
 use super::generation::{lifetime_at, models_of};
-use crate::audit::GenerationRecord;
+use crate::audit::{Decision, GenerationRecord};
 use crate::cache::{Kept, Key};
 use crate::guardrail::{Draft, Enforcement};
 use crate::policy::Policy;
@@ -42,6 +42,10 @@ pub async fn warm(parts: &Parts, policy: &Policy) -> Result<usize, StoreError> {
                 return Ok(came);
             }
             let Some(key) = Key::parse(&record.cache_key) else { continue };
+            // What waits for a person is looked for when it is asked for: one that they approved goes before it.
+            if record.approval && parts.reviews.decision(record.id) != Some(Decision::Approved) {
+                continue;
+            }
             // Of two texts the newer one counts, even where it is not good any more.
             if seen.insert(key)
                 && let Some(kept) = kept(parts, policy, record, text.as_deref())
@@ -61,10 +65,14 @@ pub async fn warm(parts: &Parts, policy: &Policy) -> Result<usize, StoreError> {
 
 /// What a generation wrote, if it may still be served as far as its record says.
 fn kept(parts: &Parts, policy: &Policy, record: &GenerationRecord, text: Option<&str>) -> Option<Kept> {
-    let now = (parts.now)();
     let prompts = &policy.copy.prompts;
     let placement = prompts.placement(record.placement.as_str())?;
     let template = prompts.templates(&placement.id).find(|template| template.id == record.template)?;
+    if record.approval {
+        let (stale, expires) = (record.stale, record.expires);
+        let [stale, expires] = [stale, expires].map(|noted| noted.unwrap_or(Timestamp::MAX));
+        return draft(parts, record, text?, (stale, expires));
+    }
     if record.expires.is_none() && reads_offer(template) {
         // Nobody noted when the offer ends. Whoever asks for it knows, and finds the text in the log.
         return None;
@@ -72,14 +80,25 @@ fn kept(parts: &Parts, policy: &Policy, record: &GenerationRecord, text: Option<
     let (stale, expires) = lifetime_at(placement, record.finished);
     let capped = |at: Timestamp, noted: Option<Timestamp>| noted.map_or(at, |noted| at.min(noted));
     let (stale, expires) = (capped(stale, record.stale), capped(expires, record.expires));
-    let draft = Draft::new(text?);
-    (now < expires).then(|| Kept {
+    draft(parts, record, text?, (stale, expires))
+}
+
+/// Copy as it was written, to be judged when it is asked for; none of what has run out.
+fn draft(
+    parts: &Parts,
+    record: &GenerationRecord,
+    text: &str,
+    (stale, expires): (Timestamp, Timestamp),
+) -> Option<Kept> {
+    let draft = Draft::new(text);
+    ((parts.now)() < expires).then(|| Kept {
         written: draft.text.clone(),
         draft,
         generation: record.id,
         models: models_of(parts, record),
         stale,
         expires,
+        elsewhere: false,
     })
 }
 

@@ -218,6 +218,8 @@ impl Records {
             user: by_user,
             approval: false,
             rejudged: None,
+            written_by: Vec::new(),
+            plain_key: None,
         };
         let payload = GenerationPayload {
             inputs: json!({"product": {"name": format!("Number {product}, a {noun}"), "material": make, "room": place}}),

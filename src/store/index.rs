@@ -186,16 +186,24 @@ impl Append {
         Ok(query.bind(id).fetch_optional(&mut *self.0).await?)
     }
 
-    /// A generation stands like this with those who review; `None`: they have nothing to do with it.
+    /// A generation stands like this with those who review, and in no other way; `None`: in none.
     pub(crate) async fn index_state(&mut self, seq: i64, state: Option<&str>) -> Result<(), StoreError> {
         let query = sqlx::query(
-            "DELETE FROM review_states WHERE state IN ('awaiting', 'approved', 'rejected') AND seq = $1",
+            "DELETE FROM review_states
+             WHERE state IN ('awaiting', 'approved', 'rejected', 'flagged') AND seq = $1",
         );
         query.bind(seq).execute(&mut *self.0).await?;
-        if let Some(state) = state {
-            let query = sqlx::query("INSERT INTO review_states (state, seq) VALUES ($1, $2)");
-            query.bind(state).bind(seq).execute(&mut *self.0).await?;
+        match state {
+            Some(state) => self.index_state_too(seq, state).await,
+            None => Ok(()),
         }
+    }
+
+    /// A generation stands like this too.
+    pub(crate) async fn index_state_too(&mut self, seq: i64, state: &str) -> Result<(), StoreError> {
+        let query =
+            sqlx::query("INSERT INTO review_states (state, seq) VALUES ($1, $2) ON CONFLICT DO NOTHING");
+        query.bind(state).bind(seq).execute(&mut *self.0).await?;
         Ok(())
     }
 }
@@ -349,22 +357,35 @@ impl Snapshot {
         Ok(query.fetch_all(&mut *self.0).await?)
     }
 
-    /// The numbers of the generations that were decided on after an entry.
-    pub(crate) async fn decided_after(&mut self, after: i64) -> Result<Vec<i64>, StoreError> {
+    /// The numbers of the generations that were reviewed after an entry.
+    pub(crate) async fn reviewed_after(&mut self, after: i64) -> Result<Vec<i64>, StoreError> {
         let query = sqlx::query_scalar(
-            "SELECT g.seq FROM (SELECT DISTINCT generation FROM reviews WHERE seq > $1 AND decision IS NOT NULL) AS r
+            "SELECT g.seq FROM (SELECT DISTINCT generation FROM reviews WHERE seq > $1) AS r
              JOIN generations g ON g.id = r.generation",
         );
         Ok(query.bind(after).fetch_all(&mut *self.0).await?)
     }
 
-    /// The latest decision on a generation, by its id.
-    pub(crate) async fn decision(&mut self, generation: &str) -> Result<Option<String>, StoreError> {
-        let query = sqlx::query_scalar(
-            "SELECT decision FROM reviews WHERE generation = $1 AND decision IS NOT NULL
+    /// The latest decision on a generation, by its id, after its `seq`.
+    pub(crate) async fn decision(&mut self, generation: &str) -> Result<Option<(i64, String)>, StoreError> {
+        let query = sqlx::query_as(
+            "SELECT seq, decision FROM reviews WHERE generation = $1 AND decision IS NOT NULL
              ORDER BY seq DESC LIMIT 1",
         );
         Ok(query.bind(generation).fetch_optional(&mut *self.0).await?)
+    }
+
+    /// The latest reviews of a generation after an entry that decided nothing, as they stand in the chain.
+    pub(crate) async fn undecided_reviews(
+        &mut self,
+        generation: &str,
+        after: i64,
+    ) -> Result<Vec<Vec<u8>>, StoreError> {
+        let query = sqlx::query_scalar(
+            "SELECT c.bytes FROM reviews r JOIN chain c ON c.seq = r.seq
+             WHERE r.generation = $1 AND r.seq > $2 AND r.decision IS NULL ORDER BY r.seq DESC LIMIT 100",
+        );
+        Ok(query.bind(generation).bind(after).fetch_all(&mut *self.0).await?)
     }
 
     /// A generation's entry and payload, by its id.

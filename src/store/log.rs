@@ -320,6 +320,30 @@ pub(crate) async fn judged(
     rows.into_iter().map(|(seq, at, bytes)| Ok((seq, timestamp(at)?, bytes))).collect()
 }
 
+/// Generations with this cache key that passed and were not rejected: approved ones first, the newest of them first.
+pub(crate) async fn standing(
+    store: &Store,
+    cache_key: &str,
+    limit: u32,
+) -> Result<Vec<EntryBytes>, StoreError> {
+    some_generations(store, |sql| {
+        sql.push("g.outcome = 'passed' AND g.cache_key = ").push_bind(cache_key.to_owned());
+        sql.push(" AND coalesce((").push(LATEST_DECISION).push("), '') <> 'rejected'");
+        sql.push(" ORDER BY coalesce((").push(LATEST_DECISION).push("), '') = 'approved' DESC, g.seq DESC");
+        sql.push(" LIMIT ").push_bind(limit);
+    })
+    .await
+}
+
+/// The newest generation with this cache key whose text was not let pass, and that nobody rejected.
+pub(crate) async fn latest_blocked(store: &Store, cache_key: &str) -> Result<Option<EntryBytes>, StoreError> {
+    one_generation(store, |sql| {
+        sql.push("g.outcome = 'blocked' AND g.cache_key = ").push_bind(cache_key.to_owned());
+        sql.push(" AND coalesce((").push(LATEST_DECISION).push("), '') <> 'rejected'");
+    })
+    .await
+}
+
 /// The reviews of a generation, each after its `seq`, oldest first.
 pub(crate) async fn reviews(store: &Store, generation: &str) -> Result<Vec<(i64, EntryBytes)>, StoreError> {
     let query = sqlx::query(
@@ -421,14 +445,25 @@ async fn one_generation(
     store: &Store,
     condition: impl FnOnce(&mut QueryBuilder<Sqlite>),
 ) -> Result<Option<EntryBytes>, StoreError> {
+    let newest = some_generations(store, |sql| {
+        condition(sql);
+        sql.push(" ORDER BY g.seq DESC LIMIT 1");
+    });
+    Ok(newest.await?.pop())
+}
+
+/// Entries of generations; `which` says which ones, and in which order.
+async fn some_generations(
+    store: &Store,
+    which: impl FnOnce(&mut QueryBuilder<Sqlite>),
+) -> Result<Vec<EntryBytes>, StoreError> {
     let mut sql = QueryBuilder::<Sqlite>::new(
         "SELECT c.bytes, p.seq AS payload_seq, p.salt AS payload_salt, p.bytes AS payload_bytes
          FROM generations g JOIN chain c ON c.seq = g.seq LEFT JOIN payloads p ON p.seq = c.seq WHERE ",
     );
-    condition(&mut sql);
-    sql.push(" ORDER BY g.seq DESC LIMIT 1");
-    let row = sql.build().fetch_optional(store.reader()).await?;
-    row.as_ref().map(entry_bytes).transpose()
+    which(&mut sql);
+    let rows = sql.build().fetch_all(store.reader()).await?;
+    rows.iter().map(entry_bytes).collect()
 }
 
 /// A generation that passed, as it stands in the tables.

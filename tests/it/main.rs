@@ -8,6 +8,7 @@
 mod support;
 
 mod alerts;
+mod approval;
 mod audit;
 mod backtest;
 mod backup;

@@ -436,3 +436,31 @@ async fn a_text_that_is_only_checked_has_no_verdict() {
     assert_eq!((&answer["verdict"], &answer["findings"]), (&json!("pass"), &json!([])));
     assert_eq!(two.calls(), (0, 0));
 }
+
+#[tokio::test]
+async fn a_new_rule_has_a_whole_catalogue_asked_about_little_by_little() {
+    const LAMPS: usize = 12;
+    let two = Two::new(&[TEXT], |_| score(1.0, "")).await;
+    let variables = [
+        ("COPYRAIL__LIMITS__CONCURRENCY", "4"),
+        ("COPYRAIL__LIMITS__QUEUE", "3"),
+        ("COPYRAIL__LIMITS__CHECKS_PER_SECOND", "10000"),
+    ];
+    let app = TestApp::start_with(&two.upstream, &[], &variables).await;
+    for number in 0..LAMPS {
+        check_served(&app.blurb(ask(&format!("Lamp {number}"))).await, "generated", TEXT);
+    }
+    app.edit(FILE, &enforced()).await;
+    two.upstream.hold();
+    // One is put, a quarter of what runs at once, and three wait for their turn; all of the copy is withheld.
+    for number in 0..LAMPS {
+        check_withheld(&app.blurb(ask(&format!("Lamp {number}"))).await, number < 4);
+    }
+    eventually("one question is put", || async { two.upstream.calls() == LAMPS + 1 }).await;
+    two.upstream.release();
+    for number in 0..LAMPS {
+        let lamp = || ask(&format!("Lamp {number}"));
+        eventually("it is served again", || async { app.blurb(lamp()).await["source"] == "cache" }).await;
+    }
+    assert_eq!(two.calls(), (LAMPS, LAMPS), "each is asked about once, and none is written anew");
+}

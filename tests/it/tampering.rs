@@ -57,6 +57,8 @@ fn generation(n: u64) -> (GenerationRecord, GenerationPayload) {
         user: None,
         approval: false,
         rejudged: None,
+        written_by: Vec::new(),
+        plain_key: None,
     };
     let messages = json!([{"role": "user", "content": "Write."}]);
     (record, GenerationPayload { messages, raw_texts: vec![text.clone()], text, ..Default::default() })

@@ -183,7 +183,7 @@ async fn what_a_person_approved_is_served_after_a_restart_and_what_awaits_them_w
     let sent = app.client().post(path).bearer_auth(app.key("review")).json(&review);
     assert_eq!(app.send(sent).await.status, 201);
     app.restart().await.unwrap();
-    warmed(&app, 2).await;
+    warmed(&app, 1).await;
     check(&app.blurb(hurried(NAMES[0])).await, "cache", &approved["payload"]["text"]);
     assert_eq!(app.blurb(hurried(NAMES[1])).await["reason"], "awaiting_approval");
     assert_eq!(upstream.calls(), 2);

@@ -186,3 +186,30 @@ async fn what_a_held_user_was_shown_stays_too() {
     assert!(!text(search::generation(&held.store, id(2)).await.unwrap()));
     sound(&held).await;
 }
+
+#[tokio::test]
+async fn an_approved_text_stays_as_long_as_its_generation() {
+    let held = test_store().await;
+    let recorder = recorder(&held.store, 100);
+    let to_approve = |n| GenerationRecord { approval: true, ..generation(n) };
+    let alone = GenerationRecord { user: Some("0a".repeat(32)), ..to_approve(4) };
+    for record in [to_approve(1), to_approve(2), to_approve(3), alone, generation(5)] {
+        let n = record.id.as_u64_pair().1 & 0xff;
+        recorder.generation(record, payload(n)).await.unwrap();
+        if n != 2 {
+            recorder.review(review(n + 10, n, ReviewAction::Approve), None).await.unwrap();
+        }
+    }
+    recorder.review(review(20, 3, ReviewAction::Takedown), None).await.unwrap();
+    recorder.close().await;
+    run(&held.store, &keeping(None, Some(40), None), days_on(40), false).await.unwrap();
+    let mut kept = Vec::new();
+    for n in 1..=5 {
+        kept.push(search::generation(&held.store, id(n)).await.unwrap().unwrap().payload.is_some());
+    }
+    // What awaits, what was taken down, what is one user's alone and what nobody had to approve goes.
+    assert_eq!(kept, [true, false, false, false, false]);
+    sound(&held).await;
+    run(&held.store, &keeping(None, None, Some(50)), days_on(50), false).await.unwrap();
+    assert_eq!(search::generation(&held.store, id(1)).await.unwrap(), None);
+}

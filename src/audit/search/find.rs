@@ -16,8 +16,8 @@ use super::{MAX_PAGE, Page, ReviewState, SearchError, payload, stored};
 use crate::audit::chain;
 use crate::audit::index::{Field, LINES, known, minute, text_of};
 use crate::audit::records::{
-    self, Decision, GENERATION, GenerationPayload, GenerationRecord, Outcome, Record, SERVES, ServeRecord,
-    StoredGeneration,
+    self, Decision, GENERATION, GenerationPayload, GenerationRecord, Outcome, Record, ReviewAction, SERVES,
+    ServeRecord, StoredGeneration,
 };
 use crate::store::index::{self, Reach, Rows};
 use crate::store::log::Snapshot;
@@ -106,10 +106,11 @@ pub async fn generations(
         ReviewState::Awaiting => "awaiting",
         ReviewState::Approved => "approved",
         ReviewState::Rejected => "rejected",
+        ReviewState::Flagged => "flagged",
     });
-    // What was decided since the index was written is not in there.
-    let decided = match filter.review {
-        Some(_) => search.log.decided_after(search.reach.indexed).await?,
+    // What was said since the index was written is not in there.
+    let reviewed = match filter.review {
+        Some(_) => search.log.reviewed_after(search.reach.indexed).await?,
         None => Vec::new(),
     };
     let mut found: Vec<(i64, GenerationRecord)> = Vec::new();
@@ -131,7 +132,7 @@ pub async fn generations(
                 _ => rows.from,
             };
             if state.is_some() {
-                hits.extend(decided.iter().filter(|seq| (from..rows.to).contains(*seq)));
+                hits.extend(reviewed.iter().filter(|seq| (from..rows.to).contains(*seq)));
                 hits.sort_unstable_by(|one, other| other.cmp(one));
                 hits.dedup();
             }
@@ -449,12 +450,23 @@ impl Search {
 
     /// Whether a generation stands so with those who review.
     async fn stands(&mut self, record: &GenerationRecord, review: ReviewState) -> Result<bool, StoreError> {
-        let decision = self.log.decision(&record.id.to_string()).await?;
-        let decision = decision.as_deref();
+        let id = record.id.to_string();
+        let decided = self.log.decision(&id).await?;
+        let decision = decided.as_ref().map(|(_, decision)| decision.as_str());
         Ok(match review {
-            ReviewState::Awaiting => record.outcome == Outcome::Passed && decision.is_none(),
+            ReviewState::Awaiting => {
+                record.approval && record.outcome == Outcome::Passed && decision.is_none()
+            }
             ReviewState::Approved => decision == Some(Decision::Approved.as_str()),
             ReviewState::Rejected => decision == Some(Decision::Rejected.as_str()),
+            ReviewState::Flagged => {
+                let since = decided.map_or(0, |(seq, _)| seq);
+                let said = self.log.undecided_reviews(&id, since).await?;
+                said.iter().any(|bytes| match records::decode(bytes) {
+                    Ok(Record::Review(stored)) => stored.record.action == ReviewAction::Flag,
+                    _ => false,
+                })
+            }
         })
     }
 

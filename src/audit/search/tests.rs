@@ -58,6 +58,7 @@ async fn named(store: &Store, digests: Option<&Vec<String>>) -> Option<Vec<Strin
 struct Model {
     generations: Vec<(GenerationRecord, GenerationPayload)>,
     states: Vec<Option<Decision>>,
+    flagged: HashSet<usize>,
     erased: HashSet<usize>,
     serves: Vec<(ServeRecord, Option<String>)>,
     pruned: HashSet<Uuid>,
@@ -95,8 +96,10 @@ impl Model {
                 findings: if passed { json!([]) } else { json!([{"rule": dice.one(&["r.one", "r.two"])}]) },
                 finished: when,
                 user: dice.maybe(|dice| digest(dice.one(&["aa", "bb"]))),
-                approval: false,
+                approval: dice.roll(2) == 0,
                 rejudged: None,
+                written_by: Vec::new(),
+                plain_key: None,
                 ..generation(n)
             };
             let text = Self::words(dice);
@@ -135,13 +138,19 @@ impl Model {
         for _ in 0..dice.roll(3).min(self.generations.len() as u64) {
             let number = dice.roll(self.generations.len() as u64) as usize;
             let action =
-                [ReviewAction::Approve, ReviewAction::Reject, ReviewAction::Note][dice.roll(3) as usize];
+                [ReviewAction::Approve, ReviewAction::Reject, ReviewAction::Note, ReviewAction::Flag]
+                    [dice.roll(4) as usize];
             let n = self.serves.len() as u64 * 10 + dice.roll(10);
             let record = super::super::ReviewRecord {
                 generation_id: self.generations[number].0.id,
                 ..review(n, 1, action)
             };
             recorder.review(record, None).await.unwrap();
+            match action {
+                ReviewAction::Flag => _ = self.flagged.insert(number),
+                ReviewAction::Note => {}
+                _ => _ = self.flagged.remove(&number),
+            }
             self.states[number] = action.decision().or(self.states[number]);
         }
         // What was recorded is durable once something that was recorded later is.
@@ -188,7 +197,10 @@ impl Model {
         let found = all.filter(|(number, ((record, payload), state))| {
             let review = match filter.review {
                 None => true,
-                Some(ReviewState::Awaiting) => record.outcome == Outcome::Passed && state.is_none(),
+                Some(ReviewState::Awaiting) => {
+                    record.approval && record.outcome == Outcome::Passed && state.is_none()
+                }
+                Some(ReviewState::Flagged) => self.flagged.contains(number),
                 Some(ReviewState::Approved) => **state == Some(Decision::Approved),
                 Some(ReviewState::Rejected) => **state == Some(Decision::Rejected),
             };
@@ -230,7 +242,8 @@ fn filter(dice: &mut Dice) -> (Filter, Option<&'static str>) {
         reason: dice.maybe(|_| Reason::Guardrail),
         rule: dice.maybe(|dice| dice.one(&["r.one", "r.none"]).to_owned()),
         review: dice.maybe(|dice| {
-            [ReviewState::Awaiting, ReviewState::Approved, ReviewState::Rejected][dice.roll(3) as usize]
+            [ReviewState::Awaiting, ReviewState::Approved, ReviewState::Rejected, ReviewState::Flagged]
+                [dice.roll(4) as usize]
         }),
         user: dice.maybe(|_| vec![digest("cc"), digest("aa")]),
         words: asked.map(|asked| Words::parse(asked).unwrap()),

@@ -98,8 +98,8 @@ pub(in crate::cli) struct Search {
     /// Generations in which this rule found something
     #[arg(long, value_name = "RULE")]
     rule: Option<String>,
-    /// Generations: awaiting, approved or rejected
-    #[arg(long, value_name = "STATE")]
+    /// Generations: awaiting, approved, rejected or flagged
+    #[arg(long, alias = "state", value_name = "STATE")]
     review: Option<String>,
     /// Generations by this model
     #[arg(long, value_name = "M")]
@@ -293,7 +293,7 @@ impl Asked<'_> {
             rule: args.rule.clone(),
             locale: args.locale.clone(),
             model: args.model.clone(),
-            review: word("--review", args.review.as_ref(), "awaiting, approved or rejected")?,
+            review: word("--review", args.review.as_ref(), "awaiting, approved, rejected or flagged")?,
             user,
             words: self.words()?,
             since: self.time("--since", args.since.as_ref())?,
@@ -398,6 +398,9 @@ impl View<'_> {
         let mut how = record.outcome.as_str().to_owned();
         if let Some(reason) = record.reason {
             how = format!("{how} ({})", index::word(reason));
+        }
+        if let Some(earlier) = record.rejudged {
+            how = format!("{how}, the text of {earlier} judged again");
         }
         let head =
             [Some(record.placement.as_str()), record.product.as_deref(), Some(record.segment.as_str())];

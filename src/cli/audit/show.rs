@@ -168,6 +168,12 @@ impl Writer<'_> {
             ("cost", money(record.cost.0)),
             ("revision", record.revision.to_string()),
         ])?;
+        if let Some(earlier) = &generation.earlier {
+            self.faint(earlier)?;
+        }
+        if record.approval {
+            self.faint(words::TO_APPROVE)?;
+        }
         if let Some(missing) = &generation.missing {
             self.faint(missing)?;
         }

@@ -1,11 +1,10 @@
 //! `copyrail policy`: each command in a file of its own.
 
 mod diff;
-mod editions;
+pub(super) mod editions;
 mod lines;
 mod proposals;
 mod rollback;
-pub(super) mod editions;
 mod show;
 
 use clap::Subcommand;

@@ -70,6 +70,9 @@ CREATE TABLE rollbacks (
 -- What became of edits is asked for by itself.
 CREATE INDEX chain_edits ON chain (seq) WHERE kind = 'policy';
 
+-- What was not let pass may be by other rules: it is looked for before anything is written anew.
+CREATE INDEX IF NOT EXISTS generations_blocked ON generations (cache_key, seq) WHERE outcome = 'blocked';
+
 INSERT INTO meta (name, value) VALUES
     ('stops', 0), -- counts changes of stops, rejections and purges, so that running services notice
     ('desk', 0);  -- the same of proposals, approvals and rollbacks
