@@ -63,7 +63,8 @@ impl Shared {
     ) -> Result<Option<Timestamp>, StoreError> {
         let (mut next, mut ready) = (None::<Timestamp>, Vec::new());
         for row in rows::proposals(&self.store, MOST_WAITING).await? {
-            if row.state != ProposalState::Approved {
+            let waits = row.state == ProposalState::Approved;
+            if !waits {
                 continue;
             }
             match due(&rows::approvals(&self.store, &row.hash).await?, needed) {

@@ -146,9 +146,7 @@ impl Shared {
         edits.into_iter().for_each(|edit| self.tell(edit));
         self.settle().await;
         if changed {
-            let shared = Arc::clone(self);
-            let looking = tokio::spawn(async move { shared.look_for_alerts().await });
-            let _ = tokio::time::timeout(BREATH, looking).await;
+            let _ = tokio::time::timeout(BREATH, self.look_for_alerts()).await;
         }
     }
 
@@ -160,6 +158,8 @@ impl Shared {
         let Ok(turn) = turn else { return };
         let settling = tokio::spawn(async move {
             shared.settle_now().await;
+            // A shutdown waits for the turn, and then for nobody who holds the store.
+            drop(shared);
             drop(turn);
         });
         let _ = tokio::time::timeout(BREATH, settling).await;

@@ -71,6 +71,7 @@ impl App {
         if let Some(heads) = &self.shared.heads {
             let _ = tokio::time::timeout(LAST_WORDS, heads.turn()).await;
         }
+        let _ = tokio::time::timeout(LAST_WORDS, self.shared.settling.lock()).await;
         self.shared.store.close().await;
         if let Some(metrics) = self.metrics {
             metrics.stop().await;
