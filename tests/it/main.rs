@@ -40,6 +40,7 @@ mod life;
 mod log;
 mod metrics;
 mod mistakes;
+mod mutations;
 mod naughty;
 #[cfg(feature = "otlp")]
 mod otlp;

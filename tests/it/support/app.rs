@@ -99,6 +99,11 @@ impl TestApp {
     /// Lays a file over the shop, or takes it away, and has the service look.
     pub async fn edit(&self, path: &str, text: &str) {
         write(&self.folder.path().join(path), text);
+        self.look().await;
+    }
+
+    /// Has the service look at its files as they are.
+    pub async fn look(&self) {
         let shared = &self.app().shared;
         let sources = copyrail::policy::Sources::read(shared.desk.settings());
         shared.look_at_files(sources).await;
