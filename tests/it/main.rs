@@ -37,6 +37,7 @@ mod kept;
 mod keys;
 mod ladder;
 mod life;
+mod lifecycle;
 mod log;
 mod metrics;
 mod mistakes;

@@ -17,9 +17,6 @@ use serde_json::{Value, json};
 
 use crate::support::{TestApp, Upstream, ask, copy_dir, root};
 
-
-
-
 /// How many ways there are for each file.
 const WAYS: usize = 200;
 const NOW: &str = "2026-12-01T12:00:00Z";
@@ -66,8 +63,22 @@ const WAYS_TO_BREAK: &[Way] = &[
     ("a value is of another type", |text, dice| {
         Some(in_a_line(text, dice, is_pair, |line, dice| {
             const OTHERS: &[&str] = &[
-                "[x]", "{a: b}", "17", "-1", "null", "true", "\"\"", "x", "1e999", ".nan", "[[[]]]", "2026-13-45",
-                "99999999999999999999", "[]", "{}", "~",
+                "[x]",
+                "{a: b}",
+                "17",
+                "-1",
+                "null",
+                "true",
+                "\"\"",
+                "x",
+                "1e999",
+                ".nan",
+                "[[[]]]",
+                "2026-13-45",
+                "99999999999999999999",
+                "[]",
+                "{}",
+                "~",
             ];
             format!("{}: {}", line.split_once(':').unwrap().0, dice.one_of(OTHERS).unwrap())
         }))
@@ -86,7 +97,12 @@ const WAYS_TO_BREAK: &[Way] = &[
     }),
     ("a line is gone", |text, dice| Some(in_a_line(text, dice, is_said, |_, _| String::new()))),
     ("a tab stands in the indent", |text, dice| {
-        Some(in_a_line(text, dice, |line| line.starts_with("  "), |line, _| format!("\t{}", line.trim_start())))
+        Some(in_a_line(
+            text,
+            dice,
+            |line| line.starts_with("  "),
+            |line, _| format!("\t{}", line.trim_start()),
+        ))
     }),
     ("a line is moved by one", |text, dice| {
         Some(in_a_line(text, dice, is_said, |line, dice| match (dice.roll(2), line.strip_prefix(' ')) {
@@ -94,7 +110,9 @@ const WAYS_TO_BREAK: &[Way] = &[
             _ => format!(" {line}"),
         }))
     }),
-    ("a colon is gone", |text, dice| Some(in_a_line(text, dice, is_pair, |line, _| line.replacen(':', "", 1)))),
+    ("a colon is gone", |text, dice| {
+        Some(in_a_line(text, dice, is_pair, |line, _| line.replacen(':', "", 1)))
+    }),
     ("a colon too many", |text, dice| {
         Some(in_a_line(text, dice, is_said, |line, _| format!("{line}: and: more")))
     }),
@@ -112,55 +130,98 @@ const WAYS_TO_BREAK: &[Way] = &[
     ("cut short", |text, dice| Some(text[..text.floor_char_boundary(dice.roll(text.len()))].to_owned())),
     ("an anchor, an alias, a merge", |text, dice| {
         Some(in_a_line(text, dice, is_pair, |line, dice| {
-            const THINGS: &[&str] = &["*nobody", "&a *a", "&name", "!!binary x", "!custom {a: b}", "{<<: {a: b}}"];
+            const THINGS: &[&str] =
+                &["*nobody", "&a *a", "&name", "!!binary x", "!custom {a: b}", "{<<: {a: b}}"];
             format!("{}: {}", line.split_once(':').unwrap().0, dice.one_of(THINGS).unwrap())
         }))
     }),
     ("a merge key", |text, dice| {
-        Some(in_a_line(text, dice, is_pair, |line, _| format!("{line}\n{}<<: {{level: error}}", indent(line))))
+        Some(in_a_line(text, dice, is_pair, |line, _| {
+            format!("{line}\n{}<<: {{level: error}}", indent(line))
+        }))
     }),
     ("a second document", |text, dice| {
-        Some(in_a_line(text, dice, is_said, |line, dice| format!("{line}\n{}", ["---", "...", "--- {}"][dice.roll(3)])))
+        Some(in_a_line(text, dice, is_said, |line, dice| {
+            format!("{line}\n{}", ["---", "...", "--- {}"][dice.roll(3)])
+        }))
     }),
     ("a pattern that is none", |text, dice| {
         Some(in_a_line(text, dice, is_item, |line, dice| {
             const PATTERNS: &[&str] = &[
-                "(unclosed", "[z-a]", "a{1000}{1000}{1000}", "(?<=a)b(?<!c)", "\\p{Nope}", "(?P<n>", "*", "a{9999999999}",
-                "(a|b", "[[:nope:]]", "(?i", "\\", ".*", "(?=)", "(((((((a*)*)*)*)*)*)*)*$",
+                "(unclosed",
+                "[z-a]",
+                "a{1000}{1000}{1000}",
+                "(?<=a)b(?<!c)",
+                "\\p{Nope}",
+                "(?P<n>",
+                "*",
+                "a{9999999999}",
+                "(a|b",
+                "[[:nope:]]",
+                "(?i",
+                "\\",
+                ".*",
+                "(?=)",
+                "(((((((a*)*)*)*)*)*)*)*$",
             ];
             format!("{}- '{}'", indent(line), dice.one_of(PATTERNS).unwrap())
         }))
     }),
     ("a reference that leads nowhere", |text, dice| {
         const NAMES: &[(&str, &str)] = &[
-            ("product.", "product.no-such."), ("user.", "user.no_such_"), ("context.", "context.no_such_"),
-            ("brand.", "brand.no-such-"), ("compliance.", "compliance.no-such-"), ("claims.", "claims.no-such-"),
-            ("why-this", "nowhere"), ("health", "no-such-family"), ("evidence", "evidences"), ("en-GB", "no-SUCH-locale"),
-            ("id: ", "id: no-such-"), ("name", "no_such_name"), ("user:", "wizard:"), ("{{", "{{ no_such."), ("}}", "| nope }}"),
+            ("product.", "product.no-such."),
+            ("user.", "user.no_such_"),
+            ("context.", "context.no_such_"),
+            ("brand.", "brand.no-such-"),
+            ("compliance.", "compliance.no-such-"),
+            ("claims.", "claims.no-such-"),
+            ("why-this", "nowhere"),
+            ("health", "no-such-family"),
+            ("evidence", "evidences"),
+            ("en-GB", "no-SUCH-locale"),
+            ("id: ", "id: no-such-"),
+            ("name", "no_such_name"),
+            ("user:", "wizard:"),
+            ("{{", "{{ no_such."),
+            ("}}", "| nope }}"),
         ];
-        let (from, to) = *dice.one_of(&NAMES.iter().filter(|(from, _)| text.contains(from)).collect::<Vec<_>>())?;
+        let (from, to) =
+            *dice.one_of(&NAMES.iter().filter(|(from, _)| text.contains(from)).collect::<Vec<_>>())?;
         let places: Vec<usize> = text.match_indices(from).map(|(at, _)| at).collect();
         let at = *dice.one_of(&places)?;
         Some(format!("{}{to}{}", &text[..at], &text[at + from.len()..]))
     }),
     ("a template that is none", |text, dice| {
         Some(in_a_line(text, dice, is_said, |line, dice| {
-            const PIECES: &[&str] =
-                &["{{ unclosed", "{% if x %}", "{% endfor %}", "{{ x | nope }}", "{% include 'x' %}", "{{ 1/0 }}", "system:", "{#"];
+            const PIECES: &[&str] = &[
+                "{{ unclosed",
+                "{% if x %}",
+                "{% endfor %}",
+                "{{ x | nope }}",
+                "{% include 'x' %}",
+                "{{ 1/0 }}",
+                "system:",
+                "{#",
+            ];
             format!("{line}\n{}", dice.one_of(PIECES).unwrap())
         }))
     }),
     ("bytes that nobody sees", |text, dice| {
-        const ODD: &[&str] = &["\u{0}", "\u{feff}", "\u{200b}", "\u{202e}", "\u{85}", "\u{2028}", "\u{7}", "\u{fffd}"];
+        const ODD: &[&str] =
+            &["\u{0}", "\u{feff}", "\u{200b}", "\u{202e}", "\u{85}", "\u{2028}", "\u{7}", "\u{fffd}"];
         let at = text.floor_char_boundary(dice.roll(text.len()));
         Some(format!("{}{}{}", &text[..at], dice.one_of(ODD).unwrap(), &text[at..]))
     }),
     ("a byte order mark", |text, _| Some(format!("\u{feff}{text}"))),
     ("line ends of another system", |text, _| Some(text.replace('\n', "\r\n"))),
     ("a line of a mebibyte", |text, dice| {
-        Some(in_a_line(text, dice, is_said, |line, dice| format!("{line}{}", ["x", " y"][dice.roll(2)].repeat(1 << 19))))
+        Some(in_a_line(text, dice, is_said, |line, dice| {
+            format!("{line}{}", ["x", " y"][dice.roll(2)].repeat(1 << 19))
+        }))
     }),
-    ("nothing in it", |_, dice| Some(["", " ", "\n\n", "# nothing\n", "null\n", "[]\n", "{}\n", "---\n"][dice.roll(8)].to_owned())),
+    ("nothing in it", |_, dice| {
+        Some(["", " ", "\n\n", "# nothing\n", "null\n", "[]\n", "{}\n", "---\n"][dice.roll(8)].to_owned())
+    }),
     ("gone", |_, _| None),
 ];
 
@@ -239,7 +300,8 @@ fn tried(number: usize) -> impl Iterator<Item = usize> {
 
 fn broken(file: &str, text: &str, way: usize) -> (&'static str, Option<String>) {
     let (name, change) = WAYS_TO_BREAK[way % WAYS_TO_BREAK.len()];
-    let seed = file.bytes().fold(way as u64, |seed, byte| seed.wrapping_mul(31).wrapping_add(u64::from(byte)));
+    let seed =
+        file.bytes().fold(way as u64, |seed, byte| seed.wrapping_mul(31).wrapping_add(u64::from(byte)));
     (name, change(text, &mut Dice(seed)))
 }
 
@@ -262,7 +324,8 @@ fn check(number: usize, set: Set, file: &str, shipped: &Sources) -> (Vec<(Became
     let rules = desk.pin().guardrails.rules().len();
     for way in tried(number) {
         let (name, changed) = broken(file, text, way);
-        let told = format!("{file} {way} ({name}) {}", difference(text, changed.as_deref().unwrap_or_default()));
+        let told =
+            format!("{file} {way} ({name}) {}", difference(text, changed.as_deref().unwrap_or_default()));
         if changed.as_deref() == Some(text) {
             became.push((Became::Unchanged, told));
             continue;
@@ -293,7 +356,10 @@ fn check(number: usize, set: Set, file: &str, shipped: &Sources) -> (Vec<(Became
         }
         let faults: Vec<_> = edit.diagnostics.iter().filter(|fault| fault.is_error()).collect();
         let says = |fault: &&copyrail::diagnostic::Diagnostic| {
-            !fault.file.is_empty() && fault.span.start.line >= 1 && fault.span.start.column >= 1 && !fault.message.is_empty()
+            !fault.file.is_empty()
+                && fault.span.start.line >= 1
+                && fault.span.start.column >= 1
+                && !fault.message.is_empty()
         };
         let names = faults.iter().any(|fault| fault.file == file);
         if faults.is_empty() || !faults.iter().all(says) || desk.refused().len() != 1 {
@@ -301,7 +367,9 @@ fn check(number: usize, set: Set, file: &str, shipped: &Sources) -> (Vec<(Became
         }
         // What others refer to is missing where they do so.
         let stem = file.rsplit('/').next().unwrap().split('.').next().unwrap();
-        let refers = |fault: &&copyrail::diagnostic::Diagnostic| fault.message.contains(stem) || file.ends_with("segments.yml");
+        let refers = |fault: &&copyrail::diagnostic::Diagnostic| {
+            fault.message.contains(stem) || file.ends_with("segments.yml")
+        };
         if !names && !faults.iter().any(refers) {
             writeln!(amiss, "{told}: nothing names it: {faults:?}").unwrap();
         }
@@ -388,7 +456,10 @@ async fn a_service_goes_on_whatever_becomes_of_its_files() {
                 fault["line"].as_u64() >= Some(1) && !fault["message"].as_str().unwrap().is_empty()
             };
             let names = |fault: &Value| fault["file"].as_str().unwrap().contains(top);
-            assert!(!refused.is_empty() && refused.iter().all(says) && refused.iter().any(names), "{told}: {refused:#?}");
+            assert!(
+                !refused.is_empty() && refused.iter().all(says) && refused.iter().any(names),
+                "{told}: {refused:#?}"
+            );
             assert_eq!(app.get("/readyz", "serve").await.body["status"], "degraded", "{told}");
             assert_eq!(policy["alerts"][0]["kind"], "edit_refused", "{told}: {}", policy["alerts"]);
             asked += 1;
@@ -405,7 +476,11 @@ async fn a_service_goes_on_whatever_becomes_of_its_files() {
             copy_dir(&root().join(top), &folder.join(top));
             app.look().await;
             let policy = app.get("/v1/policy", "compliance").await.body;
-            assert_eq!((&policy["refused"], &policy["revision"]), (&json!([]), &shipped["revision"]), "{told}");
+            assert_eq!(
+                (&policy["refused"], &policy["revision"]),
+                (&json!([]), &shipped["revision"]),
+                "{told}"
+            );
         }
     }
 }
