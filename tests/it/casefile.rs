@@ -118,6 +118,62 @@ async fn a_serve_is_shown_with_the_rules_of_its_own_day() {
 }
 
 #[tokio::test]
+async fn four_revisions_later_the_rules_of_the_day_are_shown_though_one_is_retired() {
+    let upstream = Upstream::with(|call, _| match call {
+        1 => Reply::Text("A <companion> for the desk.".into()),
+        _ => Reply::Text("A lamp of 12 W for the desk & the shelf.".into()),
+    })
+    .await;
+    let first = rule(1);
+    let mut app = TestApp::start_with(&upstream, &[("guardrails/house.yml", &first)], &[]).await;
+    let answer = app.blurb(bargain("p-1")).await;
+    assert_eq!(answer["source"], "generated", "{answer}");
+    let revision = async |app: &TestApp| {
+        let policy = app.get("/v1/policy", "compliance").await.body;
+        assert_eq!(policy["refused"], json!([]));
+        policy["revision"].as_str().unwrap().to_owned()
+    };
+    let mut revisions = vec![revision(&app).await];
+    let read = |app: &TestApp, path: &str| std::fs::read_to_string(app.folder.path().join(path)).unwrap();
+    // Its words change; its prompt does; it is retired; and the prompt's folder has another segment's template fewer.
+    app.edit("guardrails/house.yml", &rule(2)).await;
+    revisions.push(revision(&app).await);
+    let template = "prompts/why-this/bargain-hunters.prompty";
+    app.edit(template, &read(&app, template).replace("You write short product copy", "You write other copy"))
+        .await;
+    revisions.push(revision(&app).await);
+    let retired = "retired:\n  - {id: house.mate, reason: The house speaks of mates now., by: jo@example.com, on: 2026-11-22}\n";
+    let settings = read(&app, "guardrails/guardrails.yml").replace("retired:\n", retired);
+    std::fs::write(app.folder.path().join("guardrails/guardrails.yml"), settings).unwrap();
+    app.edit("guardrails/house.yml", "").await;
+    revisions.push(revision(&app).await);
+    app.edit("prompts/why-this/gift-givers.prompty", "").await;
+    revisions.push(revision(&app).await);
+    revisions.sort();
+    revisions.dedup();
+    assert_eq!(revisions.len(), 5, "four edits came into force");
+    app.app.take().unwrap().stop().await;
+
+    let shown = audit(&app, &["show", answer["serve_id"].as_str().unwrap()]).await;
+    assert_eq!(shown.code, Some(0), "{}", shown.err);
+    for part in ["house.mate (warning, repair) in attempt 1", "Edition 1 does not know '%s'."] {
+        assert!(flat(&shown.out).contains(&flat(part)), "{part}: {}", shown.out);
+    }
+    assert!(!shown.out.contains("Edition 2"), "{}", shown.out);
+    let case = audit(&app, &["show", answer["serve_id"].as_str().unwrap(), "--format", "json"]).await;
+    let case: Value = serde_json::from_str(&case.out).unwrap();
+    assert_eq!((&mate(&case)["matches"], &mate(&case)["owner"]), (&json!(1), &json!("edition1@example.com")));
+    let files = case["policies"][0]["prompts"]["files"].to_string();
+    assert!(files.contains("You write short product copy") && !files.contains("You write other copy"));
+    let files = audit(&app, &["show", answer["serve_id"].as_str().unwrap(), "--rules"]).await;
+    assert!(
+        files.out.contains("owner: edition1@example.com") && !files.out.contains("edition2"),
+        "{}",
+        files.out
+    );
+}
+
+#[tokio::test]
 async fn who_had_approved_it_is_told_though_somebody_rejected_it_later() {
     let upstream = Upstream::saying("A lamp of 12 W for the desk.").await;
     let mut app = TestApp::start(&upstream).await;

@@ -36,6 +36,7 @@ mod idempotency;
 mod kept;
 mod keys;
 mod ladder;
+mod letter;
 mod life;
 mod lifecycle;
 mod log;
