@@ -19,8 +19,10 @@ use crate::diagnostic::Diagnostic;
 use crate::guardrail::{Guardrails, ending};
 use crate::policy::Refusal;
 
-/// How long nodes may have different policies in force, and how long one may be silent.
+/// How long nodes may have different policies in force.
 const PATIENCE: SignedDuration = SignedDuration::from_secs(10);
+/// How long one may be silent: they speak every ten seconds.
+const SILENCE: SignedDuration = SignedDuration::from_secs(60);
 /// How long a node may take to learn of a stop.
 const STOP_WITHIN: SignedDuration = SignedDuration::from_secs(2);
 /// After so long without a word a node is gone for good.
@@ -275,7 +277,7 @@ fn withdrawn<'s>(scene: &'s Scene<'_>) -> impl Iterator<Item = Alert> + use<'s> 
 fn nodes(scene: &Scene<'_>) -> Vec<Alert> {
     let ago = |at: Timestamp| scene.now.duration_since(at);
     let (heard, silent): (Vec<&Node>, Vec<&Node>) =
-        scene.nodes.iter().filter(|node| ago(node.seen) <= GONE).partition(|node| ago(node.seen) <= PATIENCE);
+        scene.nodes.iter().filter(|node| ago(node.seen) <= GONE).partition(|node| ago(node.seen) <= SILENCE);
     let mut found = Vec::new();
     for node in silent {
         found.push(Alert {
@@ -291,9 +293,9 @@ fn nodes(scene: &Scene<'_>) -> Vec<Alert> {
         });
     }
     let newest = heard.iter().max_by_key(|node| node.since);
-    let differs = newest.filter(|newest| ago(newest.since) > PATIENCE);
-    for (node, newest) in heard.iter().flat_map(|node| differs.map(|newest| (node, newest))) {
-        if node.revision != newest.revision {
+    for (node, newest) in heard.iter().flat_map(|node| newest.map(|newest| (node, newest))) {
+        // What a node said before the other's edit had its time says nothing of it.
+        if node.revision != newest.revision && node.seen.duration_since(newest.since) > PATIENCE {
             found.push(Alert {
                 kind: AlertKind::RevisionsDiffer,
                 subject: node.name.clone(),
@@ -313,8 +315,10 @@ fn nodes(scene: &Scene<'_>) -> Vec<Alert> {
             });
         }
     }
-    if let Some(stops) = scene.stops.filter(|stops| ago(stops.since) > STOP_WITHIN) {
-        for node in heard.iter().filter(|node| node.stops < stops.changes) {
+    if let Some(stops) = scene.stops {
+        let lacks =
+            |node: &&&Node| node.stops < stops.changes && node.seen.duration_since(stops.since) > STOP_WITHIN;
+        for node in heard.iter().filter(lacks) {
             found.push(Alert {
                 kind: AlertKind::StopNotTaken,
                 subject: node.name.clone(),

@@ -117,17 +117,17 @@ fn nodes_that_differ_are_silent_or_lack_a_stop() {
         ),
         (
             "one is silent, and what it has in force nobody knows",
-            vec![a.clone(), node("b", "b3:1", "08:00:00", "08:59:30", 3)],
+            vec![a.clone(), node("b", "b3:1", "08:00:00", "08:58:30", 3)],
             None,
-            &["node_unseen b 2026-06-01T08:59:30Z nobody"],
+            &["node_unseen b 2026-06-01T08:58:30Z nobody"],
         ),
-        ("ten seconds of silence", vec![a.clone(), node("b", "b3:2", "08:00:00", "08:59:50", 3)], None, &[]),
-        ("a stop of two seconds ago", vec![Node { stops: 2, ..a.clone() }], Some(stops("08:59:58")), &[]),
+        ("a minute of silence", vec![a.clone(), node("b", "b3:2", "08:00:00", "08:59:00", 3)], None, &[]),
+        ("said two seconds after a stop", vec![Node { stops: 2, ..a.clone() }], Some(stops("08:59:57")), &[]),
         (
-            "a stop of three seconds ago",
+            "said three seconds after it",
             vec![Node { stops: 2, ..a.clone() }],
-            Some(stops("08:59:57")),
-            &["stop_not_taken a 2026-06-01T08:59:57Z nobody"],
+            Some(stops("08:59:56")),
+            &["stop_not_taken a 2026-06-01T08:59:56Z nobody"],
         ),
     ];
     for (name, nodes, stops, expected) in cases {

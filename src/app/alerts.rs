@@ -9,12 +9,12 @@ use tokio::sync::{Mutex, watch};
 
 use super::Shared;
 use super::tasks::every;
-use crate::alerts::{Alert, AlertKind, Board, News, Node, REACH, Rates, Scene};
+use crate::alerts::{Alert, AlertKind, Board, News, Node, REACH, Rates, Scene, Stopped};
 use crate::audit::tally;
 use crate::diagnostic::Diagnostic;
 use crate::guardrail::{Enforcement, Guardrails};
 use crate::policy::{Policy, Set, Standing, withdrawn};
-use crate::store::{StoreError, policies};
+use crate::store::{StoreError, policies, stops};
 use crate::words::Revision;
 
 /// How often is looked when nothing changes.
@@ -45,6 +45,8 @@ struct Seen {
     rules: Option<Revision>,
     /// What was found of pre-written copy under a revision, and until when that holds.
     withdrawn: Option<(Revision, Option<Timestamp>, Vec<Diagnostic>)>,
+    /// How many changes of stops there were, and since when.
+    stops: Option<Stopped>,
     /// Whether it was said that the log cannot be counted.
     told: bool,
 }
@@ -88,6 +90,20 @@ impl Shared {
         }
         seen.look_at_copy(&policy, now).await;
         let nodes: Vec<_> = self.nodes().await.into_iter().map(node).collect();
+        let nodes = self.nodes().await.into_iter().map(|node| Node {
+            name: node.node,
+            revision: node.revision,
+            since: node.since,
+            seen: node.seen,
+            stops: node.stops,
+        });
+        let nodes: Vec<Node> = nodes.collect();
+        // While the store cannot be read nothing is known of others.
+        if let Ok(changes) = stops::number(&self.store).await
+            && seen.stops.is_none_or(|known| known.changes != changes)
+        {
+            seen.stops = Some(Stopped { changes, since: now });
+        }
         let mut board = Board::clone(&self.alerts.standing.load());
         let News { began, ended } = board.look(&Scene {
             now,

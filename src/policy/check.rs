@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::files::shown;
+use super::files::{read_folder, shown};
 use super::{Copy, MISSING, Standing, load_copy, read_dir, read_file};
 use crate::config::PolicySettings;
 use crate::diagnostic::{Diagnostic, Span, any_error};
@@ -104,7 +104,7 @@ pub fn check(settings: &PolicySettings, now: Timestamp) -> (Report, Files) {
     }
     let mut guardrails = None;
     if has_rules {
-        read_dir(&settings.guardrails, &mut rule_files, &mut diagnostics);
+        read_folder(&settings.guardrails, &mut rule_files, &mut diagnostics);
         let (loaded, found) = guardrail::load(&rule_files, &settings.timezone);
         diagnostics.extend(found);
         if let Some(loaded) = loaded {
@@ -118,7 +118,7 @@ pub fn check(settings: &PolicySettings, now: Timestamp) -> (Report, Files) {
     let mut copy = None;
     if has_copy {
         if there(&settings.prompts) {
-            read_dir(&settings.prompts, &mut copy_files, &mut diagnostics);
+            read_folder(&settings.prompts, &mut copy_files, &mut diagnostics);
         }
         if there(&settings.segments) {
             read_file(&settings.segments, &mut copy_files, &mut diagnostics);

@@ -35,8 +35,8 @@ impl Sources {
         let whole =
             |files: Files, faults: Vec<Diagnostic>| if faults.is_empty() { Ok(files) } else { Err(faults) };
         let (mut guardrails, mut copy) = ((Files::new(), Vec::new()), (Files::new(), Vec::new()));
-        read_dir(&settings.guardrails, &mut guardrails.0, &mut guardrails.1);
-        read_dir(&settings.prompts, &mut copy.0, &mut copy.1);
+        read_folder(&settings.guardrails, &mut guardrails.0, &mut guardrails.1);
+        read_folder(&settings.prompts, &mut copy.0, &mut copy.1);
         read_file(&settings.segments, &mut copy.0, &mut copy.1);
         Self { guardrails: Some(whole(guardrails.0, guardrails.1)), copy: Some(whole(copy.0, copy.1)) }
     }
@@ -97,6 +97,17 @@ fn read_text(path: &Path) -> io::Result<Content> {
         return Ok(Content::TooLarge);
     }
     Ok(String::from_utf8(bytes).map_or(Content::NoText, Content::Text))
+}
+
+/// Reads every file below a folder of which a service needs at least one: an empty folder is a disk that was not mounted, and no
+/// wish to do without rules or without copy.
+pub(super) fn read_folder(dir: &Path, into: &mut Files, faults: &mut Vec<Diagnostic>) {
+    let before = (into.len(), faults.len());
+    read_dir(dir, into, faults);
+    if (into.len(), faults.len()) == before {
+        let fault = Diagnostic::error(shown(dir), Span::START, "this folder holds no file that is read");
+        faults.push(fault.with_help("put the files back, or see whether the disk that they are on is there"));
+    }
 }
 
 /// Reads every file below a folder that people edit. Names that begin with a dot are passed over: editors and

@@ -20,6 +20,12 @@ const TEMPLATE: &str = "prompts/why-this/default.prompty";
 /// How many callers ask without pause.
 const CALLERS: usize = 4;
 
+/// How many edits are made; more when the environment says so.
+#[expect(clippy::disallowed_methods, reason = "a longer run is asked for in the environment")]
+fn edits() -> usize {
+    std::env::var("COPYRAIL_EDITS").map_or(60, |edits| edits.parse().unwrap())
+}
+
 /// Rules that ban the words `mark0` to `mark<banned - 1>`.
 fn rules(banned: usize) -> String {
     let words: Vec<String> = (0..banned).map(|n| format!("      - mark{n}\n")).collect();
@@ -42,7 +48,7 @@ fn template(edition: usize) -> String {
 /// Settings and files of a shop that reads in no time, so that many edits can be made: its own rules alone.
 fn small() -> Vec<(String, String)> {
     let shipped = Sources::read(&copyrail::config::load(None, &BTreeMap::new()).0.unwrap().policy);
-    let (rules_of, copy) = (shipped.guardrails.unwrap(), shipped.copy.unwrap());
+    let (rules_of, copy) = (shipped.guardrails.unwrap().unwrap(), shipped.copy.unwrap().unwrap());
     let gone = |path: &&String| path.starts_with("guardrails/") || path.ends_with(".prompty");
     let mut files: Vec<(String, String)> =
         rules_of.keys().chain(copy.keys()).filter(gone).map(|path| (path.clone(), String::new())).collect();
@@ -242,7 +248,7 @@ fn bad(kind: usize, banned: usize, edition: usize) -> (&'static str, String, u64
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn hundreds_of_edits_under_load() {
-    let edits = std::env::var("COPYRAIL_EDITS").map_or(100, |edits| edits.parse().unwrap());
+    let edits = edits();
     let (words, history) = (Arc::new(AtomicUsize::new(1)), Arc::new(History::default()));
     let upstream = upstream(&words).await;
     let app = start(&upstream, &[]).await;
@@ -280,7 +286,8 @@ async fn hundreds_of_edits_under_load() {
             after.1 += 1;
         }
         let sources = Sources::read(app.app().shared.desk.settings());
-        let (file_rules, file_copy) = (sources.guardrails.clone().unwrap(), sources.copy.clone().unwrap());
+        let (file_rules, file_copy) =
+            (sources.guardrails.clone().unwrap().unwrap(), sources.copy.clone().unwrap().unwrap());
         let hash_of = |files: &BTreeMap<String, String>| {
             Revision::of(files.iter().map(|(path, text)| (path.as_str(), text.as_str())))
         };
@@ -346,7 +353,7 @@ async fn edits_that_the_service_finds_by_itself_under_load() {
         let before = since(&app).revision.clone();
         words.store(number + 1, Ordering::SeqCst);
         // What comes into force is known by its files before anybody can be served under it.
-        let mut files = Sources::read(app.app().shared.desk.settings()).guardrails.unwrap();
+        let mut files = Sources::read(app.app().shared.desk.settings()).guardrails.unwrap().unwrap();
         let path = files.keys().find(|path| path.ends_with("marks.yml")).unwrap().clone();
         files.insert(path, rules(number + 1));
         let timezone = &app.app().shared.desk.settings().timezone;

@@ -11,7 +11,7 @@ use std::path::Path;
 
 use copyrail::config::PolicySettings;
 use copyrail::document::Files;
-use copyrail::policy::{Desk, Set, Sources};
+use copyrail::policy::{Desk, Kept, Read, Set, Sources};
 use rayon::prelude::*;
 use serde_json::{Value, json};
 
@@ -267,12 +267,19 @@ enum Became {
     Unchanged,
 }
 
+/// The files of a set that could be read.
+fn files_of(read: &Option<Read>) -> &Files {
+    read.as_ref().unwrap().as_ref().unwrap()
+}
+
 fn settings() -> PolicySettings {
     copyrail::config::load(None, &BTreeMap::new()).0.unwrap().policy
 }
 
 fn open(shipped: &Sources) -> Desk {
-    let (desk, edits) = Desk::open(settings(), shipped.clone(), |_| None, NOW.parse().unwrap()).unwrap();
+    let (desk, edits) =
+        Desk::open(settings(), shipped.clone(), [Kept::default(), Kept::default()], NOW.parse().unwrap())
+            .unwrap();
     assert!(edits.iter().all(|edit| edit.accepted));
     desk
 }
@@ -281,8 +288,8 @@ fn open(shipped: &Sources) -> Desk {
 fn with(shipped: &Sources, set: Set, file: &str, text: Option<String>) -> Sources {
     let mut sources = shipped.clone();
     let files: &mut Files = match set {
-        Set::Guardrails => sources.guardrails.as_mut().unwrap(),
-        Set::Prompts => sources.copy.as_mut().unwrap(),
+        Set::Guardrails => sources.guardrails.as_mut().unwrap().as_mut().unwrap(),
+        Set::Prompts => sources.copy.as_mut().unwrap().as_mut().unwrap(),
     };
     match text {
         Some(text) => files.insert(file.to_owned(), text),
@@ -292,10 +299,16 @@ fn with(shipped: &Sources, set: Set, file: &str, text: Option<String>) -> Source
 }
 
 /// The ways that are tried of a file, by their numbers.
+#[expect(clippy::disallowed_methods, reason = "a longer run is asked for in the environment")]
 fn tried(number: usize) -> impl Iterator<Item = usize> {
     // Not a divisor of the number of ways, so that every file meets many sorts of them.
     let step = if std::env::var("COPYRAIL_MUTATIONS").is_ok_and(|which| which == "all") { 1 } else { 27 };
     (0..WAYS).filter(move |way| way % step == number % step)
+}
+
+#[expect(clippy::disallowed_methods, reason = "what was taken is asked for in the environment")]
+fn shown() -> bool {
+    std::env::var("COPYRAIL_MUTATIONS_SHOWN").is_ok()
 }
 
 fn broken(file: &str, text: &str, way: usize) -> (&'static str, Option<String>) {
@@ -316,8 +329,8 @@ fn difference(before: &str, after: &str) -> String {
 /// Breaks one file in all its ways; what became of each, and what is amiss.
 fn check(number: usize, set: Set, file: &str, shipped: &Sources) -> (Vec<(Became, String)>, String) {
     let text = match set {
-        Set::Guardrails => &shipped.guardrails.as_ref().unwrap()[file],
-        Set::Prompts => &shipped.copy.as_ref().unwrap()[file],
+        Set::Guardrails => &files_of(&shipped.guardrails)[file],
+        Set::Prompts => &files_of(&shipped.copy)[file],
     };
     let (mut became, mut amiss) = (Vec::new(), String::new());
     let mut desk = open(shipped);
@@ -382,8 +395,8 @@ fn check(number: usize, set: Set, file: &str, shipped: &Sources) -> (Vec<(Became
 fn no_broken_file_is_taken_for_a_sound_one_and_none_leaves_the_service_without_rules() {
     let shipped = Sources::read(&settings());
     let of = |set, files: &Files| files.keys().map(|file| (set, file.clone())).collect::<Vec<_>>();
-    let mut files = of(Set::Guardrails, shipped.guardrails.as_ref().unwrap());
-    files.extend(of(Set::Prompts, shipped.copy.as_ref().unwrap()));
+    let mut files = of(Set::Guardrails, files_of(&shipped.guardrails));
+    files.extend(of(Set::Prompts, files_of(&shipped.copy)));
     assert!(files.len() > 20, "{files:?}");
     let found: Vec<_> =
         files.par_iter().enumerate().map(|(n, (set, file))| check(n, *set, file, &shipped)).collect();
@@ -393,7 +406,7 @@ fn no_broken_file_is_taken_for_a_sound_one_and_none_leaves_the_service_without_r
         amiss += &wrong;
         for (became, told) in became {
             *counts.entry(became).or_default() += 1;
-            if std::env::var("COPYRAIL_MUTATIONS_SHOWN").is_ok() {
+            if shown() {
                 eprintln!("{became:?} {told}");
             }
         }
@@ -404,34 +417,37 @@ fn no_broken_file_is_taken_for_a_sound_one_and_none_leaves_the_service_without_r
 }
 
 /// What no text can be broken into, on a disk.
-type OnDisk = (&'static str, fn(&Path));
+type OnDisk = (&'static str, fn(&Path, &Path));
 
 const ON_DISK: &[OnDisk] = &[
-    ("UTF-16", |path| {
+    ("UTF-16", |path, _| {
         let text = std::fs::read_to_string(path).unwrap();
         let bytes: Vec<u8> = text.encode_utf16().flat_map(u16::to_le_bytes).collect();
         std::fs::write(path, [&[0xff, 0xfe][..], &bytes].concat()).unwrap();
     }),
-    ("bytes that are no text", |path| std::fs::write(path, [b'r', 0xc3, 0x28, 0]).unwrap()),
-    ("too large", |path| std::fs::write(path, vec![b'#'; (4 << 20) + 1]).unwrap()),
-    ("a folder", |path| {
+    ("bytes that are no text", |path, _| std::fs::write(path, [b'r', 0xc3, 0x28, 0]).unwrap()),
+    ("too large", |path, _| std::fs::write(path, vec![b'#'; (4 << 20) + 1]).unwrap()),
+    ("a folder", |path, _| {
         std::fs::remove_file(path).unwrap();
         std::fs::create_dir(path).unwrap();
     }),
-    ("a link that leads nowhere", |path| {
+    ("a link that leads nowhere", |path, _| {
         std::fs::remove_file(path).unwrap();
         std::os::unix::fs::symlink("nowhere", path).unwrap();
     }),
-    ("a link to itself", |path| {
+    ("a link to itself", |path, _| {
         std::fs::remove_file(path).unwrap();
         std::os::unix::fs::symlink(path.file_name().unwrap(), path).unwrap();
     }),
-    ("empty", |path| std::fs::write(path, "").unwrap()),
-    ("the whole folder is gone", |path| std::fs::remove_dir_all(path.parent().unwrap()).unwrap()),
-    ("the folder is a file", |path| {
-        let folder = path.parent().unwrap();
-        std::fs::remove_dir_all(folder).unwrap();
-        std::fs::write(folder, "").unwrap();
+    ("empty", |path, _| std::fs::write(path, "").unwrap()),
+    ("the whole folder is gone", |_, top| std::fs::remove_dir_all(top).unwrap()),
+    ("the whole folder is empty", |_, top| {
+        std::fs::remove_dir_all(top).unwrap();
+        std::fs::create_dir(top).unwrap();
+    }),
+    ("the whole folder is a file", |_, top| {
+        std::fs::remove_dir_all(top).unwrap();
+        std::fs::write(top, "").unwrap();
     }),
 ];
 
@@ -445,13 +461,13 @@ async fn a_service_goes_on_whatever_becomes_of_its_files() {
     let mut asked = 0;
     for file in ["guardrails/compliance.yml", "prompts/why-this/placement.yml", "config/segments.yml"] {
         for (name, change) in ON_DISK {
-            change(&folder.join(file));
+            let top = file.split('/').next().unwrap();
+            change(&folder.join(file), &folder.join(top));
             app.look().await;
             let told = format!("{file}: {name}");
             let policy = app.get("/v1/policy", "compliance").await.body;
             assert_eq!(policy["revision"], shipped["revision"], "{told}");
             let refused = policy["refused"].as_array().unwrap();
-            let top = file.split('/').next().unwrap();
             let says = |fault: &Value| {
                 fault["line"].as_u64() >= Some(1) && !fault["message"].as_str().unwrap().is_empty()
             };
@@ -487,10 +503,9 @@ async fn a_service_goes_on_whatever_becomes_of_its_files() {
 
 #[tokio::test]
 async fn no_service_starts_without_rules() {
-    let shipped = Sources::read(&settings()).guardrails.unwrap();
+    let shipped = Sources::read(&settings());
+    let shipped = files_of(&shipped.guardrails);
     let gone: Vec<(&str, &str)> = shipped.keys().map(|file| (file.as_str(), "")).collect();
-    for files in [gone.clone(), [gone, vec![("guardrails/guardrails.yml", "retired: []\n")]].concat()] {
-        let started = TestApp::try_start(&files, &[], copyrail::app::wall_clock()).await.map(|_| ());
-        assert!(matches!(started, Err(copyrail::app::StartError::Policy(_))), "{started:?}");
-    }
+    let started = TestApp::try_start(&gone, &[], copyrail::app::wall_clock()).await.map(|_| ());
+    assert!(matches!(started, Err(copyrail::app::StartError::Policy(_))), "{started:?}");
 }
