@@ -19,6 +19,7 @@ use crate::words::new_id;
     before_help = "Example:\n  copyrail stop --phrase \"risk free\" --reason \"Letter of 3 November\" --by jo",
     after_help = "It needs no file and holds over every policy until it is lifted. A running service follows within two \
                   seconds. `copyrail sweep` shows what could still be served.",
+    override_usage = "copyrail stop --phrase <WORDS>|--product <ID>|… --reason <R> --by <NAME> [--prewritten]\n       copyrail stop <COMMAND>",
     args_conflicts_with_subcommands = true,
     subcommand_negates_reqs = true,
     group(ArgGroup::new("what").required(true).args(["phrase", "product", "placement", "segment", "template", "model"]))

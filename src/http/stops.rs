@@ -135,7 +135,7 @@ pub(super) async fn list(
     query: Result<Query<Which>, QueryRejection>,
 ) -> Result<Response, Problem> {
     let Query(Which { all }) = query.map_err(|error| unreadable(&error.body_text()))?;
-    Ok(Json(json!({ "stops": shared.parts.stops.list(all).await })).into_response())
+    Ok(Json(json!({ "stops": shared.parts.stops.list(all) })).into_response())
 }
 
 /// Why a stop is lifted, as sent.

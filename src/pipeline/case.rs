@@ -396,7 +396,8 @@ impl<'a> Case<'a> {
         }
         let mut silenced = halts.iter().any(|halt| halt.prewritten);
         // A template that is stopped leaves the tier below, where there is one.
-        while tier > Tier::Prewritten
+        while self.stops.halt_anything()
+            && tier > Tier::Prewritten
             && let Some(chosen) = self.choose(tier)
             && let Some(halt) = self.halts(Some(chosen.template.id.as_str())).first()
         {

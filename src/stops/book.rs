@@ -153,9 +153,9 @@ impl Book {
     }
 
     /// Every stop in force, oldest first; with `all` those that were lifted too.
-    pub async fn list(&self, all: bool) -> Vec<Stop> {
-        let known = self.turn.lock().await.all();
-        known.stops.into_values().filter(|stop| all || stop.lifted.is_none()).collect()
+    pub fn list(&self, all: bool) -> Vec<Stop> {
+        let stops = self.pin();
+        stops.register().stops.values().filter(|stop| all || stop.lifted.is_none()).cloned().collect()
     }
 
     /// Sets a stop. It holds on this node once this returns, and no answer that it forbids is on its way out then, but for

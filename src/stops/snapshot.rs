@@ -41,7 +41,7 @@ pub struct Stops {
     models: BTreeSet<String>,
     rejected: HashMap<[u8; 32], Wordings>,
     purges: Purges,
-    /// Whether no product, placement, segment, template or model is stopped, and no text rejected.
+    /// Whether no product, placement, segment, template or model is stopped.
     nothing_halts: bool,
     /// Of what it was made.
     register: Register,
@@ -121,6 +121,11 @@ impl Stops {
         &self.bans
     }
 
+    /// Whether any product, placement, segment, template or model is stopped.
+    pub fn halt_anything(&self) -> bool {
+        !self.nothing_halts
+    }
+
     /// The stops that hold back copy about this; the first is one that stops pre-written copy too, where any does.
     pub fn over(&self, about: &About<'_>) -> Vec<Halt> {
         if self.nothing_halts {
@@ -168,6 +173,9 @@ impl Stops {
 
     /// Whether copy that a generation wrote was purged.
     pub fn purged(&self, generation: Uuid, about: &About<'_>) -> bool {
+        if self.purges.named.is_empty() {
+            return false;
+        }
         let begun = generation.get_timestamp().map_or(0, |at| {
             let (seconds, nanos) = at.to_unix();
             i64::try_from(seconds).unwrap_or(i64::MAX).saturating_mul(1_000) + i64::from(nanos / 1_000_000)
@@ -214,7 +222,7 @@ impl Purges {
     }
 
     fn cover(&self, begun: i64, generation: Uuid, about: &About<'_>) -> bool {
-        if self.named.is_empty() || begun > self.newest {
+        if begun > self.newest {
             return false;
         }
         let generation = generation.to_string();
