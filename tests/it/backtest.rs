@@ -247,7 +247,10 @@ async fn limits_rules_and_files_of_texts() {
     let report: Value = serde_json::from_str(&ran.out).unwrap();
     let count = |change: &str| report[change]["texts"].as_u64().unwrap();
     assert_eq!((count("newly_blocked"), count("newly_passed"), count("changed")), (1, 1, 1), "{report}");
-    insta::assert_snapshot!(of_file(&[]).out);
+    let said = of_file(&[]).out;
+    // Which sets they are changes with every edit of the shipped rules.
+    let said: Vec<&str> = said.lines().filter(|line| !line.starts_with("rules ")).collect();
+    insta::assert_snapshot!(said.join("\n"));
     std::fs::write(folder.join("texts.jsonl"), format!("{}\nnothing\n", lines[0])).unwrap();
     let ran = of_file(&["--format", "json"]);
     assert_eq!(ran.code, Some(1));
