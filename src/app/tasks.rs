@@ -56,6 +56,7 @@ pub(super) async fn watch_files(shared: Arc<Shared>, stopped: watch::Receiver<bo
 /// back.
 pub(super) async fn refresh(shared: Arc<Shared>, stopped: watch::Receiver<bool>) {
     let (known, until_stopped) = (AtomicU64::new(0), stopped.clone());
+    let said = AtomicI64::new(shared.parts.stops.number());
     every(Duration::from_secs(1), stopped, || async {
         // Those who read or write next say that it is gone, and why.
         if let Err(error @ StoreError::NotPrepared(_)) = shared.store.look().await {
@@ -69,6 +70,11 @@ pub(super) async fn refresh(shared: Arc<Shared>, stopped: watch::Receiver<bool>)
         shared.refresh_keys().await;
         if let Err(error) = shared.parts.stops.refresh().await {
             tracing::warn!(%error, "stops cannot be read; those already known stay in force");
+        }
+        // Whoever set a stop can see within two seconds that every service has it.
+        let taken = shared.parts.stops.number();
+        if said.swap(taken, Ordering::Relaxed) != taken {
+            shared.say_in_force().await;
         }
         shared.refresh_reviews().await;
         shared.follow_desk().await;
