@@ -171,7 +171,9 @@ pub(super) async fn run(args: Backtest, shell: &mut Shell) -> Result<(), Failure
     match args.format {
         Format::Json => {
             let mut value = serde_json::to_value(&report).map_err(anyhow::Error::from)?;
-            value["ok"] = json!(ok);
+            if let Value::Object(value) = &mut value {
+                value.insert("ok".into(), json!(ok));
+            }
             shell.out.line(&value.to_string())?;
         }
         Format::Text => {

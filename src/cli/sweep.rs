@@ -60,8 +60,10 @@ pub(super) async fn run(args: Sweep, shell: &mut Shell) -> Result<(), Failure> {
     match args.format {
         Format::Json => {
             let mut value = serde_json::to_value(&report).map_err(anyhow::Error::from)?;
-            value["proven"] = report.proven().into();
-            value["over"] = report.is_over().into();
+            if let serde_json::Value::Object(value) = &mut value {
+                value.insert("proven".into(), report.proven().into());
+                value.insert("over".into(), report.is_over().into());
+            }
             shell.out.line(&value.to_string())?;
         }
         Format::Text => say(&report, shell)?,
