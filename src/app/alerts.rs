@@ -90,14 +90,6 @@ impl Shared {
         }
         seen.look_at_copy(&policy, now).await;
         let nodes: Vec<_> = self.nodes().await.into_iter().map(node).collect();
-        let nodes = self.nodes().await.into_iter().map(|node| Node {
-            name: node.node,
-            revision: node.revision,
-            since: node.since,
-            seen: node.seen,
-            stops: node.stops,
-        });
-        let nodes: Vec<Node> = nodes.collect();
         // While the store cannot be read nothing is known of others.
         if let Ok(changes) = stops::number(&self.store).await
             && seen.stops.is_none_or(|known| known.changes != changes)
