@@ -11,7 +11,7 @@ use std::path::Path;
 
 use copyrail::config::PolicySettings;
 use copyrail::document::Files;
-use copyrail::policy::{Desk, Kept, Read, Set, Sources};
+use copyrail::policy::{Desk, Kept, Outcome, Read, Set, Sources};
 use rayon::prelude::*;
 use serde_json::{Value, json};
 
@@ -280,7 +280,7 @@ fn open(shipped: &Sources) -> Desk {
     let (desk, edits) =
         Desk::open(settings(), shipped.clone(), [Kept::default(), Kept::default()], NOW.parse().unwrap())
             .unwrap();
-    assert!(edits.iter().all(|edit| edit.accepted));
+    assert!(edits.iter().all(|edit| matches!(edit.outcome, Outcome::InForce)));
     desk
 }
 
@@ -355,7 +355,7 @@ fn check(number: usize, set: Set, file: &str, shipped: &Sources) -> (Vec<(Became
         if after.guardrails.rules().len() < rules || after.copy.prompts.placements().count() == 0 {
             writeln!(amiss, "{told}: {} rules are in force", after.guardrails.rules().len()).unwrap();
         }
-        if edit.accepted {
+        if matches!(edit.outcome, Outcome::InForce) {
             became.push((Became::Taken, told));
             // Back to the shipped files; where those would now lack a rule, from the beginning.
             desk.look(shipped.clone(), NOW.parse().unwrap());
