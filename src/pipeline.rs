@@ -225,6 +225,17 @@ impl From<Reason> for Shortfall {
     }
 }
 
+/// What is asked for: which question, and how.
+#[derive(Clone, Copy)]
+struct Wish<'c> {
+    chosen: Chosen<'c>,
+    key: Key,
+    /// Whether anything may be asked of a model for it.
+    may_ask: bool,
+    /// Whether a person must have approved the text.
+    approval: bool,
+}
+
 /// Generated copy: kept already, or written now if that is done by the deadline. Where a person must approve it first,
 /// what is written now is for them, and pages get it once they did.
 async fn written(
@@ -236,7 +247,8 @@ async fn written(
     may_generate: bool,
 ) -> Result<Served, Shortfall> {
     let (key, template) = (case.key(parts, chosen, approval)?, chosen.template.id.as_str());
-    if let Some(served) = kept(parts, case, chosen, &key, may_generate, approval)? {
+    let wish = Wish { chosen, key, may_ask: may_generate, approval };
+    if let Some(served) = kept(parts, case, &wish)? {
         let served = released(parts, served, approval).inspect_err(|_| {
             // One that a person approved may pass again, or be approved again, while another one waits.
             let _ = generation::start(parts, case, chosen, key, approval, Wanted::Found);
@@ -260,8 +272,7 @@ async fn written(
             None => match generation::start(parts, case, chosen, key, approval, wanted(case, may_generate)) {
                 Ok(Started { flight, declined }) => (flight, declined, false),
                 Err(Declined::Kept) => {
-                    let served =
-                        kept(parts, case, chosen, &key, may_generate, approval)?.ok_or(Reason::Guardrail)?;
+                    let served = kept(parts, case, &wish)?.ok_or(Reason::Guardrail)?;
                     return released(parts, served, approval);
                 }
                 Err(Declined::Because(reason)) => return Err(reason.into()),
@@ -283,8 +294,7 @@ async fn written(
                 continue;
             }
             (Ok(Some(Ok((kept, source)))), _) => {
-                let served = approved(parts, case, chosen, &key, &kept, source, may_generate, approval)?
-                    .ok_or(Reason::Guardrail)?;
+                let served = approved(parts, case, &wish, &kept, source)?.ok_or(Reason::Guardrail)?;
                 released(parts, served, approval)
             }
         };
@@ -307,28 +317,21 @@ fn released(parts: &Parts, served: Served, approval: bool) -> Result<Served, Sho
 
 /// Copy that is in memory and passes what is in force now, for this ground. What does not pass stays: it may for
 /// another country, and what is written in its place replaces it. What lacks a second model's answer is withheld.
-fn kept(
-    parts: &Arc<Parts>,
-    case: &Case<'_>,
-    chosen: Chosen<'_>,
-    key: &Key,
-    may_ask: bool,
-    approval: bool,
-) -> Result<Option<Served>, Shortfall> {
+fn kept(parts: &Arc<Parts>, case: &Case<'_>, wish: &Wish<'_>) -> Result<Option<Served>, Shortfall> {
     parts.forget_other_stores();
-    let kept = parts.in_memory(key, case.now);
+    let kept = parts.in_memory(&wish.key, case.now);
     parts.metrics.looked_up(match &kept {
         None => "miss",
         Some(kept) if case.now >= kept.stale => "stale",
         Some(_) => "hit",
     });
     let Some(kept) = kept else { return Ok(None) };
-    let served = approved(parts, case, chosen, key, &kept, Source::Cache, may_ask, approval)?;
+    let served = approved(parts, case, wish, &kept, Source::Cache)?;
     if let Some(draft) = served.as_ref().and_then(|served| served.text.as_ref()).map(Approved::to_draft)
         && kept.draft.stamp != draft.stamp
     {
         // Judged again, it carries a new stamp, which saves the next judgement.
-        parts.memory.restamp(*key, kept.generation, draft);
+        parts.memory.restamp(wish.key, kept.generation, draft);
     }
     Ok(served)
 }
@@ -338,13 +341,11 @@ fn kept(
 fn approved(
     parts: &Arc<Parts>,
     case: &Case<'_>,
-    chosen: Chosen<'_>,
-    key: &Key,
+    wish: &Wish<'_>,
     kept: &Kept,
     source: Source,
-    may_ask: bool,
-    approval: bool,
 ) -> Result<Option<Served>, Shortfall> {
+    let Wish { chosen, key, may_ask, approval } = *wish;
     // What is stopped or purged is as if it were not there.
     if case.holds_back(chosen.template.id.as_str(), kept.generation, &kept.models) {
         return Ok(None);
@@ -398,7 +399,7 @@ fn segment_level(
     }
     let chosen = case.choose(Tier::Segment)?;
     let key = case.key(parts, chosen, approval).ok()?;
-    let served = kept(parts, case, chosen, &key, may_ask, approval).ok()??;
+    let served = kept(parts, case, &Wish { chosen, key, may_ask, approval }).ok()??;
     released(parts, served, approval).ok()
 }
 

@@ -100,7 +100,8 @@ fn nodes_that_differ_are_silent_or_lack_a_stop() {
     };
     let stops = |since: &str| Stopped { changes: 3, since: time(&format!("2026-06-01T{since}Z")) };
     let a = node("a", "b3:2", "08:59:40", "08:59:59", 3);
-    let cases: [(&str, Vec<Node>, Option<Stopped>, &[&str]); 8] = [
+    type Case<'c> = (&'c str, Vec<Node>, Option<Stopped>, &'c [&'c str]);
+    let cases: [Case<'_>; 8] = [
         ("one alone", vec![a.clone()], None, &[]),
         ("both have the same", vec![a.clone(), node("b", "b3:2", "08:00:00", "08:59:59", 3)], None, &[]),
         (

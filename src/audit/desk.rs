@@ -357,8 +357,8 @@ mod tests {
         let due = |all: &[ApprovalRow], needed| due(all, needed).map(Timestamp::as_second);
         let (ann, bob) = (approval("Ann", 1, None), approval("Bob", 2, Some(90)));
         assert_eq!(due(&[], 1), None);
-        assert_eq!(due(&[ann.clone()], 1), Some(1));
-        assert_eq!(due(&[ann.clone()], 2), None);
+        assert_eq!(due(std::slice::from_ref(&ann), 1), Some(1));
+        assert_eq!(due(std::slice::from_ref(&ann), 2), None);
         assert_eq!(due(&[ann.clone(), approval(" ann ", 2, None)], 2), None, "one person");
         assert_eq!(due(&[ann.clone(), bob.clone()], 2), Some(90));
         assert_eq!(due(&[ann, bob, approval("Cem", 3, Some(70))], 1), Some(90));

@@ -327,6 +327,7 @@ fn difference(before: &str, after: &str) -> String {
 }
 
 /// Breaks one file in all its ways; what became of each, and what is amiss.
+#[expect(clippy::disallowed_methods, reason = "this test stands where the service looks")]
 fn check(number: usize, set: Set, file: &str, shipped: &Sources) -> (Vec<(Became, String)>, String) {
     let text = match set {
         Set::Guardrails => &files_of(&shipped.guardrails)[file],

@@ -57,7 +57,7 @@ async fn node(app: &TestApp, name: &str, ago: i64, lacks: i64) {
     let (guardrails, _) = policies::last_good(&store, "guardrails").await.unwrap().unwrap();
     let (prompts, _) = policies::last_good(&store, "prompts").await.unwrap().unwrap();
     let stops = stops::number(&store).await.unwrap() - lacks;
-    let seen = Timestamp::now() - SignedDuration::from_secs(ago);
+    let seen = copyrail::app::wall_clock()() - SignedDuration::from_secs(ago);
     let row = NodeRow {
         node: name.into(),
         revision: "b3:of-the-test".into(),
