@@ -244,7 +244,12 @@ async fn once_the_spool_is_full_written_copy_is_refused_and_the_rest_is_counted(
     let (kinds, serves) = told(&held.store).await;
     assert_eq!((kinds[0].as_str(), serves.len() as u64), ("gap", shown + others - lost));
     assert_eq!(numbers(&serves), (0..shown + others - lost).collect::<Vec<_>>());
-    assert_eq!(gaps(&held.store).await, [(lost.into(), "store".into())]);
+    // A machine that is busy may fail the store once more before it is mended for good: each time is a gap.
+    let told = gaps(&held.store).await.into_iter().map(|(count, cause)| {
+        assert_eq!(cause, "store");
+        count.as_u64().unwrap()
+    });
+    assert_eq!(told.sum::<u64>(), lost);
     sound(&held.store).await;
 }
 

@@ -68,7 +68,7 @@ CREATE TABLE rollbacks (
 ) WITHOUT ROWID;
 
 -- What became of edits is asked for by itself.
-CREATE INDEX chain_edits ON chain (seq) WHERE kind = 'policy';
+CREATE INDEX IF NOT EXISTS chain_edits ON chain (seq) WHERE kind = 'policy';
 
 -- What was not let pass may be by other rules: it is looked for before anything is written anew.
 CREATE INDEX IF NOT EXISTS generations_blocked ON generations (cache_key, seq) WHERE outcome = 'blocked';
