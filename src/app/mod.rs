@@ -19,7 +19,7 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use jiff::Timestamp;
 use tokio::sync::{Mutex, watch};
-use tokio::task::JoinHandle;
+use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::Instant;
 
 use self::follow::Followed;
@@ -76,6 +76,8 @@ pub struct App {
     close: watch::Sender<bool>,
     served: JoinHandle<()>,
     ledger: JoinHandle<()>,
+    /// What goes on behind the requests.
+    background: JoinSet<()>,
     metrics: Option<MetricsServed>,
 }
 
@@ -273,19 +275,20 @@ impl App {
             None => None,
         };
         let metrics_address = metrics.as_ref().map(|metrics| metrics.address);
-        tokio::spawn(warm_up(Arc::clone(&shared), stopped.clone()));
-        tokio::spawn(watch_files(Arc::clone(&shared), stopped.clone()));
-        tokio::spawn(alerts::watch(Arc::clone(&shared), stopped.clone()));
-        tokio::spawn(refresh(Arc::clone(&shared), stopped.clone()));
-        tokio::spawn(say_in_force(Arc::clone(&shared), stopped.clone()));
-        tokio::spawn(forget(Arc::clone(&shared), stopped.clone()));
-        tokio::spawn(keep_heads(Arc::clone(&shared), settings.audit.heads_every, stopped.clone()));
-        tokio::spawn(index_log(shared.store.clone(), stopped.clone()));
-        tokio::spawn(retain(Arc::clone(&shared), settings.audit.retention, stopped.clone()));
+        let mut background = JoinSet::new();
+        background.spawn(warm_up(Arc::clone(&shared), stopped.clone()));
+        background.spawn(watch_files(Arc::clone(&shared), stopped.clone()));
+        background.spawn(alerts::watch(Arc::clone(&shared), stopped.clone()));
+        background.spawn(refresh(Arc::clone(&shared), stopped.clone()));
+        background.spawn(say_in_force(Arc::clone(&shared), stopped.clone()));
+        background.spawn(forget(Arc::clone(&shared), stopped.clone()));
+        background.spawn(keep_heads(Arc::clone(&shared), settings.audit.heads_every, stopped.clone()));
+        background.spawn(index_log(shared.store.clone(), stopped.clone()));
+        background.spawn(retain(Arc::clone(&shared), settings.audit.retention, stopped.clone()));
         let ledger = tokio::spawn(keep_ledger(Arc::clone(&shared)));
         let router = http::router(Arc::clone(&shared));
         let served = tokio::spawn(http::serve(listener, router, connections, until(stopped)));
-        Ok(Self { address, metrics_address, shared, stop, close, served, ledger, metrics })
+        Ok(Self { address, metrics_address, shared, stop, close, served, ledger, background, metrics })
     }
 }
 

@@ -10,6 +10,8 @@ use super::spent::write_ledger;
 
 /// How long the generations that are given up in a shutdown have to be recorded.
 const LAST_WORDS: Duration = Duration::from_secs(5);
+/// How long what goes on behind the requests has to end by itself.
+const BREATH: Duration = Duration::from_secs(1);
 
 /// How long each part of a shutdown may take.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -72,6 +74,12 @@ impl App {
             let _ = tokio::time::timeout(LAST_WORDS, heads.turn()).await;
         }
         let _ = tokio::time::timeout(LAST_WORDS, self.shared.settling.lock()).await;
+        // Whoever still holds the store would keep the next service from it.
+        let mut background = self.background;
+        let ended = async { while background.join_next().await.is_some() {} };
+        if tokio::time::timeout(BREATH, ended).await.is_err() {
+            background.shutdown().await;
+        }
         self.shared.store.close().await;
         if let Some(metrics) = self.metrics {
             metrics.stop().await;

@@ -82,7 +82,7 @@ async fn heads_are_written_at_start_when_something_changed_and_at_the_end() {
     assert_eq!(fault().await["what"], "truncated");
     let alone = audit(app.folder.path(), &["verify"]).await;
     assert_eq!(alone.code, Some(0), "in itself it is whole: {}", alone.out);
-    crate::tampering::append(&database, "stop", br#"{"v":1,"type":"stop"}"#).await;
+    crate::tampering::append(&database, "vote", br#"{"v":1,"type":"vote"}"#).await;
     database.close().await;
     let fault = fault().await;
     assert_eq!((&fault["what"], &fault["seq"]), (&json!("rewritten"), &json!(seq)), "{fault}");
@@ -175,13 +175,13 @@ async fn a_check_goes_on_from_where_the_last_one_was() {
     assert_eq!((&first["records"], &first["resumed"]), (&json!(19), &Value::Null));
 
     let database = SqlitePool::connect(&store_url(folder.path())).await.unwrap();
-    crate::tampering::append(&database, "stop", br#"{"v":1,"type":"stop"}"#).await;
+    crate::tampering::append(&database, "vote", br#"{"v":1,"type":"vote"}"#).await;
     // What was changed further up is not looked at, and that is said.
     run(&database, "UPDATE chain SET bytes = replace(bytes, 'why', 'who') WHERE seq = 8").await;
     let (code, second, said) = verify(&["--resume", "--expect-head", &head]).await;
     assert_eq!((code, said.as_str()), (Some(0), ""), "{second}");
     assert_eq!((&second["records"], &second["resumed"]["seq"]), (&json!(20), &json!(19)));
-    assert_eq!((&second["serves"], &second["unknown"]["stop"]), (&first["serves"], &json!(2)));
+    assert_eq!((&second["serves"], &second["unknown"]["vote"]), (&first["serves"], &json!(2)));
     let told = audit(folder.path(), &["verify", "--resume"]).await.out;
     assert!(told.contains("\nentries 1 to 20 were checked at "), "{told}");
     assert!(told.contains(" and before, and not now\n"), "{told}");

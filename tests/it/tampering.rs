@@ -240,8 +240,8 @@ pub async fn write_log(folder: &Path) -> String {
     verdict(18, 5).await;
     recorder.close().await;
     store.close().await;
-    let later = br#"{"v":1,"type":"stop","at":"2026-11-18T11:08:20Z","phrase":"free"}"#;
-    append(&database, "stop", later).await;
+    let later = br#"{"v":1,"type":"vote","at":"2026-11-18T11:08:20Z","phrase":"free"}"#;
+    append(&database, "vote", later).await;
     run(
         &database,
         "INSERT OR IGNORE INTO users (digest, key, since) VALUES (zeroblob(32), zeroblob(32), 0);
@@ -390,7 +390,7 @@ const TAMPERING: &[(&str, Change, Option<i64>, &str)] = {
             "an entry changed and all hashes made anew from there on",
             Chain(|entries| {
                 entries[18].bytes =
-                    br#"{"v":1,"type":"stop","at":"2026-11-18T11:08:20Z","phrase":"fee"}"#.to_vec();
+                    br#"{"v":1,"type":"vote","at":"2026-11-18T11:08:20Z","phrase":"fee"}"#.to_vec();
                 rechain(entries, 18);
             }),
             None,
@@ -402,8 +402,8 @@ const TAMPERING: &[(&str, Change, Option<i64>, &str)] = {
                 let mut second = entries[17].clone();
                 edited(&mut second);
                 (second.prev, second.seq) = (entries[16].hash.clone(), 20);
-                second.kind = "stop".into();
-                second.bytes = br#"{"v":1,"type":"stop"}"#.to_vec();
+                second.kind = "vote".into();
+                second.bytes = br#"{"v":1,"type":"vote"}"#.to_vec();
                 second.hash = sha256([second.prev.as_bytes(), b"\n", second.bytes.as_slice()].concat());
                 entries.push(second);
             }),
@@ -414,7 +414,7 @@ const TAMPERING: &[(&str, Change, Option<i64>, &str)] = {
             "an entry put in between",
             Chain(|entries| {
                 let mut new = entries[8].clone();
-                (new.kind, new.bytes) = ("stop".into(), br#"{"v":1,"type":"stop"}"#.to_vec());
+                (new.kind, new.bytes) = ("vote".into(), br#"{"v":1,"type":"vote"}"#.to_vec());
                 new.hash = sha256([new.prev.as_bytes(), b"\n", new.bytes.as_slice()].concat());
                 entries.insert(8, new);
                 renumber(entries);
@@ -425,7 +425,7 @@ const TAMPERING: &[(&str, Change, Option<i64>, &str)] = {
         ("an entry's kind", Sql("UPDATE chain SET kind = 'key' WHERE seq = 9"), Some(9), "index"),
         (
             "an entry's kind, of a later version",
-            Sql("UPDATE chain SET kind = 'stop' WHERE seq = 9"),
+            Sql("UPDATE chain SET kind = 'vote' WHERE seq = 9"),
             Some(9),
             "index",
         ),
@@ -576,7 +576,7 @@ async fn each_kind_of_tampering_is_found_and_named() {
     let counts = ["records", "serves", "generations", "erased", "pruned", "gaps", "lost", "unknown"];
     assert_eq!(
         counts.map(|count| report[count].clone()),
-        [json!(19), json!(4), json!(4), json!(3), json!(3), json!(1), json!(17), json!({"stop": 1})]
+        [json!(19), json!(4), json!(4), json!(3), json!(3), json!(1), json!(17), json!({"vote": 1})]
     );
     for (name, change, seq, what) in TAMPERING {
         let folder = tempfile::tempdir().unwrap();
