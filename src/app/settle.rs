@@ -137,11 +137,12 @@ impl Shared {
     /// Looks at the files now: what the once-a-second task does once it has read them.
     #[expect(clippy::disallowed_methods, reason = "this is the one place that looks")]
     pub async fn look_at_files(self: &Arc<Self>, sources: Sources) {
-        let (shared, now) = (Arc::clone(self), (self.parts.now)());
-        let edits = aside(move || shared.desk.look(sources, now)).await.unwrap_or_else(|error| {
-            tracing::error!(%error, "the files could not be looked at");
-            Vec::new()
-        });
+        let shared = Arc::clone(self);
+        let edits =
+            aside(move || shared.desk.look(sources, &*shared.parts.now)).await.unwrap_or_else(|error| {
+                tracing::error!(%error, "the files could not be looked at");
+                Vec::new()
+            });
         let changed = !edits.is_empty();
         edits.into_iter().for_each(|edit| self.tell(edit));
         self.settle().await;

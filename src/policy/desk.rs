@@ -265,7 +265,8 @@ impl Desk {
     }
 
     /// Looks at the files as they are now: each set that changed since the last look is put in force, refused or proposed.
-    pub fn look(&self, sources: Sources, now: Timestamp) -> Vec<Edit> {
+    /// What is said of the time is when that was done: loading takes its own.
+    pub fn look(&self, sources: Sources, now: &dyn Fn() -> Timestamp) -> Vec<Edit> {
         let _turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
         let mut edits = Vec::new();
         for (set, read) in [(Set::Guardrails, sources.guardrails), (Set::Prompts, sources.copy)] {
@@ -284,8 +285,9 @@ impl Desk {
             let mut refused = self.refused();
             refused.retain(|refusal| refusal.set != set);
             let (before, ends) = (edits.len(), considered.rolled_back.is_none());
-            if considered.told(now, &mut edits, &mut refused, &mut Vec::new()).is_some() {
-                *set.at(&mut self.known().since) = now;
+            let done = now();
+            if considered.told(done, &mut edits, &mut refused, &mut Vec::new()).is_some() {
+                *set.at(&mut self.known().since) = done;
             }
             self.refused.store(Arc::new(refused));
             if ends && edits.len() > before {
@@ -301,8 +303,13 @@ impl Desk {
     }
 
     /// Puts a set in force when it is sound and nobody else has a say.
-    fn take(&self, set: Set, files: &Files, now: Timestamp) -> (Option<()>, Vec<Diagnostic>, bool) {
-        let current = self.pin();
+    fn take(
+        &self,
+        set: Set,
+        files: &Files,
+        clock: &dyn Fn() -> Timestamp,
+    ) -> (Option<()>, Vec<Diagnostic>, bool) {
+        let (current, now) = (self.pin(), clock());
         let (next, diagnostics) = match set {
             Set::Guardrails => {
                 let before = Some(&*current.guardrails);
@@ -323,7 +330,7 @@ impl Desk {
                 (copy.map(|c| (Arc::clone(&current.guardrails), Arc::new(c))), found)
             }
         };
-        let taken = next.map(|(guardrails, copy)| self.swap(&current, guardrails, copy, now));
+        let taken = next.map(|(guardrails, copy)| self.swap(&current, guardrails, copy, clock()));
         (taken, diagnostics, false)
     }
 

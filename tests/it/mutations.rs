@@ -346,7 +346,8 @@ fn check(number: usize, set: Set, file: &str, shipped: &Sources) -> (Vec<(Became
         }
         let before = desk.pin();
         let sources = with(shipped, set, file, changed);
-        let Ok(edits) = catch_unwind(AssertUnwindSafe(|| desk.look(sources, NOW.parse().unwrap()))) else {
+        let Ok(edits) = catch_unwind(AssertUnwindSafe(|| desk.look(sources, &|| NOW.parse().unwrap())))
+        else {
             writeln!(amiss, "{told}: it panics").unwrap();
             desk = open(shipped);
             continue;
@@ -359,7 +360,7 @@ fn check(number: usize, set: Set, file: &str, shipped: &Sources) -> (Vec<(Became
         if matches!(edit.outcome, Outcome::InForce) {
             became.push((Became::Taken, told));
             // Back to the shipped files; where those would now lack a rule, from the beginning.
-            desk.look(shipped.clone(), NOW.parse().unwrap());
+            desk.look(shipped.clone(), &|| NOW.parse().unwrap());
             if desk.pin().revision != before.revision {
                 desk = open(shipped);
             }
