@@ -91,7 +91,7 @@ impl Approved {
 }
 
 /// The longest text that is judged for approval, in bytes: many times the longest copy. What is longer is no copy.
-const MAX_TEXT: usize = 16 * 1024;
+pub(super) const MAX_TEXT: usize = 16 * 1024;
 
 /// The judgement of a text that is too long to be judged.
 fn too_long(text: &str) -> Judgement {

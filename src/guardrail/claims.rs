@@ -339,6 +339,17 @@ impl Register {
         register
     }
 
+    /// Whether it was put together from so many claims.
+    pub(super) fn holds_as_many(&self, claims: usize) -> bool {
+        self.permissions.len() == claims
+    }
+
+    /// Whether another has the same evidence, in all that claims go by.
+    pub(super) fn has_evidence_of(&self, other: &Self) -> bool {
+        let goes_by = |item: &RegisteredEvidence| (item.id.clone(), item.covers.clone(), item.period);
+        self.evidence.iter().map(goes_by).eq(other.evidence.iter().map(goes_by))
+    }
+
     /// Where wordings of claims stand in a text, each with the claim's place: one pass over the text.
     pub(super) fn said<'t>(&self, text: &'t Text<'_>) -> &'t [(Range<usize>, usize)] {
         let Some(wordings) = self.wordings.as_ref().filter(|_| !self.owners.is_empty()) else { return &[] };

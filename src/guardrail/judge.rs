@@ -184,12 +184,27 @@ pub(super) fn judge_at(
     ground: &Ground<'_>,
     at: Option<Timestamp>,
 ) -> Judgement {
-    let facts = offer::in_force(ground.facts, &guardrails.timezone, at);
     let valid_until = at.and_then(|at| guardrails.holds_until(ground.facts, at));
+    let judged = |ground: &Ground<'_>| by_rules(guardrails, text, ground, at);
+    Judgement { valid_until, ..on_ground_in_force(guardrails, ground, at, judged) }
+}
+
+/// Does something with what a ground is at an instant: without an offer that is over.
+pub(super) fn on_ground_in_force<T>(
+    guardrails: &Guardrails,
+    ground: &Ground<'_>,
+    at: Option<Timestamp>,
+    then: impl FnOnce(&Ground<'_>) -> T,
+) -> T {
+    let facts = offer::in_force(ground.facts, &guardrails.timezone, at);
     // What is kept beside all facts is not what the facts without an ended offer say.
     let here = Prepared::default();
     let kept = ground.prepared.filter(|_| matches!(facts, Cow::Borrowed(_)));
-    let ground = &Ground { facts: &facts, prepared: Some(kept.unwrap_or(&here)), ..*ground };
+    then(&Ground { facts: &facts, prepared: Some(kept.unwrap_or(&here)), ..*ground })
+}
+
+/// What the rules say of a text on a ground as it is in force. Until when that holds is said by whoever knows all facts.
+fn by_rules(guardrails: &Guardrails, text: &str, ground: &Ground<'_>, at: Option<Timestamp>) -> Judgement {
     let text = Text::new(text);
     let mut findings = Vec::new();
     let mut fixes = Vec::new();
@@ -262,7 +277,7 @@ pub(super) fn judge_at(
     findings.sort_by_key(|finding| (finding.start, finding.end));
     let fixed = (verdict == Verdict::Fix).then(|| apply(text.given(), fixes));
     let evidence = evidence.into_iter().map(str::to_owned).collect();
-    Judgement { verdict, findings, fixed, evidence, valid_until }
+    Judgement { verdict, findings, fixed, evidence, valid_until: None }
 }
 
 /// Where a claim was found.

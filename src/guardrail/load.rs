@@ -199,7 +199,7 @@ pub fn load(files: &Files, timezone: &TimeZone) -> (Option<Guardrails>, Vec<Diag
                 .filter_map(|applies| applies.when.as_ref())
                 .chain(register.conditions()),
         ),
-        prefilter: Prefilter::of(&rules),
+        prefilter: Prefilter::of(rules.iter().enumerate()),
         changes: changes.into_iter().collect(),
         timezone: timezone.clone(),
         register,

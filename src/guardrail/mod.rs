@@ -16,6 +16,7 @@ mod cases;
 mod changes;
 mod claims;
 mod correction;
+mod difference;
 mod engine;
 mod examples;
 mod fold;
@@ -63,6 +64,7 @@ pub use cases::{RuleReport, Tried, try_cases};
 pub(crate) use changes::told;
 pub use changes::{Change, Effect, accidents, changes};
 pub use claims::{Ending, RegisteredEvidence, ending, expiring};
+pub use difference::Difference;
 pub(crate) use fold::is_invisible;
 pub use grounded::Prepared;
 pub use judge::{Finding, Judgement, Verdict, judge};
@@ -317,7 +319,7 @@ impl Guardrails {
             return Err(unknown.clone());
         }
         self.rules.retain(|rule| names.contains(&rule.id));
-        self.prefilter = prefilter::Prefilter::of(&self.rules);
+        self.prefilter = prefilter::Prefilter::of(self.rules.iter().enumerate());
         Ok(self)
     }
 }

@@ -65,10 +65,11 @@ const MAX_SET: usize = 64 * 1024 * 1024;
 const MAX_TABLE: usize = 16 * 1024;
 
 impl Prefilter {
-    pub(super) fn of(rules: &[Rule]) -> Self {
+    /// Of these rules, each with its place.
+    pub(super) fn of<'r>(rules: impl Iterator<Item = (usize, &'r Rule)>) -> Self {
         let mut this = Self::default();
         let (mut texts, mut sets): (HashMap<String, usize>, Vec<&str>) = Default::default();
-        for (index, rule) in (0..).zip(rules) {
+        for (index, rule) in rules.filter_map(|(place, rule)| Some((u32::try_from(place).ok()?, rule))) {
             let loose = rule.check.loose();
             this.given |= loose.is_some_and(|loose| loose.reads == Reads::Given);
             match loose.map(|loose| (loose, literals::required(loose.pattern))) {

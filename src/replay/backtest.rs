@@ -14,7 +14,7 @@ use super::report::{Change, Found, Gathered, LeftOut, Report};
 use crate::audit::index::Pace;
 use crate::audit::texts::{self, Judged, OwnText, Pages, Shown, Tally};
 use crate::audit::{GenerationPayload, GenerationRecord};
-use crate::guardrail::{self, Action, Finding, Guardrails, Judgement, Kind, Level};
+use crate::guardrail::{self, Action, Difference, Finding, Guardrails, Judgement, Kind, Level};
 use crate::policy::Copy;
 use crate::stops::{Register, Stops};
 use crate::store::{Store, StoreError, stops};
@@ -52,13 +52,15 @@ pub struct Backtest {
 }
 
 /// What texts are judged by.
-struct Sides {
-    before: Arc<Guardrails>,
-    after: Arc<Guardrails>,
-    copy: Option<Arc<Copy>>,
-    opinions: KeptOpinions,
-    stops: Stops,
-    at: Timestamp,
+pub(super) struct Sides {
+    pub(super) before: Arc<Guardrails>,
+    pub(super) after: Arc<Guardrails>,
+    /// What of them is to be run on a text before it is judged by both.
+    pub(super) difference: Difference,
+    pub(super) copy: Option<Arc<Copy>>,
+    pub(super) opinions: KeptOpinions,
+    pub(super) stops: Stops,
+    pub(super) at: Timestamp,
 }
 
 impl Backtest {
@@ -87,8 +89,10 @@ impl Backtest {
             changes: Default::default(),
             rules: Vec::new(),
         };
+        let difference = Difference::of(&before, &after, plan.at);
+        let stops = Stops::default();
         Self {
-            sides: Arc::new(Sides { before, after, copy, opinions, stops: Stops::default(), at: plan.at }),
+            sides: Arc::new(Sides { before, after, difference, copy, opinions, stops, at: plan.at }),
             pace: plan.pace,
             known: HashMap::new(),
             distinct: 0,
@@ -170,8 +174,17 @@ impl Sides {
         rules.find(|known| known.id() == rule)?.owner().map(str::to_owned)
     }
 
-    /// What would become of a text; `None` when nothing changes.
+    /// What would become of a text; `None` when nothing changes. Most texts nothing touches that differs between the sets:
+    /// those are not judged.
     fn compare(&self, text: &Text) -> Option<Found> {
+        if text.is_the_same_to(&self.difference, self.at, &self.opinions) {
+            return None;
+        }
+        self.compare_whole(text)
+    }
+
+    /// What would become of a text, judged by both sets whole.
+    pub(super) fn compare_whole(&self, text: &Text) -> Option<Found> {
         let approve =
             |rules| text.approve(rules, self.stops.bans(), self.copy.as_deref(), self.at, &self.opinions);
         let (before, after) = (approve(&self.before), approve(&self.after));
@@ -295,7 +308,9 @@ pub async fn backtest(
     let in_time = || plan.until.is_none_or(|until| Instant::now() < until);
     let (before, after) = rules;
     let stops = Stops::of(Register::read(&stops::read(store).await?)?, 0);
-    let mut test = Backtest::new(before, after, Some(Arc::clone(&copy)), opinions, plan).under(stops);
+    let (of, by) = (Arc::clone(&copy), *plan);
+    let made = move || Backtest::new(before, after, Some(of), opinions, &by).under(stops);
+    let mut test = tokio::task::spawn_blocking(made).await.map_err(ended)?;
     test.report.since = Some(plan.since);
     let mut pages = Pages::since(store, plan.since).await?;
     progress(0, pages.all);

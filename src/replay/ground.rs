@@ -12,8 +12,8 @@ use crate::audit::texts::OwnText;
 use crate::audit::{GenerationPayload, GenerationRecord, Outcome};
 use crate::catalogue;
 use crate::guardrail::{
-    Approved, Bans, Draft, Ground, Guardrails, Judgement, Known, Opinions, Prepared, Subject, Verdict,
-    approve, facts_hash,
+    Approved, Bans, Difference, Draft, Ground, Guardrails, Judgement, Known, Opinions, Prepared, Subject,
+    Verdict, approve, facts_hash,
 };
 use crate::policy::Copy;
 use crate::store::{Store, StoreError};
@@ -198,6 +198,11 @@ impl Text {
                 valid_until: None,
             }),
         }
+    }
+
+    /// Whether two sets of rules are certain to come to the same of it.
+    pub(super) fn is_the_same_to(&self, difference: &Difference, at: Timestamp, known: &dyn Known) -> bool {
+        difference.says_the_same(&self.text, &self.ground(at, known))
     }
 
     /// The hash of the text and of all that it is judged against but the moment: what is the same is judged once.

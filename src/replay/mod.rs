@@ -19,3 +19,6 @@ pub use opinions::KeptOpinions;
 pub use report::{Change, Changes, Count, Example, LeftOut, Report, RuleChanges};
 pub use shadow::{ShadowCounts, ShadowExample, ShadowReport, ShadowRule, Shadows, ShadowsTold, shadow};
 pub use sweep::{Hit, Kind, LastServe, Moments, Node, Standing, Standings, SweepReport, sweep};
+
+#[cfg(test)]
+mod tests;

@@ -36,7 +36,7 @@ fn found<'t>(rules: &[Rule], text: &'t str, prefiltered: bool) -> Vec<(usize, &'
         opinions,
     };
     let rules_to_run: Vec<usize> = match prefiltered {
-        true => Prefilter::of(rules).candidates(&read).collect(),
+        true => Prefilter::of(rules.iter().enumerate()).candidates(&read).collect(),
         false => (0..rules.len()).collect(),
     };
     let mut all = Vec::new();
