@@ -9,6 +9,7 @@ use std::ops::Range;
 use std::str::FromStr;
 
 use aho_corasick::{AhoCorasick, MatchKind};
+use unicode_normalization::UnicodeNormalization;
 
 use super::fold::{Space, fold_text};
 use super::judge::Finding;
@@ -74,7 +75,7 @@ pub fn check_phrase(phrase: &str) -> Result<(), String> {
     if length > MAX_PHRASE {
         return Err(format!("it has {length} characters; write at most {MAX_PHRASE}: the words that matter"));
     }
-    let form = form(&fold_text(phrase, Space::One));
+    let form = form(&fold_text(phrase, Space::One), Digits::AsGiven);
     if !form.chars().any(char::is_alphanumeric) {
         return Err("it holds no letter and no digit; write the words as they stand in the text".into());
     }
@@ -120,9 +121,10 @@ impl Bans {
         for (place, ban) in bans.iter().enumerate() {
             match &ban.what {
                 Banned::Phrase(phrase) => {
-                    let read = form(&fold_text(phrase, Space::One));
-                    let given = form(phrase);
-                    for form in BTreeSet::from([read, given]) {
+                    let read = fold_text(phrase, Space::One);
+                    let texts = [read.as_str(), phrase.as_str()].into_iter();
+                    let forms_of = |text| [form(text, Digits::AsGiven), form(text, Digits::OnTheLine)];
+                    for form in texts.flat_map(forms_of).collect::<BTreeSet<_>>() {
                         if form.chars().any(char::is_alphanumeric) {
                             all.insert(format!("phrase\n{form}"));
                             forms.push((form, place));
@@ -220,8 +222,25 @@ fn finding(ban: &Ban, text: &Text<'_>, range: Range<usize>) -> Finding {
     }
 }
 
+/// How raised and lowered digits read: `CO₂` as it is, or as `CO2`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Digits {
+    AsGiven,
+    OnTheLine,
+}
+
+/// The letter or sign that a raised or lowered one stands for.
+fn on_the_line(c: char) -> Option<char> {
+    if !matches!(c, '¹' | '²' | '³' | '\u{2070}'..='\u{209c}') {
+        return None;
+    }
+    let mut same = std::iter::once(c).nfkc();
+    same.next().filter(|_| same.next().is_none())
+}
+
 /// A character for whom case is ignored: `ß` and `SS` read alike, and so do both forms of a sigma.
-fn small(c: char) -> impl Iterator<Item = char> {
+fn small(c: char, digits: Digits) -> impl Iterator<Item = char> {
+    let c = on_the_line(c).filter(|_| digits == Digits::OnTheLine).unwrap_or(c);
     let dotted = c == 'İ';
     let ascii = (c.is_ascii() || dotted).then(|| if dotted { 'i' } else { c.to_ascii_lowercase() });
     let other = ascii.is_none().then(|| c.to_uppercase().flat_map(char::to_lowercase));
@@ -229,16 +248,16 @@ fn small(c: char) -> impl Iterator<Item = char> {
 }
 
 /// A phrase as it is looked for.
-fn form(phrase: &str) -> String {
+fn form(phrase: &str, digits: Digits) -> String {
     let words: Vec<&str> = phrase.split_whitespace().collect();
-    words.join(" ").chars().flat_map(small).collect()
+    words.join(" ").chars().flat_map(|c| small(c, digits)).collect()
 }
 
 /// The range of a text of which a range of that text in small letters was made.
-fn as_written(text: &str, small_range: Range<usize>) -> Range<usize> {
+fn as_written(text: &str, small_range: Range<usize>, digits: Digits) -> Range<usize> {
     let (mut at, mut range) = (0, 0..text.len());
     for (start, c) in text.char_indices() {
-        let next = at + small(c).map(char::len_utf8).sum::<usize>();
+        let next = at + small(c, digits).map(char::len_utf8).sum::<usize>();
         if at <= small_range.start && small_range.start < next {
             range.start = start;
         }
@@ -249,6 +268,27 @@ fn as_written(text: &str, small_range: Range<usize>) -> Range<usize> {
         at = next;
     }
     range
+}
+
+/// Whether a character is of a script that puts no blanks between words, or none between a word and what is added to it:
+/// where its words end nothing tells.
+fn runs_on(c: char) -> bool {
+    matches!(c,
+        // Thai, Lao, Tibetan, Myanmar, Khmer, and their kin to the south and east.
+        '\u{e00}'..='\u{109f}' | '\u{1780}'..='\u{17ff}' | '\u{1950}'..='\u{19ff}' | '\u{1a20}'..='\u{1aaf}'
+        | '\u{1b00}'..='\u{1b7f}' | '\u{a980}'..='\u{a9ff}' | '\u{aa60}'..='\u{aadf}'
+        // Korean: particles follow a noun without a blank.
+        | '\u{1100}'..='\u{11ff}' | '\u{3130}'..='\u{318f}' | '\u{a960}'..='\u{a97f}' | '\u{ac00}'..='\u{d7ff}'
+        // Chinese and Japanese.
+        | '\u{2e80}'..='\u{312f}' | '\u{3190}'..='\u{9fff}' | '\u{f900}'..='\u{faff}' | '\u{1b000}'..='\u{1b16f}'
+        | '\u{20000}'..='\u{3fffd}')
+}
+
+/// Whether a phrase may begin or end here: no word is cut in two, as far as that can be told.
+fn may_end(text: &str, at: usize) -> bool {
+    let before = || slice(text, 0..at).chars().next_back();
+    let after = || slice(text, at..text.len()).chars().next();
+    is_boundary(text, at) || before().is_some_and(runs_on) || after().is_some_and(runs_on)
 }
 
 /// Phrases, found all at once.
@@ -272,8 +312,16 @@ impl Phrases {
         if self.forms.is_empty() {
             return Vec::new();
         }
-        let small: String = reading.chars().flat_map(small).collect();
-        let whole = |range: &Range<usize>| is_boundary(&small, range.start) && is_boundary(&small, range.end);
+        let mut found = self.find_with(reading, Digits::AsGiven);
+        if !reading.is_ascii() && reading.chars().any(|c| on_the_line(c).is_some()) {
+            found.extend(self.find_with(reading, Digits::OnTheLine));
+        }
+        found
+    }
+
+    fn find_with(&self, reading: &str, digits: Digits) -> Vec<(Range<usize>, usize)> {
+        let small: String = reading.chars().flat_map(|c| small(c, digits)).collect();
+        let whole = |range: &Range<usize>| may_end(&small, range.start) && may_end(&small, range.end);
         let found: Vec<(Range<usize>, usize)> = match &self.automaton {
             Some(automaton) => {
                 let found = automaton.find_overlapping_iter(&small);
@@ -289,7 +337,7 @@ impl Phrases {
         };
         let found = found.into_iter().filter(|(range, _)| whole(range)).take(MOST_FINDINGS * 10);
         let ban = |listed: usize| Some(self.forms.get(listed)?.1);
-        found.filter_map(|(range, listed)| Some((as_written(reading, range), ban(listed)?))).collect()
+        found.filter_map(|(range, listed)| Some((as_written(reading, range, digits), ban(listed)?))).collect()
     }
 }
 
@@ -361,10 +409,10 @@ fn words(reading: &str) -> Vec<(String, Range<usize>)> {
         if is_word(c) {
             match words.last_mut().filter(|_| inside) {
                 Some((word, range)) => {
-                    word.extend(small(c));
+                    word.extend(small(c, Digits::OnTheLine));
                     range.end = end;
                 }
-                None => words.push((small(c).collect(), at..end)),
+                None => words.push((small(c, Digits::OnTheLine).collect(), at..end)),
             }
             inside = true;
         } else if !(inside && c == '\'' && chars.peek().is_some_and(|(_, next)| is_word(*next))) {
@@ -434,6 +482,29 @@ mod tests {
         finds("free", "", &[]);
         finds("(a+)", "(a+) but not aa", &["(a+)"]);
         finds("two  words ", "two words", &["two words"]);
+    }
+
+    #[test]
+    fn scripts_without_blanks_have_no_words_to_cut() {
+        finds("環境にやさしい", "これは環境にやさしい製品です", &["環境にやさしい"]);
+        finds("保証", "この製品は品質を保証します。", &["保証"]);
+        finds("ﾎｼｮｳ", "ホショウ付きです", &["ホショウ"]);
+        finds("最好", "这是最好的产品", &["最好"]);
+        finds("ปลอดสารพิษ", "ผลิตภัณฑ์ปลอดสารพิษแท้", &["ปลอดสารพิษ"]);
+        finds("환경친화적", "환경친화적인 제품, 환경친화적 제품", &["환경친화적", "환경친화적"]);
+        finds("eco", "これはeco製品です, 이것은 eco는", &["eco", "eco"]);
+        finds("eco", "decor, économie, ecosystem", &[]);
+        finds("эко", "экология", &[]);
+    }
+
+    #[test]
+    fn raised_and_lowered_digits_read_as_digits_too() {
+        for phrase in ["CO2 neutral", "CO₂ neutral", "co² NEUTRAL"] {
+            finds(phrase, "CO₂ neutral, CO2 neutral; XCO2 neutral", &["CO₂ neutral", "CO2 neutral"]);
+        }
+        finds("10 m2", "10 m², 10 m2, 10 m²x", &["10 m²", "10 m2"]);
+        finds("guaranteed", "guaranteed¹ and Guaranteed₂", &["guaranteed", "Guaranteed"]);
+        assert_eq!(wording_of("CO₂ neutral, by 2030."), wording_of("co2 neutral by 2030"));
     }
 
     #[test]
