@@ -1,6 +1,7 @@
 //! The parts put together: settings → running service; background tasks; ordered shutdown.
 
 mod alerts;
+mod backtests;
 mod follow;
 mod listening;
 mod nodes;
@@ -280,6 +281,7 @@ impl App {
         background.spawn(watch_files(Arc::clone(&shared), stopped.clone()));
         background.spawn(alerts::watch(Arc::clone(&shared), stopped.clone()));
         background.spawn(refresh(Arc::clone(&shared), stopped.clone()));
+        background.spawn(backtests::watch(Arc::clone(&shared), stopped.clone()));
         background.spawn(say_in_force(Arc::clone(&shared), stopped.clone()));
         background.spawn(forget(Arc::clone(&shared), stopped.clone()));
         background.spawn(keep_heads(Arc::clone(&shared), settings.audit.heads_every, stopped.clone()));

@@ -267,7 +267,7 @@ impl Shared {
     async fn settle_edit(&self, edit: &Arc<Edit>) -> Result<(), StoreError> {
         if edit.outcome == Outcome::Proposed {
             let mut report = edit.report.clone();
-            // What it would change among what was written lately stands here once somebody has looked.
+            // What it would change among what was written lately is found out behind everybody's back.
             if let Some(report) = report.as_object_mut() {
                 report.insert("backtest".into(), serde_json::Value::Null);
             }

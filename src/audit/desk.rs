@@ -176,7 +176,12 @@ pub async fn propose(
     }
     match known {
         Some(known) if stands(known.state) && known.by == row.by => {
-            turn.0.within().report_on(&row.hash, &row.report).await?;
+            let mut report = row.report.clone();
+            let backtest = known.report.get("backtest").filter(|known| !known.is_null());
+            if let (Some(report), Some(backtest)) = (report.as_object_mut(), backtest) {
+                report.insert("backtest".into(), backtest.clone());
+            }
+            turn.0.within().report_on(&row.hash, &report).await?;
             turn.commit().await?;
             Ok(false)
         }
@@ -187,6 +192,21 @@ pub async fn propose(
             Ok(true)
         }
     }
+}
+
+/// Keeps what a proposal would change, beside what else was found of it.
+///
+/// # Errors
+///
+/// When the store cannot be written; then nothing of it is.
+pub async fn backtested(store: &Store, hash: &str, backtest: Value) -> Result<(), StoreError> {
+    let mut turn = Turn::begin(store).await?;
+    let Some(mut row) = turn.0.within().proposal(hash).await? else { return Ok(()) };
+    if let Some(report) = row.report.as_object_mut() {
+        report.insert("backtest".into(), backtest);
+    }
+    turn.0.within().report_on(hash, &row.report).await?;
+    turn.commit().await
 }
 
 /// Why somebody could not do what they wanted with a proposal.

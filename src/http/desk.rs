@@ -16,6 +16,7 @@ use super::body::Body;
 use super::{Pinned, Problem};
 use crate::app::Shared;
 use crate::audit::desk::{DeskError, due};
+use crate::guardrail;
 use crate::policy::Set;
 use crate::policy::rollback::RollbackError;
 use crate::store::desk::{self, ApprovalRow, ProposalRow, ProposalState};
@@ -132,10 +133,26 @@ impl Proposal {
             "rules": count("rules"),
             "missed": sum("missed"),
             "wrongly_caught": sum("wrongly_caught"),
-            "backtest": self.report.get("backtest").and_then(|backtest| backtest.get("summary")),
+            "backtest": self.report.get("backtest").and_then(backtest_in_short),
         });
         self
     }
+}
+
+/// What a proposal would change, in numbers; `None` while that is being found out.
+fn backtest_in_short(backtest: &Value) -> Option<Value> {
+    const TOLD: [&str; 8] = [
+        "before",
+        "generations",
+        "complete",
+        "newly_blocked",
+        "newly_passed",
+        "changed",
+        "would_be_asked",
+        "fault",
+    ];
+    let told = TOLD.iter().filter_map(|name| Some(((*name).to_owned(), backtest.get(name)?.clone())));
+    backtest.is_object().then(|| Value::Object(told.collect()))
 }
 
 /// The proposals that wait, each in short.
@@ -163,7 +180,8 @@ pub(super) async fn list(State(shared): State<Arc<Shared>>) -> Result<Json<Value
     Ok(Json(json!({"proposals": found})))
 }
 
-/// One proposal whole: its files, which of them differ from those in force, its check and its backtest.
+/// One proposal whole: its files, which of them differ from those in force and what that changes in words, its check and its
+/// backtest.
 pub(super) async fn one(
     State(shared): State<Arc<Shared>>,
     Pinned(policy): Pinned,
@@ -184,8 +202,18 @@ pub(super) async fn one(
     let changed = |path: &&String| files.get(*path) != before.get(*path);
     let names: std::collections::BTreeSet<&String> = files.keys().chain(before.keys()).collect();
     let changed: Vec<_> = names.into_iter().filter(changed).collect();
-    let against = policy.guardrails.hash();
-    Ok(Json(json!({"proposal": proposal, "against": against, "changed": changed, "files": files})))
+    let (rules, timezone) = (Arc::clone(&policy.guardrails), shared.desk.settings().timezone.clone());
+    let proposed = files.clone();
+    let told =
+        move || guardrail::load(&proposed, &timezone).0.map(|after| guardrail::changes(&rules, &after));
+    let changes = tokio::task::spawn_blocking(told).await.map_err(|_| Problem::internal())?;
+    Ok(Json(json!({
+        "proposal": proposal,
+        "against": policy.guardrails.hash(),
+        "changes": changes,
+        "changed": changed,
+        "files": files,
+    })))
 }
 
 /// What somebody says of a proposal.

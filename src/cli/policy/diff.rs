@@ -158,15 +158,21 @@ fn write(
             .collect();
         shell.out.line("")?;
         shell.out.line(&format!("{}  {}", shell.out.paint(Paint::Strong, title), counted.join(", ")))?;
-        for (effect, heading, paint) in EFFECTS {
-            let changes: Vec<&&Change> = of_set.iter().filter(|change| change.effect == effect).collect();
-            if changes.is_empty() {
-                continue;
-            }
-            shell.out.line(&format!("  {}", shell.out.paint(paint, heading)))?;
-            for change in changes {
-                one(change, width, shell)?;
-            }
+        grouped(&of_set, width, shell)?;
+    }
+    Ok(())
+}
+
+/// Changes under what they do, what loosens first.
+pub(super) fn grouped(changes: &[&Change], width: usize, shell: &Shell) -> Result<(), Failure> {
+    for (effect, heading, paint) in EFFECTS {
+        let changes: Vec<&&Change> = changes.iter().filter(|change| change.effect == effect).collect();
+        if changes.is_empty() {
+            continue;
+        }
+        shell.out.line(&format!("  {}", shell.out.paint(paint, heading)))?;
+        for change in changes {
+            one(change, width, shell)?;
         }
     }
     Ok(())

@@ -6,9 +6,13 @@ use serde_json::{Value, json};
 
 use super::super::output::{Paint, counted, safe};
 use super::super::{ConfigArgs, Failure, Format, Shell};
+use super::diff::grouped;
 use crate::audit::desk::{DeskError, approve as keep_approval, due, persons, send_back as keep_send_back};
 use crate::config::Settings;
-use crate::store::desk::{self, ApprovalRow, ProposalRow};
+use crate::document::Files;
+use crate::guardrail::{self, Change};
+use crate::replay::{Changes, Count, KeptError, KeptSets, Report};
+use crate::store::desk::{self, ApprovalRow, ProposalRow, ProposalState};
 use crate::store::keys::{self, Role, parse_token};
 use crate::store::{Access, Store, StoreError};
 
@@ -16,6 +20,8 @@ use crate::store::{Access, Store, StoreError};
 const KEY: &str = "COPYRAIL_KEY";
 /// The most proposals that are listed.
 const MOST: u32 = 50;
+/// How wide lines are where nothing says how wide the terminal is.
+const WIDTH: usize = 100;
 
 #[derive(Debug, Args)]
 #[command(
@@ -77,9 +83,11 @@ pub(super) async fn list(args: Proposals, shell: &mut Shell) -> Result<(), Failu
         let row = find(&store, begins).await?;
         let files = desk::proposed_files(&store, &row.hash).await?.unwrap_or_default();
         let approvals = desk::approvals(&store, &row.hash).await?;
+        let changes = changes(&store, &settings, &files).await?;
         if args.format == Format::Json {
             let whole = told(&row, &approvals, needs, row.report.clone());
-            return Ok(shell.out.line(&json!({"proposal": whole, "files": files}).to_string())?);
+            let object = json!({"proposal": whole, "changes": changes, "files": files});
+            return Ok(shell.out.line(&object.to_string())?);
         }
         line(&row, &approvals, needs, shell)?;
         for approval in &approvals {
@@ -92,6 +100,26 @@ pub(super) async fn list(args: Proposals, shell: &mut Shell) -> Result<(), Failu
             let said = |name: &str| fault.get(name).and_then(Value::as_str).map(safe).unwrap_or_default();
             let line = fault.get("line").and_then(Value::as_u64).unwrap_or(1);
             shell.out.line(&format!("  {}:{line}: {}", said("file"), said("message")))?;
+        }
+        let waits = matches!(row.state, ProposalState::Open | ProposalState::Approved);
+        if waits {
+            let width = shell.columns().unwrap_or(WIDTH).clamp(40, 200);
+            match &changes {
+                Some(changes) if changes.is_empty() => {
+                    shell.out.line("  Against what is in force nothing changes.")?
+                }
+                Some(changes) => grouped(&changes.iter().collect::<Vec<_>>(), width, shell)?,
+                None => shell.out.line(
+                    "  This version does not read one of the two sets, so the difference cannot be told.",
+                )?,
+            }
+        }
+        match row.report.get("backtest").filter(|known| known.is_object()) {
+            Some(known) => backtested(known, shell)?,
+            None if waits => {
+                shell.out.line("  What it would change among what was written lately is not known yet.")?;
+            }
+            None => {}
         }
         for (path, text) in &files {
             shell.out.line(&format!(
@@ -118,6 +146,49 @@ pub(super) async fn list(args: Proposals, shell: &mut Shell) -> Result<(), Failu
         shell
             .out
             .talk("Nothing is or was proposed; `[policy] approvals` says how many persons an edit needs.");
+    }
+    Ok(())
+}
+
+/// What a proposal changes against what is in force; `None` where one of the two cannot be read.
+async fn changes(store: &Store, settings: &Settings, files: &Files) -> Result<Option<Vec<Change>>, Failure> {
+    let before = match KeptSets::new(store.clone(), &settings.policy).guardrails().await {
+        Ok(before) => before,
+        Err(KeptError::Store(error)) => return Err(error.into()),
+        Err(_) => return Ok(None),
+    };
+    let after = guardrail::load(files, &settings.policy.timezone).0;
+    Ok(after.map(|after| guardrail::changes(&before, &after)))
+}
+
+/// What the backtest of a proposal found, in numbers.
+fn backtested(known: &Value, shell: &Shell) -> Result<(), Failure> {
+    let Ok(report) = serde_json::from_value::<Report>(known.clone()) else {
+        let fault =
+            known.get("fault").and_then(Value::as_str).unwrap_or("this version does not read its report");
+        return Ok(shell.out.line(&format!("  It is not known what it would change: {}", safe(fault)))?);
+    };
+    let most = if report.complete { "" } else { " (the newest)" };
+    let title = format!("Of {} written or shown lately{most}", counted(report.texts(), "text"));
+    shell.out.line(&format!("  {}", shell.out.paint(Paint::Strong, &title)))?;
+    let told = |changes: &Changes| {
+        let Changes { newly_blocked, newly_passed, changed, would_be_asked } = changes;
+        let all = [
+            (newly_blocked, "would not be used any more"),
+            (newly_passed, "would be used now"),
+            (changed, "would be worded otherwise"),
+            (would_be_asked, "would wait for a second model"),
+        ];
+        let of_any = |(count, what): (&Count, &str)| {
+            let share = count.share * 100.0;
+            (count.texts > 0).then(|| format!("{} {what} ({share:.3} % of serves)", count.texts))
+        };
+        all.into_iter().filter_map(of_any).collect::<Vec<_>>().join(", ")
+    };
+    let all = told(&report.changes);
+    shell.out.line(&format!("    {}", if all.is_empty() { "nothing would change" } else { &all }))?;
+    for rule in &report.rules {
+        shell.out.line(&format!("    {}: {}", safe(&rule.rule), told(&rule.changes)))?;
     }
     Ok(())
 }
