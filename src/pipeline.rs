@@ -260,7 +260,7 @@ async fn written(
         }
         return Ok(served);
     }
-    let refusal = key.refusal(case.policy.guardrails.hash(), &case.ground_hash(chosen.locale));
+    let refusal = case.refusal(&key, chosen.locale);
     if let Some(reason) = parts.memory.refused(&refusal, case.now) {
         return Err(reason.into());
     }
@@ -289,7 +289,7 @@ async fn written(
             (Ok(Some(Err(reason))), _) => Err(reason.into()),
             // It was begun before a purge that came before this request: whoever asks now has it written anew.
             (Ok(Some(Ok((kept, _)))), _)
-                if rounds < 3 && case.holds_back(template, kept.generation, &kept.models) =>
+                if rounds < 3 && case.holds_back(template, kept.generations(), &kept.models) =>
             {
                 continue;
             }
@@ -347,7 +347,7 @@ fn approved(
 ) -> Result<Option<Served>, Shortfall> {
     let Wish { chosen, key, may_ask, approval } = *wish;
     // What is stopped or purged is as if it were not there.
-    if case.holds_back(chosen.template.id.as_str(), kept.generation, &kept.models) {
+    if case.holds_back(chosen.template.id.as_str(), kept.generations(), &kept.models) {
         return Ok(None);
     }
     let text = match case.approve_written(&parts.second, &kept.draft, chosen) {
@@ -380,6 +380,8 @@ fn approved(
         locale: chosen.locale.to_string(),
         template: Some(chosen.template.id.clone()),
         generation: Some(kept.generation),
+        written_in: Some(kept.written_in),
+        key: Some(key),
         models: Some(Arc::clone(&kept.models)),
         stale: Some(kept.stale),
         expires: Some(kept.expires),

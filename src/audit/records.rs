@@ -97,7 +97,7 @@ pub struct GenerationRecord {
     /// Whether a person must approve its text before it is first served.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub approval: bool,
-    /// The earlier generation whose text this is, judged again by other rules: nothing was asked of a model for it.
+    /// The earlier generation that a model wrote this text in, judged again by other rules: nothing was asked of a model for it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rejudged: Option<Uuid>,
     /// The models that wrote that one, by the names that they were asked and answered under.
@@ -106,6 +106,16 @@ pub struct GenerationRecord {
     /// Where a person must approve its text: the key that the question has while nobody must.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub plain_key: Option<String>,
+}
+
+impl GenerationRecord {
+    /// The models that wrote its text, by the names that they were asked and answered under; some more than once.
+    pub fn writers(&self) -> impl Iterator<Item = &str> {
+        let last = self.attempts.as_array().and_then(|attempts| attempts.last());
+        let named = move |field: &str| last.and_then(|attempt| attempt.get(field)).and_then(Value::as_str);
+        let names = [named("model_asked"), named("model_answering"), self.model.as_deref()];
+        names.into_iter().flatten().chain(self.written_by.iter().map(String::as_str))
+    }
 }
 
 /// What stands beside a generation's record, and can be erased: it may hold personal data.

@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use super::erase;
 use super::records::{Decision, GenerationRecord, ReviewRecord};
-use super::search::{self, Decided, Generation, PassedGeneration};
+use super::search::{self, Decided, Generation, PassedGeneration, ServeFilter};
 use super::stops::{self, Change};
 use crate::guardrail::wording_of;
 use crate::store::{Store, StoreError, forget, log};
@@ -175,6 +175,35 @@ impl Reviews {
     /// As [`search::latest_blocked_for_key`].
     pub async fn latest_blocked_for_key(&self, cache_key: &str) -> Result<Option<Generation>, StoreError> {
         search::latest_blocked_for_key(&self.store, cache_key).await
+    }
+
+    /// Whether the text of a generation was judged again once and passed for this cache key: then it stands there in the log,
+    /// or is gone for good.
+    ///
+    /// # Errors
+    ///
+    /// When the store cannot be read.
+    pub async fn was_judged_again(&self, cache_key: &str, generation: Uuid) -> Result<bool, StoreError> {
+        log::was_judged_again(&self.store, cache_key, &generation.to_string()).await
+    }
+
+    /// The texts that were shown of a generation, as rules corrected them after it was recorded: each once, of its newest
+    /// serves. Those that cannot be found in time are left out.
+    pub async fn shown_otherwise(&self, generation: Uuid) -> Vec<String> {
+        let filter = ServeFilter { generation: Some(generation), ..ServeFilter::default() };
+        let mut texts = Vec::new();
+        match search::serves(&self.store, &filter, search::MAX_PAGE, None).await {
+            Ok(page) => {
+                let corrected = page.items.into_iter().filter(|serve| serve.record.text_hash.is_some());
+                texts.extend(corrected.filter_map(|serve| serve.text));
+                texts.sort_unstable();
+                texts.dedup();
+            }
+            Err(error) => {
+                tracing::warn!(%error, %generation, "what was shown of a generation cannot be looked up");
+            }
+        }
+        texts
     }
 
     /// The next copy before an entry of the chain that passed and that nobody rejected, newest first, with the records of its

@@ -22,9 +22,9 @@ pub enum Change {
     Reject {
         /// The generation that wrote it.
         generation: Uuid,
-        /// The key of the question, in hexadecimal digits.
+        /// The keys of the question, in hexadecimal digits, a blank between two: with and without a person's approval.
         cache_key: String,
-        /// Its wording.
+        /// Its wordings, likewise: as it was recorded, and as it was shown where rules corrected it since.
         text: String,
     },
     /// It may again.

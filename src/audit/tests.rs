@@ -503,3 +503,17 @@ async fn copy_that_passed_is_found_by_its_key_and_costs_add_up() {
     held.tamper("UPDATE payloads SET bytes = replace(bytes, 'worth', 'not worth')").await;
     assert!(passed(2).await.is_err(), "a text that was tampered with is not served");
 }
+
+#[test]
+fn whoever_gave_the_text_wrote_it_and_nobody_who_was_asked_in_vain() {
+    let attempts =
+        json!([{"model_asked": "first"}, {"model_asked": "second", "model_answering": "Second-1"}]);
+    let record = records::GenerationRecord {
+        attempts,
+        model: Some("Second-1".into()),
+        written_by: vec!["earlier".into()],
+        ..generation(1)
+    };
+    let writers: Vec<&str> = record.writers().collect();
+    assert_eq!(writers, ["second", "Second-1", "Second-1", "earlier"]);
+}

@@ -24,6 +24,8 @@ pub struct Kept {
     pub written: Arc<str>,
     /// The generation that wrote it.
     pub generation: Uuid,
+    /// The one that a model wrote it in: another one where it was judged again since.
+    pub written_in: Uuid,
     /// The models that wrote it: the one asked, and the one that says it answered.
     pub models: Models,
     /// From here on it is served while a new text is written.
@@ -32,6 +34,13 @@ pub struct Kept {
     pub expires: Timestamp,
     /// Whether its generation was recorded under another key than it is kept under.
     pub elsewhere: bool,
+}
+
+impl Kept {
+    /// Both generations: whoever means one of them means the text.
+    pub fn generations(&self) -> [Uuid; 2] {
+        [self.generation, self.written_in]
+    }
 }
 
 /// The models of a text, by the names that they were asked and answered under; shared by all texts of the same.
@@ -202,6 +211,7 @@ mod tests {
                 written: draft.text.clone(),
                 draft,
                 generation,
+                written_in: generation,
                 models,
                 stale: at(1),
                 expires: at(9),

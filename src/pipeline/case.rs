@@ -235,6 +235,12 @@ impl<'a> Case<'a> {
         ground_hash(&self.policy.guardrails, self.stops.bans(), &ground)
     }
 
+    /// The key under which it is kept that a question's answer did not pass here.
+    pub(super) fn refusal(&self, key: &Key, locale: &Locale) -> Key {
+        let ground = self.stops.ground_of(key.as_bytes(), self.ground_hash(locale));
+        key.refusal(self.policy.guardrails.hash(), &ground)
+    }
+
     /// Generated copy approved by the rules, what is known of second models' opinions included, and within the placement's
     /// own limit.
     ///
@@ -321,11 +327,11 @@ impl<'a> Case<'a> {
     }
 
     /// Whether a generation's copy is held back, whatever it says: by a stop on what it is about or on a model that wrote
-    /// it, or since it was purged.
-    pub(super) fn holds_back(&self, template: &str, generation: Uuid, models: &Models) -> bool {
+    /// it, or since it was purged; of a text that was judged again both generations count.
+    pub(super) fn holds_back(&self, template: &str, generations: [Uuid; 2], models: &Models) -> bool {
         !self.halts(Some(template)).is_empty()
             || models.iter().any(|model| self.stops.over_model(model).is_some())
-            || self.stops.purged(generation, &self.about(Some(template)))
+            || generations.iter().any(|id| self.stops.purged(*id, &self.about(Some(template))))
     }
 
     /// Whether pre-written copy is held back, whatever it says.

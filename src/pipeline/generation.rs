@@ -38,6 +38,9 @@ use crate::words::{Locale, Micros, Reason, SegmentId, Source, TemplateId, Tier, 
 /// How long a question whose answer did not pass is not asked again, nor one that was to refresh copy and failed.
 const REFUSED_FOR: SignedDuration = SignedDuration::from_secs(60);
 
+/// What a finding is named that a person's rejection makes.
+const REJECTED: &str = "review.reject";
+
 /// Why no generation was started.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Declined {
@@ -113,7 +116,7 @@ pub(super) fn start(
     if parts.leaving.is_now() {
         return Err(Declined::Because(Reason::Overload));
     }
-    let refusal = key.refusal(case.policy.guardrails.hash(), &case.ground_hash(chosen.locale));
+    let refusal = case.refusal(&key, chosen.locale);
     // What is found costs nothing, so neither admission, nor budget, nor an upstream that is down stands in its way. A new text
     // for what is stale is not found there.
     let look =
@@ -149,7 +152,7 @@ pub(super) fn start(
         // does not pass for this request, is not that.
         let landed = parts.in_memory(&key, case.now).filter(|kept| case.now < kept.stale);
         let template = chosen.template.id.as_str();
-        let here = |kept: &Arc<Kept>| !case.holds_back(template, kept.generation, &kept.models);
+        let here = |kept: &Arc<Kept>| !case.holds_back(template, kept.generations(), &kept.models);
         let passes = |kept: Arc<Kept>| match case.approve_written(&parts.second, &kept.draft, chosen) {
             Ok(text) => !case.stops.rejected(key.as_bytes(), text.text()),
             Err(judgement) => judgement.wants_answers(),
@@ -234,25 +237,26 @@ impl Job {
 
     /// Keeps copy, unless it was stopped or purged meanwhile.
     fn keep(&self, parts: &Parts, kept: &Arc<Kept>) {
-        if !self.is_held_back(&parts.stops.pin(), kept.generation, &kept.models) {
+        if !self.is_held_back(&parts.stops.pin(), kept.generations(), &kept.models) {
             parts.keep(self.key, kept);
         }
     }
 
     /// Whether copy of a generation is stopped or purged, whatever it says.
-    fn is_held_back(&self, stops: &Stops, generation: Uuid, models: &Models) -> bool {
+    fn is_held_back(&self, stops: &Stops, generations: [Uuid; 2], models: &Models) -> bool {
         let about = Subject {
             product: Some(self.product.id.as_str()).filter(|id| !id.is_empty()),
             placement: Some(self.placement.id.as_str()),
             segment: Some(self.segment.as_str()),
             template: Some(self.template.as_str()),
         };
-        models.iter().any(|model| stops.over_model(model).is_some()) || stops.purged(generation, &about)
+        models.iter().any(|model| stops.over_model(model).is_some())
+            || generations.iter().any(|id| stops.purged(*id, &about))
     }
 
     /// The same of one that the log holds.
     fn is_held_back_in_log(&self, parts: &Parts, record: &GenerationRecord) -> bool {
-        self.is_held_back(&parts.stops.pin(), record.id, &models_of(parts, record))
+        self.is_held_back(&parts.stops.pin(), [record.id, written_in(record)], &models_of(parts, record))
     }
 
     fn of(case: &Case<'_>, chosen: Chosen<'_>, key: Key) -> Result<Self, Reason> {
@@ -425,7 +429,9 @@ async fn run(parts: &Arc<Parts>, job: Job, places: Vec<Place>) -> Landed {
                 let guardrails = &job.policy.guardrails;
                 let nothing = Map::new();
                 let ground = job.ground(&nothing, &parts.second, now);
-                let ground = ground_hash(guardrails, parts.stops.pin().bans(), &ground);
+                let stops = parts.stops.pin();
+                let ground = ground_hash(guardrails, stops.bans(), &ground);
+                let ground = stops.ground_of(job.key.as_bytes(), ground);
                 parts.memory.refuse(job.key.refusal(guardrails.hash(), &ground), *reason, until);
             }
         }
@@ -509,6 +515,7 @@ fn kept_from(parts: &Parts, job: &Job, approved: &Approved, found: &PassedGenera
     let record = &found.generation.record;
     Kept {
         written: found.text.as_str().into(),
+        written_in: written_in(record),
         stale: record.stale.map_or(kept.stale, |at| at.min(kept.stale)),
         expires: record.expires.map_or(kept.expires, |at| at.min(kept.expires)),
         elsewhere: record.cache_key != job.key.to_string(),
@@ -550,7 +557,7 @@ async fn before_a_person(
     let expires = kept.expires.min(lifetime_at(&job.placement, found.finished).1);
     match ((parts.now)() < expires, found.is_approved()) {
         (true, true) => Ok(Some(Arc::new(Kept { expires, ..kept }))),
-        (true, false) if !job.only_found => {
+        (true, false) if !job.only_found && !was_taken_over(parts, job, &found.generation.record).await? => {
             taken_over(parts, job, &found.generation.record, text).await.map(Some)
         }
         _ => Ok(None),
@@ -580,9 +587,14 @@ async fn freed(parts: &Arc<Parts>, job: &Arc<Job>, terms: &Terms) -> Result<Opti
     if job.is_held_back_in_log(parts, record) {
         return Ok(None);
     }
-    // What the same rules said of it they would say again.
-    if record.guardrails == job.policy.guardrails.hash().as_str()
+    // What the same rules said of it they would say again, and what a stop or a person said of it they may not.
+    let by_rules = !record.findings.as_array().into_iter().flatten().any(|finding| {
+        let rule = finding.get("rule").and_then(Value::as_str).unwrap_or_default();
+        rule.starts_with("stop.") || rule == REJECTED
+    });
+    if (by_rules && record.guardrails == job.policy.guardrails.hash().as_str())
         || (parts.now)() >= lifetime_at(&job.placement, record.finished).1
+        || was_taken_over(parts, job, record).await?
     {
         return Ok(None);
     }
@@ -592,6 +604,17 @@ async fn freed(parts: &Arc<Parts>, job: &Arc<Job>, terms: &Terms) -> Result<Opti
         }
     }
     Ok(None)
+}
+
+/// The generation that a model wrote a text in: another one where it was judged again.
+fn written_in(record: &GenerationRecord) -> Uuid {
+    record.rejudged.unwrap_or(record.id)
+}
+
+/// Whether a text was judged again for this question once: it stands in the log since, or was rejected, purged or erased, and
+/// is not taken from where it was written once more.
+async fn was_taken_over(parts: &Parts, job: &Job, record: &GenerationRecord) -> Result<bool, Reason> {
+    read(parts.reviews.was_judged_again(&job.key.to_string(), written_in(record)).await)
 }
 
 /// Records a text that an earlier generation wrote as what this question is answered with from now on.
@@ -607,7 +630,7 @@ async fn taken_over(
     let now = (parts.now)();
     let models = models_of(parts, from);
     let written_by = models.to_vec();
-    let kept = kept(job, &approved, job.id, models, now);
+    let kept = Kept { written_in: written_in(from), ..kept(job, &approved, job.id, models, now) };
     let verdicts = Verdicts {
         attempts: Vec::new(),
         messages: Vec::new(),
@@ -617,7 +640,7 @@ async fn taken_over(
         asked: Vec::new(),
     };
     let record = GenerationRecord {
-        rejudged: Some(from.id),
+        rejudged: Some(written_in(from)),
         model: from.model.clone(),
         written_by,
         ..record(job, &verdicts, now)
@@ -665,8 +688,11 @@ async fn judged_aside(parts: Arc<Parts>, job: Arc<Job>, draft: Draft) -> Result<
         let ground = job.ground(&nothing, &parts.second, (parts.now)());
         let stops = parts.stops.pin();
         let approved = approve(&job.policy.guardrails, stops.bans(), &draft, &ground)?;
-        if let Some(judgement) = rejected(&stops, &job.key, approved.text()) {
-            return Err(judgement);
+        // Whether or not a person had to approve the text when one was rejected, the question is the same.
+        for key in [&job.key, &job.other] {
+            if let Some(judgement) = rejected(&stops, key, approved.text()) {
+                return Err(judgement);
+            }
         }
         match too_long(&job.placement, approved.text()) {
             Some(judgement) => Err(judgement),
@@ -768,7 +794,7 @@ async fn write_and_judge(parts: &Arc<Parts>, job: &Arc<Job>, terms: &Terms) -> V
 fn rejected(stops: &Stops, key: &Key, text: &str) -> Option<Judgement> {
     stops.rejected(key.as_bytes(), text).then(|| {
         let finding = Finding {
-            rule: "review.reject".into(),
+            rule: REJECTED.into(),
             kind: Kind::Existence,
             level: Level::Error,
             action: Action::Block,
@@ -801,10 +827,7 @@ fn models(parts: &Parts, attempt: Option<&Attempt>) -> Models {
 
 /// The models that wrote a text, as its record says.
 pub(super) fn models_of(parts: &Parts, record: &GenerationRecord) -> Models {
-    let last = record.attempts.as_array().and_then(|attempts| attempts.last());
-    let named = |field: &str| last.and_then(|attempt| attempt.get(field)).and_then(Value::as_str);
-    let names = [named("model_asked"), named("model_answering"), record.model.as_deref()];
-    parts.writers.of(names.into_iter().flatten().chain(record.written_by.iter().map(String::as_str)))
+    parts.writers.of(record.writers())
 }
 
 /// The placement's own limit, as a finding that asks for a shorter text.
@@ -859,7 +882,16 @@ fn reason(failure: Failure) -> Reason {
 fn kept(job: &Job, approved: &Approved, generation: Uuid, models: Models, finished: Timestamp) -> Kept {
     let (stale, expires) = lifetime(job, finished);
     let draft = approved.to_draft();
-    Kept { written: draft.text.clone(), draft, generation, models, stale, expires, elsewhere: false }
+    Kept {
+        written: draft.text.clone(),
+        draft,
+        generation,
+        written_in: generation,
+        models,
+        stale,
+        expires,
+        elsewhere: false,
+    }
 }
 
 /// From when on copy that was finished then is due to be written anew, and from when on it is not served any more.

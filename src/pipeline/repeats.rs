@@ -18,7 +18,7 @@ use super::generation::models_of;
 use super::response::{self, Served};
 use super::{Answer, Case, GRACE, Limit, Parts, ProductRef, Request, answer};
 use crate::audit::{Clock, Decision, Reviews};
-use crate::cache::{Flights, Models};
+use crate::cache::{Flights, Key, Models};
 use crate::guardrail::{Approved, Draft, facts_hash};
 use crate::policy::Policy;
 use crate::stops::Leave;
@@ -319,13 +319,15 @@ async fn again(
     let product = timeout_at(by, request.facts(&parts.catalogue)).await.unwrap_or(Err(Reason::Deadline));
     let mut case = Case::of(policy, parts.stops.pin(), placement, request, product, (parts.now)());
     let fields = &given.fields;
-    let models = match fields.generation_id {
-        // Whose text it is stands in its record alone, and counts only while some model is stopped.
-        Some(generation) if case.stops.models().next().is_some() => {
+    let names_any = case.stops.models().next().is_some() || case.stops.purged_by_id();
+    let by_whom = match fields.generation_id {
+        // Who wrote it, and in which generation, stands in its record alone, and counts only while a stop or a purge names any.
+        Some(generation) if names_any => {
             let found = timeout_at(by, parts.reviews.generation(generation)).await;
-            found.ok().and_then(Result::ok).flatten().map(|found| models_of(parts, &found.record))
+            let found = found.ok().and_then(Result::ok).flatten().map(|found| found.record);
+            found.map(|record| (models_of(parts, &record), record.rejudged))
         }
-        _ => Some(Models::default()),
+        _ => Some((Models::default(), None)),
     };
     let text = match fields.tier {
         Tier::None => Ok(None),
@@ -336,12 +338,13 @@ async fn again(
         Tier::Prewritten => {
             let approved = Locale::parse(&fields.locale)
                 .and_then(|locale| case.approve(&Draft::new(fields.text.as_str()), &locale));
-            approved.map(Some).ok_or(Again::No)
+            approved.map(|text| Some((text, None))).ok_or(Again::No)
         }
-        Tier::Segment | Tier::User => written(parts, &case, fields, models.as_ref()).map(Some),
+        Tier::Segment | Tier::User => written(parts, &case, fields, by_whom.as_ref()).map(Some),
     };
-    let text = match text {
-        Ok(text) => text,
+    let (text, key) = match text {
+        Ok(Some((text, key))) => (Some(text), key),
+        Ok(None) => (None, None),
         Err(again) => return again,
     };
     if text.as_ref().is_some_and(|text| text.text() != fields.text) {
@@ -356,7 +359,9 @@ async fn again(
         locale: fields.locale.clone(),
         template: fields.template.clone(),
         generation: fields.generation_id,
-        models,
+        written_in: by_whom.as_ref().and_then(|(_, written_in)| *written_in),
+        key,
+        models: by_whom.map(|(models, _)| models),
         corrected: given.beside,
         stale: None,
         expires: None,
@@ -381,8 +386,8 @@ fn written(
     parts: &Parts,
     case: &Case<'_>,
     fields: &Fields,
-    models: Option<&Models>,
-) -> Result<Approved, Again> {
+    by_whom: Option<&(Models, Option<Uuid>)>,
+) -> Result<(Approved, Option<Key>), Again> {
     let Limit { tier, approval, .. } = case.limit();
     let decision = fields.generation_id.and_then(|generation| parts.reviews.decision(generation));
     if fields.tier > tier
@@ -397,14 +402,16 @@ fn written(
     if case.offer_is_over(chosen) {
         return Err(Again::No);
     }
-    let (models, generation) = (models.ok_or(Again::No)?, fields.generation_id.unwrap_or_default());
+    let ((models, written_in), generation) =
+        (by_whom.ok_or(Again::No)?, fields.generation_id.unwrap_or_default());
     let key = case.key(parts, chosen, approval).map_err(|_| Again::No)?;
-    if case.holds_back(template.as_str(), generation, models)
+    if case.holds_back(template.as_str(), [generation, written_in.unwrap_or(generation)], models)
         || case.stops.rejected(key.as_bytes(), &fields.text)
     {
         return Err(Again::No);
     }
     let draft = Draft::new(fields.text.as_str());
     case.approve_written(&parts.second, &draft, chosen)
+        .map(|text| (text, Some(key)))
         .map_err(|judgement| if judgement.wants_answers() { Again::Unknown } else { Again::No })
 }

@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use super::{Case, Parts, Request, measure, prewritten};
 use crate::audit::{Decision, NotShown, ServeRecord};
-use crate::cache::Models;
+use crate::cache::{Key, Models};
 use crate::guardrail::Approved;
 use crate::stops::Leave;
 use crate::words::{
@@ -31,6 +31,10 @@ pub(super) struct Served {
     pub(super) locale: String,
     pub(super) template: Option<TemplateId>,
     pub(super) generation: Option<Uuid>,
+    /// The one that a model wrote it in: another one where it was judged again.
+    pub(super) written_in: Option<Uuid>,
+    /// The key of the question that it answers.
+    pub(super) key: Option<Key>,
     /// The models that wrote it.
     pub(super) models: Option<Models>,
     /// Whether a rule corrected the text after its generation was recorded.
@@ -51,6 +55,8 @@ impl Served {
             locale: locale.to_string(),
             template: None,
             generation: None,
+            written_in: None,
+            key: None,
             models: None,
             corrected: false,
             stale: None,
@@ -196,7 +202,11 @@ pub(super) fn still_stands(parts: &Parts, case: &Case<'_>, served: &Served) -> b
         Some(generation) => {
             let models = served.models.clone().unwrap_or_default();
             parts.reviews.decision(generation) == Some(Decision::Rejected)
-                || case.holds_back(template.unwrap_or_default(), generation, &models)
+                || served.key.is_some_and(|key| case.stops.rejected(key.as_bytes(), text.text()))
+                || {
+                    let generations = [generation, served.written_in.unwrap_or(generation)];
+                    case.holds_back(template.unwrap_or_default(), generations, &models)
+                }
         }
         None => case.holds_back_prewritten(template),
     };

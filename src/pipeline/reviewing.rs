@@ -7,9 +7,13 @@ use serde::Serialize;
 use uuid::Uuid;
 
 use super::Parts;
+use crate::audit::search::Generation;
 use crate::audit::stops::Change;
-use crate::audit::{Outcome, ReviewAction, ReviewRecord, StopKind, StopRecord};
-use crate::guardrail::wording_of;
+use crate::audit::{GenerationRecord, Outcome, ReviewAction, ReviewRecord, StopKind, StopRecord};
+use crate::cache::Key;
+use crate::generate::blurb_in;
+use crate::guardrail::{Wording, wording_of};
+use crate::stops::{About, Stops, wordings_text};
 use crate::store::StoreError;
 use crate::words::new_id;
 
@@ -64,58 +68,68 @@ pub async fn review(
     if action == ReviewAction::Approve && outcome != Outcome::Passed {
         return Err(ReviewError::NothingToApprove(outcome));
     }
-    let text = found.payload.and_then(|payload| payload.text);
-    let wording = text.as_deref().map(wording_of);
     let at = (parts.now)();
     let record = ReviewRecord { id: new_id(at), generation_id, action, at, by: by.clone() };
     let mut reviewed = Reviewed { record: record.clone(), stop_id: None, warning: None };
+    if matches!(action, ReviewAction::Flag | ReviewAction::Note) {
+        let recorded = parts.recorder.review(record, note).await;
+        recorded.map_err(|error| ReviewError::Unwritable(error.to_string()))?;
+        return Ok(reviewed);
+    }
+    let texts = texts(parts, &found).await;
+    let mut wordings: Vec<Wording> = texts.iter().map(|text| wording_of(text)).collect();
+    wordings.sort_unstable();
+    wordings.dedup();
+    let keys = [Some(found.record.cache_key.clone()), found.record.plain_key.clone()];
+    let keys: Vec<String> = keys.into_iter().flatten().collect();
     let mut changes = Vec::new();
     match action {
-        ReviewAction::Flag | ReviewAction::Note => {
-            let recorded = parts.recorder.review(record, note).await;
-            recorded.map_err(|error| ReviewError::Unwritable(error.to_string()))?;
-            return Ok(reviewed);
-        }
+        ReviewAction::Flag | ReviewAction::Note => {}
         ReviewAction::Approve => {
-            let stop = text.as_deref().and_then(|text| parts.stops.pin().taken_down(text));
-            if let Some(stop) = stop {
+            let stops = parts.stops.pin();
+            if let Some(stop) = texts.iter().find_map(|text| stops.taken_down(text)) {
                 return Err(ReviewError::Stopped(stop));
             }
             changes.push(Change::Approve { generation: generation_id });
+            // The same words for the same question, rejected in another generation, would stand in the way.
+            let same = stops.register().rejections.values().filter(|rejection| {
+                rejection.generation != generation_id
+                    && rejection.cache_key.split(' ').any(|key| keys.iter().any(|known| known == key))
+                    && rejection.wordings.iter().any(|wording| wordings.contains(wording))
+            });
+            changes.extend(same.map(|rejection| Change::Approve { generation: rejection.generation }));
+            reviewed.warning = held_back(&stops, &found.record);
         }
         ReviewAction::Reject | ReviewAction::Takedown => {
-            if let Some(wording) = wording {
+            if !wordings.is_empty() {
                 changes.push(Change::Reject {
                     generation: generation_id,
-                    cache_key: found.record.cache_key.clone(),
-                    text: wording.to_string(),
+                    cache_key: keys.join(" "),
+                    text: wordings_text(&wordings),
                 });
             }
         }
     }
     if action == ReviewAction::Takedown {
-        match wording {
-            Some(wording) => {
-                let id = new_id(at);
-                reviewed.stop_id = Some(id);
-                changes.push(Change::Stop(StopRecord {
-                    id,
-                    at,
-                    by,
-                    // What the note says may be personal, and a stop's record is kept for good.
-                    reason: format!("generation {generation_id} was taken down"),
-                    kind: StopKind::Text,
-                    value: wording.to_string(),
-                    prewritten: true,
-                    lifted: false,
-                    generation_id: Some(generation_id),
-                }));
-            }
-            None => {
-                reviewed.warning = Some(
-                    "The log holds no text of this generation, so no wording is banned; `POST /v1/stops` bans a phrase.",
-                );
-            }
+        if wordings.is_empty() {
+            reviewed.warning = Some(
+                "The log holds no text of this generation, so no wording is banned; `POST /v1/stops` bans a phrase.",
+            );
+        } else {
+            let id = new_id(at);
+            reviewed.stop_id = Some(id);
+            changes.push(Change::Stop(StopRecord {
+                id,
+                at,
+                by,
+                // What the note says may be personal, and a stop's record is kept for good.
+                reason: format!("generation {generation_id} was taken down"),
+                kind: StopKind::Text,
+                value: wordings_text(&wordings),
+                prewritten: true,
+                lifted: false,
+                generation_id: Some(generation_id),
+            }));
         }
     }
     let decided = parts.reviews.decide(record, note, &changes).await;
@@ -126,4 +140,36 @@ pub async fn review(
     }
     parts.stops.taken(changes).await;
     Ok(reviewed)
+}
+
+/// The texts of a generation, whichever somebody saw or may see: as it passed or, where it did not, as a model last wrote it,
+/// which other rules may let pass; and as rules corrected it since.
+async fn texts(parts: &Parts, found: &Generation) -> Vec<String> {
+    let id = found.record.id;
+    let recorded = found.payload.as_ref().and_then(|payload| payload.text.clone());
+    let written = || found.whole_texts().next_back().and_then(blurb_in);
+    let mut texts: Vec<String> = recorded.or_else(written).into_iter().collect();
+    texts.extend(parts.reviews.shown_otherwise(id).await);
+    // What was shown a moment ago is not in the log yet.
+    let kept = Key::parse(&found.record.cache_key).and_then(|key| parts.memory.get(&key, (parts.now)()));
+    texts.extend(kept.filter(|kept| kept.generation == id).map(|kept| kept.draft.text.to_string()));
+    texts
+}
+
+/// Why a text that is approved is not shown all the same.
+fn held_back(stops: &Stops, record: &GenerationRecord) -> Option<&'static str> {
+    let about = About {
+        product: record.product.as_deref(),
+        placement: Some(record.placement.as_str()),
+        segment: Some(record.segment.as_str()),
+        template: Some(record.template.as_str()),
+    };
+    let written_in = record.rejudged.unwrap_or(record.id);
+    if stops.purged(record.id, &about) || stops.purged(written_in, &about) {
+        return Some(
+            "It was purged and is not shown, approved or not; another text is written in its place.",
+        );
+    }
+    let stopped = !stops.over(&about).is_empty();
+    stopped.then_some("A stop holds such copy back; it is shown once that is lifted.")
 }

@@ -95,6 +95,7 @@ fn draft(
         written: draft.text.clone(),
         draft,
         generation: record.id,
+        written_in: record.rejudged.unwrap_or(record.id),
         models: models_of(parts, record),
         stale,
         expires,

@@ -15,7 +15,7 @@ mod snapshot;
 
 pub use book::{Book, Done, Leave, MOST_STOPS, StopError, read_beside, restore, write_beside};
 pub use order::{MAX_REASON, Order, check_scope};
-pub use register::{Purge, Register, Rejection, Stop};
+pub use register::{Purge, Register, Rejection, Stop, wordings, wordings_text};
 pub use snapshot::{About, Halt, Stops};
 
 #[cfg(test)]

@@ -62,10 +62,10 @@ impl Stop {
 pub struct Rejection {
     /// The generation that was rejected.
     pub generation: Uuid,
-    /// The key of its question, in hexadecimal digits.
+    /// The keys of its question, in hexadecimal digits, a blank between two: with and without a person's approval.
     pub cache_key: String,
-    /// Its wording.
-    pub wording: Wording,
+    /// Its wordings: as it was recorded, and as it was shown where rules corrected it since.
+    pub wordings: Vec<Wording>,
 }
 
 /// Copy begun at or before this instant is not served any more, as far as the scope covers it.
@@ -79,6 +79,20 @@ pub struct Purge {
     pub by: String,
     /// What is dropped: all that every field given says.
     pub scope: PurgeScope,
+}
+
+/// Wordings as they are kept: a blank between two.
+///
+/// # Errors
+///
+/// When one of them is none.
+pub fn wordings(text: &str) -> Result<Vec<Wording>, String> {
+    text.split(' ').map(str::parse).collect()
+}
+
+/// How wordings are kept: see [`wordings`].
+pub fn wordings_text(wordings: &[Wording]) -> String {
+    wordings.iter().map(Wording::to_string).collect::<Vec<_>>().join(" ")
 }
 
 /// Everything that is known of.
@@ -123,7 +137,7 @@ impl Register {
             let rejection = Rejection {
                 generation: id(&row.generation)?,
                 cache_key: row.cache_key.clone(),
-                wording: row.text.parse().map_err(|error: String| corrupt("a rejection", &error))?,
+                wordings: wordings(&row.text).map_err(|error| corrupt("a rejection", &error))?,
             };
             register.rejections.insert(rejection.generation, rejection);
         }
@@ -176,9 +190,9 @@ impl Register {
                 self.purges.entry(*id).or_insert(purge);
             }
             Change::Reject { generation, cache_key, text } => {
-                if let Ok(wording) = text.parse() {
+                if let Ok(wordings) = wordings(text) {
                     let (generation, cache_key) = (*generation, cache_key.clone());
-                    self.rejections.insert(generation, Rejection { generation, cache_key, wording });
+                    self.rejections.insert(generation, Rejection { generation, cache_key, wordings });
                 }
             }
             Change::Approve { generation } => {
@@ -210,7 +224,7 @@ impl Register {
         changes.extend(rejections.map(|rejection| Change::Reject {
             generation: rejection.generation,
             cache_key: rejection.cache_key.clone(),
-            text: rejection.wording.to_string(),
+            text: wordings_text(&rejection.wordings),
         }));
         changes
     }

@@ -5,9 +5,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use uuid::Uuid;
 
-use super::register::{Register, Stop};
+use super::register::{Register, Stop, wordings};
 use crate::audit::{PurgeScope, StopKind};
-use crate::guardrail::{Ban, Banned, Bans, Wordings};
+use crate::guardrail::{Ban, Banned, Bans, Wording, Wordings};
 
 /// What copy is about, as far as a stop or a purge may name it.
 #[derive(Clone, Copy, Debug, Default)]
@@ -39,7 +39,7 @@ pub struct Stops {
     bans: Bans,
     halts: HashMap<(StopKind, String), Halt>,
     models: BTreeSet<String>,
-    rejected: HashMap<[u8; 32], Wordings>,
+    rejected: HashMap<[u8; 32], Rejected>,
     purges: Purges,
     /// Whether no product, placement, segment, template or model is stopped.
     nothing_halts: bool,
@@ -62,7 +62,8 @@ impl Stops {
             match kind {
                 StopKind::Phrase => bans.push(ban(Banned::Phrase(value.clone()))),
                 StopKind::Text => {
-                    bans.extend(value.parse().ok().map(|wording| ban(Banned::Wording(wording))));
+                    let wordings = wordings(value).unwrap_or_default();
+                    bans.extend(wordings.into_iter().map(|wording| ban(Banned::Wording(wording))));
                 }
                 StopKind::Model => {
                     models.insert(model(value));
@@ -78,13 +79,13 @@ impl Stops {
                 }
             }
         }
-        let mut rejected: HashMap<[u8; 32], Vec<_>> = HashMap::new();
+        let mut rejected: HashMap<[u8; 32], Vec<Wording>> = HashMap::new();
         for rejection in register.rejections.values() {
-            if let Ok(key) = blake3::Hash::from_hex(&rejection.cache_key) {
-                rejected.entry(*key.as_bytes()).or_default().push(rejection.wording);
+            for key in rejection.cache_key.split(' ').filter_map(|key| blake3::Hash::from_hex(key).ok()) {
+                rejected.entry(*key.as_bytes()).or_default().extend(&rejection.wordings);
             }
         }
-        let rejected = rejected.into_iter().map(|(key, all)| (key, all.into_iter().collect())).collect();
+        let rejected = rejected.into_iter().map(|(key, all)| (key, Rejected::of(all))).collect();
         let purges =
             Purges::of(register.purges.values().map(|purge| (&purge.scope, purge.at.as_millisecond())));
         let nothing_halts = halts.is_empty();
@@ -168,7 +169,23 @@ impl Stops {
 
     /// Whether a person rejected a text for the question of that key: the same words, or more around five of them or more.
     pub fn rejected(&self, key: &[u8; 32], text: &str) -> bool {
-        !self.rejected.is_empty() && self.rejected.get(key).is_some_and(|wordings| wordings.catch(text))
+        !self.rejected.is_empty() && self.rejected.get(key).is_some_and(|all| all.wordings.catch(text))
+    }
+
+    /// The hash of a ground, told apart by what was rejected for that key: what came to nothing on account of that may not
+    /// once it is approved.
+    pub fn ground_of(&self, key: &[u8; 32], ground: [u8; 32]) -> [u8; 32] {
+        match self.rejected.get(key).filter(|_| !self.rejected.is_empty()) {
+            None => ground,
+            Some(rejected) => {
+                *blake3::Hasher::new().update(&ground).update(&rejected.hash).finalize().as_bytes()
+            }
+        }
+    }
+
+    /// Whether any generation was purged by its id.
+    pub fn purged_by_id(&self) -> bool {
+        self.purges.named.iter().any(|named| named & 1 << 4 != 0)
     }
 
     /// Whether copy that a generation wrote was purged.
@@ -192,6 +209,23 @@ impl Stops {
 /// A model's name as it is compared: servers do not agree on its capitals.
 fn model(name: &str) -> String {
     name.trim().to_ascii_lowercase()
+}
+
+/// What was rejected for one question.
+#[derive(Debug)]
+struct Rejected {
+    wordings: Wordings,
+    hash: [u8; 32],
+}
+
+impl Rejected {
+    fn of(all: Vec<Wording>) -> Self {
+        let mut hasher = blake3::Hasher::new();
+        for wording in &all {
+            hasher.update(wording.to_string().as_bytes()).update(b" ");
+        }
+        Self { wordings: all.into_iter().collect(), hash: *hasher.finalize().as_bytes() }
+    }
 }
 
 /// The latest purge of each scope.

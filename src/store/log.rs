@@ -344,6 +344,18 @@ pub(crate) async fn latest_blocked(store: &Store, cache_key: &str) -> Result<Opt
     .await
 }
 
+/// Whether the text of a generation was judged again once and passed for this cache key.
+pub(crate) async fn was_judged_again(
+    store: &Store,
+    cache_key: &str,
+    generation: &str,
+) -> Result<bool, StoreError> {
+    let sql = "SELECT EXISTS (SELECT 1 FROM generations g JOIN chain c ON c.seq = g.seq
+               WHERE g.outcome = 'passed' AND g.cache_key = $1 AND instr(c.bytes, CAST($2 AS BLOB)) > 0)";
+    let says = format!("\"rejudged\":\"{generation}\"");
+    Ok(sqlx::query_scalar(sql).bind(cache_key).bind(says).fetch_one(store.reader()).await?)
+}
+
 /// The reviews of a generation, each after its `seq`, oldest first.
 pub(crate) async fn reviews(store: &Store, generation: &str) -> Result<Vec<(i64, EntryBytes)>, StoreError> {
     let query = sqlx::query(

@@ -36,9 +36,9 @@ pub struct StopRow {
 pub struct RejectionRow {
     /// The generation that was rejected.
     pub generation: String,
-    /// The key of its question.
+    /// The keys of its question, a blank between two.
     pub cache_key: String,
-    /// The wording.
+    /// The wordings, likewise.
     pub text: String,
 }
 
@@ -155,10 +155,11 @@ impl Append {
         Ok(done.rows_affected() > 0)
     }
 
-    /// Keeps a rejection, unless it is kept already; answers whether it is new.
+    /// Keeps a rejection, unless it is kept already as it is; answers whether it is new.
     pub(crate) async fn keep_rejection(&mut self, row: &RejectionRow) -> Result<bool, StoreError> {
         let query = sqlx::query(
-            "INSERT INTO rejections (generation, cache_key, text) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING",
+            "INSERT INTO rejections (generation, cache_key, text) VALUES ($1, $2, $3) ON CONFLICT (generation)
+             DO UPDATE SET cache_key = excluded.cache_key, text = excluded.text WHERE text <> excluded.text",
         );
         let query = query.bind(&row.generation).bind(&row.cache_key).bind(&row.text);
         Ok(query.execute(&mut *self.0).await?.rows_affected() > 0)

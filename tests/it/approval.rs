@@ -337,6 +337,68 @@ async fn what_other_rules_let_pass_is_judged_again_and_not_written_again() {
     assert_eq!(app.generations().await.len(), 2, "it is recorded once");
 }
 
+async fn purge(app: &TestApp, generation: &Value) {
+    let request = app.client().post(app.url("/v1/purge")).bearer_auth(app.key("compliance"));
+    let answered = app.send(request.json(&json!({ "generation": generation }))).await;
+    assert_eq!(answered.status, 201, "{}", answered.body);
+}
+
+#[tokio::test]
+async fn a_purge_of_either_generation_holds_for_a_text_that_was_judged_again() {
+    let upstream = Upstream::with(|call, _| Reply::Text(by(if call <= 2 { "Ann" } else { "Bob" }))).await;
+    let mut app = TestApp::start_with(&upstream, &[(EXTRA, &rule("Ann", ""))], &[]).await;
+    let names = ["Lumo lamp", "Harbour lamp"];
+    for name in names {
+        check_withheld(&app.blurb(ask(name)).await, "guardrail");
+    }
+    retire(&app, &rule("Zed", "")).await;
+    let mut freed = Vec::new();
+    for name in names {
+        let answer = app.blurb(ask(name)).await;
+        check(&answer, "cache", &by("Ann"));
+        freed.push(answer["generation_id"].clone());
+    }
+    let all = app.generations().await;
+    let of = |id: &Value| all.iter().find(|one| one["id"] == *id).unwrap()["rejudged"].clone();
+    // The one that wrote it, and the one under which it is served.
+    purge(&app, &of(&freed[0])).await;
+    purge(&app, &freed[1]).await;
+    for name in names {
+        check(&app.blurb(ask(name)).await, "generated", &by("Bob"));
+    }
+    app.restart().await.unwrap();
+    for name in names {
+        check(&app.blurb(ask(name)).await, "cache", &by("Bob"));
+    }
+}
+
+#[tokio::test]
+async fn a_rejected_text_does_not_come_back_when_approval_is_switched_off() {
+    let upstream = Upstream::saying(&by("Ann")).await;
+    let (off, on) = (placement(PLACEMENT, ""), placement(PLACEMENT, "approval: true"));
+    let app = TestApp::start_with(&upstream, &[(PLACEMENT, &on)], &[]).await;
+    check_awaiting(&app.blurb(ask("Lumo lamp")).await);
+    decide(&app, &standing(&app, "awaiting").await[0], "reject").await;
+    app.edit(PLACEMENT, &off).await;
+    check_withheld(&app.blurb(ask("Lumo lamp")).await, "guardrail");
+    check(&app.blurb(ask("Harbour lamp")).await, "generated", &by("Ann"));
+}
+
+#[tokio::test]
+async fn whoever_approves_what_was_purged_is_told_that_it_is_not_shown() {
+    let upstream = writers().await;
+    let app =
+        TestApp::start_with(&upstream, &[(PLACEMENT, &placement(PLACEMENT, "approval: true"))], &[]).await;
+    check_awaiting(&app.blurb(ask("Lumo lamp")).await);
+    let waiting = standing(&app, "awaiting").await.remove(0);
+    purge(&app, &json!(waiting)).await;
+    let url = app.url(&format!("/v1/generations/{waiting}/reviews"));
+    let request = app.client().post(url).bearer_auth(app.key("review"));
+    let approved = app.send(request.json(&json!({"action": "approve"}))).await;
+    assert_eq!(approved.status, 201, "{}", approved.body);
+    assert!(approved.body["warning"].as_str().unwrap().starts_with("It was purged"), "{}", approved.body);
+}
+
 #[tokio::test]
 async fn what_was_cut_off_rejected_or_is_too_old_is_not_judged_again() {
     let hands = Hands::at("2026-11-23T10:00:00Z");
@@ -362,10 +424,13 @@ async fn what_was_cut_off_rejected_or_is_too_old_is_not_judged_again() {
     // Beyond the time that copy is kept for here, and for which nothing is asked again.
     hands.days(1);
     check(&app.blurb(ask("Good lamp")).await, "cache", &by("Ann"));
-    for (calls, name) in (5..).zip(["Cut lamp", "Old lamp", "Bad lamp"]) {
+    for (calls, name) in (5..).zip(["Cut lamp", "Old lamp"]) {
         check(&app.blurb(ask(name)).await, "generated", &by("Ann"));
         assert_eq!(upstream.calls(), calls, "{name}");
     }
+    // What a person rejected is not let pass because it is written once more.
+    check_withheld(&app.blurb(ask("Bad lamp")).await, "guardrail");
+    assert_eq!(upstream.calls(), 7);
 }
 
 #[tokio::test]

@@ -236,6 +236,54 @@ async fn a_rejected_text_does_not_come_back_for_its_question_alone() {
     assert_eq!((&answer["source"], upstream.calls()), (&json!("prewritten"), 2), "{answer}");
     assert_eq!(app.blurb(ask("Kettle")).await["source"], "generated");
     assert_eq!(app.get("/v1/stops", "compliance").await.body, json!({"stops": []}));
+    // Whoever approves it after all has it back at the next request.
+    assert_eq!(decide(&app, &first["generation_id"], "approve").await.status, 201);
+    let answer = app.blurb(ask("Lamp")).await;
+    assert_eq!((&answer["source"], upstream.calls()), (&json!("cache"), 3), "{answer}");
+}
+
+#[tokio::test]
+async fn what_was_shown_corrected_does_not_come_back_as_it_was_shown() {
+    let fix = "rules:\n  - id: her-name\n    extends: substitution\n    message: \"Say '%s'.\"\n    level: error\n    \
+               on_match: fix\n    swap: {Ann: Anna}\n    examples: {fail: [By Ann.], pass: [By Anna.]}\n";
+    for (action, reason) in [("takedown", "stopped"), ("reject", "guardrail")] {
+        let upstream = Upstream::with(|call, _| {
+            Reply::Text(format!("A calm lamp by {}.", if call == 1 { "Ann" } else { "Anna" }))
+        })
+        .await;
+        let app = TestApp::start(&upstream).await;
+        assert_eq!(app.blurb(ask("Lamp")).await["text"], "A calm lamp by Ann.");
+        app.edit("guardrails/extra.yml", fix).await;
+        let shown = app.blurb(ask("Lamp")).await;
+        assert_eq!(shown["text"], "A calm lamp by Anna.");
+        assert_eq!(decide(&app, &shown["generation_id"], action).await.status, 201);
+        let answer = app.blurb(ask("Lamp")).await;
+        assert_eq!(said(&answer)[1..], [&json!("prewritten"), &json!(reason)], "{action}: {answer}");
+        assert_eq!(upstream.calls(), 2, "{action}: it was written again");
+    }
+}
+
+#[tokio::test]
+async fn what_a_stop_blocked_is_judged_again_when_it_is_lifted_and_can_be_taken_down() {
+    let upstream = Upstream::saying(TEXT).await;
+    let app = TestApp::start(&upstream).await;
+    let id = stop(&app, json!({"phrase": "companion"})).await;
+    for name in ["Lamp", "Kettle"] {
+        assert_eq!(app.blurb(ask(name)).await["reason"], "stopped");
+    }
+    let calls = upstream.calls();
+    assert_eq!(lift(&app, &id).await.status, 200);
+    let freed = app.blurb(ask("Lamp")).await;
+    assert_eq!((&freed["text"], &freed["source"]), (&json!(TEXT), &json!("cache")), "{freed}");
+    assert_eq!(upstream.calls(), calls, "it was written already");
+    let all = app.generations().await;
+    let kettle = all.iter().find(|one| one["outcome"] == "blocked" && one["id"] != all[0]["rejudged"]);
+    let taken = decide(&app, &kettle.unwrap()["id"], "takedown").await;
+    assert_eq!((taken.status, taken.body.get("warning")), (201, None), "{}", taken.body);
+    for name in ["Lamp", "Kettle"] {
+        let answer = app.blurb(ask(name)).await;
+        assert_eq!(said(&answer)[1..], [&json!("prewritten"), &json!("stopped")], "{name}: {answer}");
+    }
 }
 
 /// Many callers while a stop is set again and again: whoever asks after the call returned, and whoever is answered after it.
