@@ -182,6 +182,8 @@ pub struct Shown {
     pub generations: HashMap<Uuid, Tally>,
     /// Those of each text of people's own, by where it was shown.
     pub texts: HashMap<OwnText, Tally>,
+    /// Those of each generation's text as rules corrected it after it was recorded, by the hash of that.
+    pub corrected: HashMap<String, Tally>,
     /// Serves that are counted above alone: there were too many different texts.
     pub not_told_apart: u64,
 }
@@ -246,7 +248,12 @@ impl Shown {
             shown.serves += 1;
             let tally = Tally { serves: 1, last: line.at, last_id: line.id };
             match (line.generation_id, line.text_hash) {
-                (Some(generation), _) => shown.generation(generation, tally),
+                (Some(generation), hash) => {
+                    shown.generation(generation, tally);
+                    if let Some(hash) = hash {
+                        shown.corrected(hash.into_owned(), tally);
+                    }
+                }
                 (None, Some(hash)) => {
                     let (hash, placement) = (hash.into_owned(), line.placement.into_owned());
                     let (product, locale) = (line.product.map(Cow::into_owned), line.locale.into_owned());
@@ -264,6 +271,16 @@ impl Shown {
             Some(known) => *known = known.and(tally),
             None if room => _ = self.generations.insert(generation, tally),
             None => self.not_told_apart += tally.serves,
+        }
+    }
+
+    fn corrected(&mut self, hash: String, tally: Tally) {
+        let room = self.corrected.len() < MOST_COUNTED;
+        match self.corrected.get_mut(&hash) {
+            Some(known) => *known = known.and(tally),
+            None if room => _ = self.corrected.insert(hash, tally),
+            // Counted with its generation all the same.
+            None => {}
         }
     }
 
@@ -287,6 +304,9 @@ impl Shown {
         }
         for (text, tally) in other.texts {
             self.text(text, tally);
+        }
+        for (hash, tally) in other.corrected {
+            self.corrected(hash, tally);
         }
         self
     }

@@ -171,8 +171,8 @@ pub struct SweepReport {
     pub hits_held: u64,
     /// Texts with the phrase, those that could be served first.
     pub hits: Vec<Hit>,
-    /// When the last copy of a text with the phrase runs out that a caller or an edge may have kept; `None` where none was
-    /// shown that late.
+    /// When the last copy of a text with the phrase runs out that a caller or an edge may have kept, or of one that was erased
+    /// since and may have held it; `None` where none was shown that late.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub kept_until: Option<Timestamp>,
     /// Texts that were judged without the facts that came with their requests.
@@ -269,6 +269,8 @@ struct Candidate {
 /// What is known of a text that a model wrote.
 struct Written {
     generation: Uuid,
+    /// The one that a model wrote it in: another one where it was judged again.
+    written_in: Uuid,
     key: Option<[u8; 32]>,
     models: Vec<String>,
     decision: Option<Decision>,
@@ -374,7 +376,7 @@ impl Sweep {
         if written.decision == Some(Decision::Rejected) {
             return Some("review".to_owned());
         }
-        if self.stops.purged(written.generation, about) {
+        if [written.generation, written.written_in].iter().any(|id| self.stops.purged(*id, about)) {
             return Some("purge".to_owned());
         }
         if let Some(halt) = written.models.iter().find_map(|model| self.stops.over_model(model)) {
@@ -623,6 +625,7 @@ impl Run<'_> {
                         Some((_, record)) => written(record, None),
                         None => Written {
                             generation: id,
+                            written_in: id,
                             key: None,
                             models: Vec::new(),
                             decision: None,
@@ -760,6 +763,10 @@ impl Run<'_> {
         for (text, tally) in &shown.texts {
             own.entry(&text.hash).and_modify(|known| *known = known.and(*tally)).or_insert(*tally);
         }
+        // A generation's text was shown as rules corrected it, whatever it was recorded as.
+        for (hash, tally) in &shown.corrected {
+            own.entry(hash).and_modify(|known| *known = known.and(*tally)).or_insert(*tally);
+        }
         let mut latest = None;
         for hit in &mut self.report.hits {
             let of_generation = hit.generation.and_then(|id| shown.generations.get(&id)).copied();
@@ -772,16 +779,19 @@ impl Run<'_> {
         let ids: Vec<Uuid> =
             shown.generations.iter().filter(|(_, tally)| recent(tally)).map(|(id, _)| *id).collect();
         for ids in ids.chunks(TOGETHER as usize) {
-            for (id, (text, _)) in self.read_by_id(ids).await? {
-                if self.sweep.phrase_in(&text.text).is_some() {
-                    latest = latest.max(shown.generations.get(&id).map(|tally| tally.last));
+            let read = self.read_by_id(ids).await?;
+            for id in ids {
+                // What was erased meanwhile may have held it.
+                if read.get(id).is_none_or(|(text, _)| self.sweep.phrase_in(&text.text).is_some()) {
+                    latest = latest.max(shown.generations.get(id).map(|tally| tally.last));
                 }
             }
         }
         let hashes: Vec<String> =
             own.iter().filter(|(_, tally)| recent(tally)).map(|(hash, _)| (*hash).to_owned()).collect();
-        for (hash, text) in texts::own_texts(self.store, &hashes).await? {
-            if self.sweep.phrase_in(&text).is_some() {
+        let read = texts::own_texts(self.store, &hashes).await?;
+        for hash in &hashes {
+            if read.get(hash).is_none_or(|text| self.sweep.phrase_in(text).is_some()) {
                 latest = latest.max(own.get(hash.as_str()).map(|tally| tally.last));
             }
         }
@@ -792,13 +802,11 @@ impl Run<'_> {
 
 /// What stops, purges and reviews may say of a generation.
 fn written(record: &GenerationRecord, decision: Option<Decision>) -> Written {
-    let asked = record.attempts.as_array().into_iter().flatten();
-    let asked =
-        asked.filter_map(|attempt| attempt.get("model_asked").and_then(Value::as_str).map(str::to_owned));
     Written {
         generation: record.id,
+        written_in: record.rejudged.unwrap_or(record.id),
         key: blake3::Hash::from_hex(&record.cache_key).ok().map(|key| *key.as_bytes()),
-        models: asked.chain(record.model.clone()).collect(),
+        models: record.writers().map(str::to_owned).collect(),
         decision,
         approval: record.approval,
     }

@@ -211,3 +211,19 @@ async fn a_rule_that_may_pass_a_text_at_another_request_holds_nothing_back_for_c
     let (report, code) = once(&app, &["--phrase", "xylophone"], |report| report["uncertain"] == 0).await;
     assert_eq!((code, &report["held_by"]["extra.evenings"]), (0, &json!(3)), "{report}");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_rules_corrected_when_it_was_shown_is_not_over_before_its_copies_are() {
+    let fix = "rules:\n  - id: instrument\n    extends: substitution\n    message: \"Say '%s'.\"\n    level: error\n    \
+               on_match: fix\n    swap: {xylophone: spinet}\n    examples: {fail: [A xylophone.], pass: [A spinet.]}\n";
+    let upstream = Upstream::saying(TEXT).await;
+    let app = TestApp::start(&upstream).await;
+    assert_eq!(app.blurb(ask("Lamp")).await["text"], TEXT);
+    app.edit("guardrails/extra.yml", fix).await;
+    assert_eq!(app.blurb(ask("Lamp")).await["text"], TEXT.replace("xylophone", "spinet"));
+    let body = json!({"phrase": "spinet", "reason": "A letter."});
+    let stop = app.client().post(app.url("/v1/stops")).bearer_auth(app.key("compliance")).json(&body);
+    assert_eq!(app.send(stop).await.status, 201);
+    let (report, _) = once(&app, &["--phrase", "spinet"], |report| report["over"] == false).await;
+    assert_eq!((&report["over"], &report["hits_served"]), (&json!(false), &json!(0)), "{report}");
+}
