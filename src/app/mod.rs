@@ -2,6 +2,7 @@
 
 mod alerts;
 mod backtests;
+mod disk;
 mod follow;
 mod listening;
 mod nodes;
@@ -23,6 +24,7 @@ use tokio::sync::{Mutex, watch};
 use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::Instant;
 
+use self::disk::Disk;
 use self::follow::Followed;
 use self::listening::{MetricsServed, listen, raise_open_files};
 use self::settle::{kept, read_at_rest, read_sources, same_as_kept};
@@ -116,8 +118,8 @@ pub struct Shared {
     settling: Arc<Mutex<()>>,
     /// How far rollbacks and approvals in the store were followed.
     followed: Mutex<Followed>,
-    /// Since when the disk of the policy's files does not answer.
-    hanging: std::sync::Mutex<Option<Timestamp>>,
+    /// The disk of the policy's files.
+    disk: Disk,
     /// What this service is called among those on its store.
     pub node: String,
 }
@@ -263,7 +265,7 @@ impl App {
             unsettled: std::sync::Mutex::default(),
             settling: Arc::default(),
             followed: Mutex::default(),
-            hanging: std::sync::Mutex::default(),
+            disk: Disk::default(),
             node,
         });
         shared.refresh_keys().await;

@@ -114,24 +114,12 @@ impl Shared {
 
     /// Reads the files, and tells once when the disk does not answer. Nobody else reads meanwhile.
     async fn read_files(&self) -> anyhow::Result<Sources> {
-        let mut reading = std::pin::pin!(read_sources(self.desk.settings()));
-        if let Ok(read) = tokio::time::timeout(HANGING, &mut reading).await {
-            return read;
-        }
-        let now = (self.parts.now)();
-        *self.hanging.lock().unwrap_or_else(PoisonError::into_inner) = Some(now);
-        tracing::error!(
-            "the policy's files cannot be read: their disk does not answer; what is in force stays"
-        );
-        let read = reading.await;
-        *self.hanging.lock().unwrap_or_else(PoisonError::into_inner) = None;
-        tracing::info!("the policy's files are read again");
-        read
+        self.disk.wait(read_sources(self.desk.settings()), HANGING, &self.parts.now).await
     }
 
     /// Since when the disk of the policy's files does not answer, so that no edit is seen.
     pub fn hanging(&self) -> Option<Timestamp> {
-        *self.hanging.lock().unwrap_or_else(PoisonError::into_inner)
+        self.disk.hanging()
     }
 
     /// Looks at the files now: what the once-a-second task does once it has read them.
