@@ -15,8 +15,8 @@ use serde_json::Value;
 
 pub use parse::parse;
 pub use read::{
-    Fields, boolean, count, date, did_you_mean, duration, entries, list, not_quoted, number, one_of,
-    parse_duration, text, texts,
+    Fields, boolean, close_to, count, date, did_you_mean, duration, entries, list, not_quoted, number,
+    one_of, parse_duration, text, texts,
 };
 
 use crate::diagnostic::{Diagnostic, Span};

@@ -128,11 +128,15 @@ fn all_known<'k>(known: impl Iterator<Item = &'k str>) -> String {
 
 /// "write `x`" when one of the known words is close to the one given, else all that are known.
 pub fn did_you_mean<'k>(word: &str, known: impl Iterator<Item = &'k str> + Clone) -> String {
-    let close = known.clone().filter_map(|candidate| Some((distance(word, candidate)?, candidate))).min();
-    match close {
-        Some((_, candidate)) => format!("write `{candidate}`"),
+    match close_to(word, known.clone()) {
+        Some(candidate) => format!("write `{candidate}`"),
         None => all_known(known),
     }
+}
+
+/// The known word that was probably meant.
+pub fn close_to<'k>(word: &str, known: impl Iterator<Item = &'k str>) -> Option<&'k str> {
+    known.filter_map(|candidate| Some((distance(word, candidate)?, candidate))).min().map(|(_, close)| close)
 }
 
 impl Faults {

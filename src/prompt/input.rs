@@ -3,6 +3,7 @@
 use serde_json::{Map, Value};
 
 use crate::condition::Scope;
+use crate::diagnostic::Span;
 use crate::document::{self, Faults, Fields, Node, list};
 use crate::guardrail::is_invisible;
 use crate::segment::{Attributes, Type};
@@ -25,6 +26,8 @@ pub struct Input {
     pub max: Option<usize>,
     /// These keys of a map, in this order.
     pub pick: Vec<String>,
+    /// Where it is declared.
+    pub(super) span: Span,
 }
 
 /// Where a number falls: below the first bound, from one to the next, from the last up.
@@ -132,7 +135,13 @@ pub(super) fn read(node: &Node, attributes: &Attributes, faults: &Faults) -> Vec
             ),
         }
         if node.is_null() {
-            inputs.push(Input { path: key.text.clone(), bands: None, max: None, pick: Vec::new() });
+            inputs.push(Input {
+                path: key.text.clone(),
+                bands: None,
+                max: None,
+                pick: Vec::new(),
+                span: key.span,
+            });
             continue;
         }
         let Some(mut fields) = Fields::of(node, "an input", faults) else { continue };
@@ -146,7 +155,7 @@ pub(super) fn read(node: &Node, attributes: &Attributes, faults: &Faults) -> Vec
         unfit(kind, bounds, fields_of("pick", node), fields_of("max", node), faults);
         let bands = bounds.and_then(|node| bands(node, labels, faults));
         fields.finish(faults);
-        inputs.push(Input { path: key.text.clone(), bands, max, pick });
+        inputs.push(Input { path: key.text.clone(), bands, max, pick, span: key.span });
     }
     inputs
 }

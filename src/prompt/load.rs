@@ -86,6 +86,7 @@ pub fn load(root: &str, files: &Files, segments: &Segments) -> (Prompts, Vec<Dia
     let faulty: BTreeSet<String> = found.iter().filter(|d| d.is_error()).map(|d| d.file.clone()).collect();
     for template in prompts.templates.iter().filter(|template| !faulty.contains(&template.file)) {
         try_sample(template, &prompts, segments, &mut found);
+        found.extend(inputs_of_no_sample(template, &prompts));
     }
     (prompts, found)
 }
@@ -205,6 +206,35 @@ fn try_sample(template: &Template, prompts: &Prompts, segments: &Segments, found
             found.push(Diagnostic::error(&template.file, *span, message).with_help(help));
         }
     }
+}
+
+/// Facts that one template alone declares and no sample has: misspelt, as like as not, and nothing of theirs would ever reach
+/// the prompt. A catalogue may have them all the same, so this refuses nothing.
+fn inputs_of_no_sample(template: &Template, prompts: &Prompts) -> Vec<Diagnostic> {
+    if template.sample.is_none() {
+        return Vec::new();
+    }
+    let samples = || prompts.templates.iter().filter_map(|other| Some(&other.sample.as_ref()?.0.product));
+    let declared = |path: &str| {
+        let mut others = prompts.templates.iter().filter(|other| other.id != template.id);
+        others.any(|other| other.inputs.iter().any(|input| input.path == path))
+    };
+    let names = samples().flat_map(Map::keys).map(String::as_str).collect::<BTreeSet<_>>();
+    let mut told = Vec::new();
+    for input in &template.inputs {
+        let Some(name) = input.path.strip_prefix("product.") else { continue };
+        let is_known = samples().any(|product| crate::condition::look_up(product, name).is_some());
+        if is_known || declared(&input.path) {
+            continue;
+        }
+        let message = format!("no template's sample has `{}`, so nobody has seen what it does", input.path);
+        let help = match document::close_to(name, names.iter().copied()) {
+            Some(close) => format!("write `product.{close}`, or give the sample this field"),
+            None => "give the sample this field, or take the input out".to_owned(),
+        };
+        told.push(Diagnostic::warning(&template.file, input.span, message).with_help(help));
+    }
+    told
 }
 
 /// The declared inputs of a template's sample; none where it has no sample.
