@@ -82,7 +82,11 @@ pub(super) async fn run(args: Check, shell: &mut Shell) -> Result<(), Failure> {
     match args.format {
         Format::Json => shell.out.line(&serde_json::to_string(&report).map_err(anyhow::Error::from)?)?,
         Format::Sarif => shell.out.line(&sarif::write(&report, &sources).to_string())?,
-        Format::Text => text::write(&report, &sources, shell)?,
+        Format::Text => {
+            let approvals = settings.as_ref().map_or(0, |settings| settings.policy.approvals);
+            let asked = text::Asked { compared: args.against.is_some(), approvals };
+            text::write(&report, &sources, asked, shell)?;
+        }
     }
     if report.ok { Ok(()) } else { Err(Failure::NotInOrder) }
 }

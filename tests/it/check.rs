@@ -476,3 +476,49 @@ fn public_rules_that_no_text_tells_of_have_one_line_together() {
     let out = of(&off, named);
     assert!(!out.contains("public styles"), "{out}");
 }
+
+#[test]
+fn a_fact_that_no_sample_has_is_told_of_and_refuses_nothing() {
+    let body = "user:\n{{ product.name }}\n";
+    let misspelt = template(
+        "  product.name:\n  product.colour:\n  product.featurs:\n",
+        "{name: A, features: [warm]}",
+        "{{ product.name }}.",
+        body,
+    );
+    let other = template("  product.name:\n", "{name: B, colour: red}", "{{ product.name }}.", body);
+    let files = [
+        ("guardrails/house.yml", GOOD_RULES),
+        ("config/segments.yml", "segments: [{id: regulars, when: {context.locale: en}}]\n"),
+        ("prompts/why-this/placement.yml", "mode: live\nlast_resort:\n  en: All details are on this page.\n"),
+        ("prompts/why-this/default.prompty", &misspelt),
+        ("prompts/why-this/regulars.prompty", &other),
+    ];
+    let ran = check(folder(&files).path(), &["--format", "json"]);
+    let report: Value = serde_json::from_str(&ran.out).unwrap();
+    let [warning] = report["diagnostics"].as_array().unwrap().as_slice() else { panic!("{report}") };
+    assert_eq!((ran.code, &report["ok"], &warning["severity"]), (Some(0), &true.into(), &"warning".into()));
+    assert_eq!((&warning["file"], &warning["line"]), (&"prompts/why-this/default.prompty".into(), &5.into()));
+    assert_eq!(
+        warning["message"],
+        "no template's sample has `product.featurs`, so nobody has seen what it does"
+    );
+    assert_eq!(warning["help"], "write `product.features`, or give the sample this field");
+}
+
+#[test]
+fn a_check_promises_only_what_it_has_looked_at() {
+    let files = [("guardrails/house.yml", GOOD_RULES)];
+    let folder = folder(&files);
+    let last = |arguments: &[&str]| check(folder.path(), arguments).out.lines().last().unwrap().to_owned();
+    assert!(
+        last(&[])
+            .ends_with("unless a rule in force goes or becomes looser, which `--against in-force` tells")
+    );
+    let against = folder.path().to_string_lossy().into_owned();
+    assert!(last(&["--against", &against]).ends_with("; a running service would put them in force"));
+    std::fs::create_dir_all(folder.path().join("config")).unwrap();
+    std::fs::write(folder.path().join("config/copyrail.toml"), "[policy]\napprovals = 2\n").unwrap();
+    let waits = "; guardrails that changed wait until 2 persons approved them";
+    assert!(last(&["--against", &against]).ends_with(waits), "{}", last(&["--against", &against]));
+}

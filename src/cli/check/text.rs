@@ -15,7 +15,33 @@ const MAX_NAMED: usize = 12;
 const HEADS: [(&str, &str); 4] =
     [("caught", "caught"), ("missed", "missed"), ("wrongly caught", "wrong"), ("left alone", "left")];
 
-pub(super) fn write(report: &Report, sources: &Files, shell: &Shell) -> Result<(), Failure> {
+/// What is known beside the files themselves of what a running service would do with them.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Asked {
+    /// Whether they were held against what they would replace.
+    pub(super) compared: bool,
+    /// How many persons must approve guardrails that changed.
+    pub(super) approvals: usize,
+}
+
+impl Asked {
+    /// What a running service would do with files that are in order.
+    fn outcome(self) -> String {
+        let persons = counted(self.approvals as u64, "person");
+        let waits = match self.approvals {
+            0 => String::new(),
+            _ => format!("; guardrails that changed wait until {persons} approved them"),
+        };
+        let unless = if self.compared {
+            ""
+        } else {
+            ", unless a rule in force goes or becomes looser, which `--against in-force` tells"
+        };
+        format!("a running service would put them in force{unless}{waits}")
+    }
+}
+
+pub(super) fn write(report: &Report, sources: &Files, asked: Asked, shell: &Shell) -> Result<(), Failure> {
     let source = |file: &str| {
         let kept = sources.get(file).cloned();
         kept.or_else(|| std::fs::read_to_string(file).ok()).unwrap_or_default()
@@ -28,7 +54,7 @@ pub(super) fn write(report: &Report, sources: &Files, shell: &Shell) -> Result<(
     let width = shell.columns().unwrap_or(WIDTH).clamp(40, 200);
     table(&report.rules, width, shell)?;
     coverage(report, width, shell)?;
-    last(report, width, shell)
+    last(report, asked, width, shell)
 }
 
 fn table(rules: &[RuleReport], width: usize, shell: &Shell) -> Result<(), Failure> {
@@ -113,7 +139,7 @@ fn coverage(report: &Report, width: usize, shell: &Shell) -> Result<(), Failure>
     Ok(shell.out.line("")?)
 }
 
-fn last(report: &Report, width: usize, shell: &Shell) -> Result<(), Failure> {
+fn last(report: &Report, asked: Asked, width: usize, shell: &Shell) -> Result<(), Failure> {
     let count = |severity| report.diagnostics.iter().filter(|d: &&Diagnostic| d.severity == severity).count();
     let (errors, warnings) = (count(Severity::Error), count(Severity::Warning));
     let files = counted(report.files as u64, "file");
@@ -121,11 +147,7 @@ fn last(report: &Report, width: usize, shell: &Shell) -> Result<(), Failure> {
     let (paint, how, rest) = match report.ok {
         true => {
             let rules = counted(report.rules.len() as u64, "rule");
-            (
-                Paint::Good,
-                "in order:",
-                format!("{files}, {rules}: {counts}; a running service would put them in force"),
-            )
+            (Paint::Good, "in order:", format!("{files}, {rules}: {counts}; {}", asked.outcome()))
         }
         false => {
             let rest =
