@@ -10,8 +10,9 @@ use super::{ConfigArgs, Failure, Format, Shell};
 use crate::audit::stops::Change;
 use crate::audit::{PurgeRecord, PurgeScope, StopKind};
 use crate::config::Settings;
+use crate::policy::Set;
 use crate::stops::{self, Order, Stop as Known, check_scope};
-use crate::store::{Access, Store, StoreError};
+use crate::store::{Access, Store, StoreError, policies};
 use crate::words::new_id;
 
 #[derive(Debug, Args)]
@@ -161,6 +162,39 @@ async fn write(settings: &Settings, change: Change, shell: &mut Shell) -> Result
     Ok(())
 }
 
+/// Says which of these names nothing has now: a slip of the pen would stop nothing. Said once the change is written down, and
+/// not at all where the store cannot be read.
+async fn warn_of_unknown(
+    settings: &Settings,
+    named: &[(StopKind, Option<&String>)],
+    then: &str,
+    shell: &Shell,
+) {
+    let Ok(store) = Store::open(&settings.store_url, Access::ReadOnly).await else { return };
+    let files = policies::last_good(&store, Set::Prompts.as_str()).await.ok().flatten();
+    let is_file =
+        |end: String| files.as_ref().is_none_or(|(_, files)| files.keys().any(|f| f.ends_with(&end)));
+    for (kind, name) in named.iter().filter_map(|(kind, name)| Some((kind, (*name)?))) {
+        let (is_known, there) = match kind {
+            StopKind::Product => {
+                let found = crate::catalogue::look_up(&store, name).await;
+                (!matches!(found, Ok(None)), "the catalogue has no product")
+            }
+            StopKind::Placement => {
+                (is_file(format!("/{name}/placement.yml")), "the policy in force has no placement")
+            }
+            StopKind::Template => {
+                (is_file(format!("/{name}.prompty")), "the policy in force has no template")
+            }
+            StopKind::Phrase | StopKind::Text | StopKind::Segment | StopKind::Model => continue,
+        };
+        if !is_known {
+            shell.out.talk(&format!("warning: {there} `{}`. {then}.", safe(name)));
+        }
+    }
+    store.close().await;
+}
+
 async fn set(args: Stop, shell: &mut Shell) -> Result<(), Failure> {
     let named = [
         (StopKind::Phrase, &args.phrase),
@@ -185,6 +219,7 @@ async fn set(args: Stop, shell: &mut Shell) -> Result<(), Failure> {
     let (id, value) = (record.id, record.value.clone());
     write(&settings, Change::Stop(record), shell).await?;
     shell.out.line(&id.to_string())?;
+    warn_of_unknown(&settings, &[(kind, Some(&value))], "It is stopped all the same", shell).await;
     let next = match kind {
         StopKind::Phrase => format!("copyrail sweep --phrase \"{}\"", safe(&value)),
         _ => "copyrail sweep".to_owned(),
@@ -268,9 +303,15 @@ pub(super) async fn purge(args: Purge, shell: &mut Shell) -> Result<(), Failure>
     let settings = shell.settings(&args.config.config)?;
     let at = (shell.now)();
     let id = new_id(at);
-    let record = PurgeRecord { id, at, by: args.by.trim().to_owned(), scope };
+    let record = PurgeRecord { id, at, by: args.by.trim().to_owned(), scope: scope.clone() };
     write(&settings, Change::Purge(record), shell).await?;
     shell.out.line(&id.to_string())?;
+    let named = [
+        (StopKind::Product, scope.product.as_ref()),
+        (StopKind::Placement, scope.placement.as_ref()),
+        (StopKind::Template, scope.template.as_ref()),
+    ];
+    warn_of_unknown(&settings, &named, "See whether it is written right", shell).await;
     shell.out.talk(
         "Dropped, by every running service within two seconds; it is written anew when it is asked for.",
     );
