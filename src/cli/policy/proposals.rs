@@ -1,6 +1,7 @@
 //! `copyrail policy proposals|approve|send-back`.
 
 use clap::Args;
+use jiff::Timestamp;
 use jiff::civil::Date;
 use serde_json::{Value, json};
 
@@ -93,8 +94,9 @@ pub(super) async fn list(args: Proposals, shell: &mut Shell) -> Result<(), Failu
         for approval in &approvals {
             let note =
                 if approval.note.is_empty() { String::new() } else { format!(": {}", safe(&approval.note)) };
-            let day = approval.since.map(|since| format!(", from {since} on")).unwrap_or_default();
-            shell.out.line(&format!("  approved by {} at {}{day}{note}", safe(&approval.by), approval.at))?;
+            let day = approval.since.map(|since| format!(", from {} on", minute(since))).unwrap_or_default();
+            let at = minute(approval.at);
+            shell.out.line(&format!("  approved by {}, {at}{day}{note}", safe(&approval.by)))?;
         }
         for fault in row.report.get("diagnostics").and_then(Value::as_array).into_iter().flatten() {
             let said = |name: &str| fault.get(name).and_then(Value::as_str).map(safe).unwrap_or_default();
@@ -201,11 +203,19 @@ fn told(row: &ProposalRow, approvals: &[ApprovalRow], needs: usize, report: Valu
 }
 
 fn line(row: &ProposalRow, approvals: &[ApprovalRow], needs: usize, shell: &Shell) -> Result<(), Failure> {
-    let since = row.at.strftime("%Y-%m-%d %H:%M UTC");
+    let since = minute(row.at);
     let state = shell.out.paint(Paint::Strong, &format!("{:<10}", row.state.as_str().replace('_', " ")));
-    let from = due(approvals, needs).map(|due| format!(", from {due} on")).unwrap_or_default();
+    // Of what is in force, or never will be, the day is no news.
+    let due =
+        due(approvals, needs).filter(|due| row.state == ProposalState::Approved && *due > (shell.now)());
+    let from = due.map(|due| format!(", from {} on", minute(due))).unwrap_or_default();
     let counts = format!("{} of {needs} approvals{from}", persons(approvals).len());
     Ok(shell.out.line(&format!("{}  {state}  since {since}  by {}  {counts}", row.hash, safe(&row.by)))?)
+}
+
+/// An instant as people read it.
+fn minute(at: Timestamp) -> String {
+    at.strftime("%Y-%m-%d %H:%M UTC").to_string()
 }
 
 /// The proposal whose hash begins so.
@@ -261,7 +271,9 @@ pub(super) async fn approve(args: Approve, shell: &mut Shell) -> Result<(), Fail
     shell.out.line(&format!("{} {}", shell.out.paint(Paint::Good, "approved"), row.hash))?;
     match due {
         None => shell.out.talk("It waits for more persons."),
-        Some(due) if due > (shell.now)() => shell.out.talk(&format!("It comes into force at {due}.")),
+        Some(due) if due > (shell.now)() => {
+            shell.out.talk(&format!("It comes into force on {}.", minute(due)))
+        }
         Some(_) => {
             shell.out.talk("A running service has it in force within two seconds, others at their start.")
         }
