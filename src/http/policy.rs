@@ -108,10 +108,10 @@ pub(super) async fn readyz(State(shared): State<Arc<Shared>>) -> Response {
         let errors: Vec<_> = refusal.diagnostics.iter().filter(|d| d.is_error()).collect();
         let first = errors.first().map(|first| format!(": {}: {}", first.place(), first.message));
         let detail = format!(
-            "an edit of the {} is refused since {} ({} faults){}",
+            "an edit of the {} is refused since {} ({}){}",
             refusal.set.as_str(),
             refusal.since,
-            errors.len(),
+            if errors.len() == 1 { "1 fault".to_owned() } else { format!("{} faults", errors.len()) },
             first.unwrap_or_default()
         );
         degraded.push(json!({"part": "policy", "detail": detail}));
