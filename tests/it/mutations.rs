@@ -1,8 +1,9 @@
 //! Every shipped file, broken in two hundred ways: what is in force is the last good set or a sound new one, never nothing,
 //! and every refusal says where.
 //!
-//! The ways are the same in each run. All of them are tried with `COPYRAIL_MUTATIONS=all`; without it a few of each
-//! file are, of each others. `COPYRAIL_MUTATIONS_SHOWN=1` prints what was taken.
+//! The ways are the same in each run. All of them are tried with `COPYRAIL_MUTATIONS=all`, every tenth with
+//! `COPYRAIL_MUTATIONS=10`; without it a few of each file are, of each others. `COPYRAIL_MUTATIONS_SHOWN=1` prints what
+//! became of each at once.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -302,7 +303,11 @@ fn with(shipped: &Sources, set: Set, file: &str, text: Option<String>) -> Source
 #[expect(clippy::disallowed_methods, reason = "a longer run is asked for in the environment")]
 fn tried(number: usize) -> impl Iterator<Item = usize> {
     // Not a divisor of the number of ways, so that every file meets many sorts of them.
-    let step = if std::env::var("COPYRAIL_MUTATIONS").is_ok_and(|which| which == "all") { 1 } else { 27 };
+    let step = match std::env::var("COPYRAIL_MUTATIONS") {
+        Ok(which) if which == "all" => 1,
+        Ok(which) => which.parse::<usize>().unwrap().clamp(1, WAYS),
+        Err(_) => 27,
+    };
     (0..WAYS).filter(move |way| way % step == number % step)
 }
 
@@ -334,6 +339,13 @@ fn check(number: usize, set: Set, file: &str, shipped: &Sources) -> (Vec<(Became
         Set::Prompts => &files_of(&shipped.copy)[file],
     };
     let (mut became, mut amiss) = (Vec::new(), String::new());
+    let shown = shown();
+    let mut note = |what: Became, told: String| {
+        if shown {
+            eprintln!("{what:?} {told}");
+        }
+        became.push((what, told));
+    };
     let mut desk = open(shipped);
     let rules = desk.pin().guardrails.rules().len();
     for way in tried(number) {
@@ -341,7 +353,7 @@ fn check(number: usize, set: Set, file: &str, shipped: &Sources) -> (Vec<(Became
         let told =
             format!("{file} {way} ({name}) {}", difference(text, changed.as_deref().unwrap_or_default()));
         if changed.as_deref() == Some(text) {
-            became.push((Became::Unchanged, told));
+            note(Became::Unchanged, told);
             continue;
         }
         let before = desk.pin();
@@ -358,7 +370,7 @@ fn check(number: usize, set: Set, file: &str, shipped: &Sources) -> (Vec<(Became
             writeln!(amiss, "{told}: {} rules are in force", after.guardrails.rules().len()).unwrap();
         }
         if matches!(edit.outcome, Outcome::InForce) {
-            became.push((Became::Taken, told));
+            note(Became::Taken, told);
             // Back to the shipped files; where those would now lack a rule, from the beginning.
             desk.look(shipped.clone(), &|| NOW.parse().unwrap());
             if desk.pin().revision != before.revision {
@@ -388,7 +400,7 @@ fn check(number: usize, set: Set, file: &str, shipped: &Sources) -> (Vec<(Became
         if !names && !faults.iter().any(refers) {
             writeln!(amiss, "{told}: nothing names it: {faults:?}").unwrap();
         }
-        became.push((Became::Refused, format!("{told}: {} {}", faults[0].place(), faults[0].message)));
+        note(Became::Refused, format!("{told}: {} {}", faults[0].place(), faults[0].message));
     }
     (became, amiss)
 }
@@ -406,11 +418,8 @@ fn no_broken_file_is_taken_for_a_sound_one_and_none_leaves_the_service_without_r
     let mut amiss = String::new();
     for (became, wrong) in found {
         amiss += &wrong;
-        for (became, told) in became {
+        for (became, _) in became {
             *counts.entry(became).or_default() += 1;
-            if shown() {
-                eprintln!("{became:?} {told}");
-            }
         }
     }
     eprintln!("{counts:?}");
