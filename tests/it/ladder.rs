@@ -612,3 +612,41 @@ async fn a_review_that_cannot_be_taken_says_why_and_leaves_no_record() {
     problem(&query, 400, "urn:copyrail:malformed");
     check_log(&app).await;
 }
+
+/// A ceiling may hang on a fact that no template reads, so that two requests put the same question.
+#[tokio::test]
+async fn two_requests_with_other_facts_under_a_ceiling_put_one_question_and_get_what_each_may() {
+    let upstream = writers().await;
+    let ceilings = "ceilings:\n  - {when: {product.restricted: true}, approval: true}\n";
+    let app = TestApp::start_with(&upstream, &[("guardrails/guardrails.yml", ceilings)], &[]).await;
+    let asked = |name: &str, restricted: bool| {
+        let mut request = ask(name);
+        request["product"]["restricted"] = json!(restricted);
+        request
+    };
+    check_served(&app.blurb(asked("Zinc", false)).await, "generated", &by("Ann"));
+    check_awaiting(&app.blurb(asked("Zinc", true)).await);
+    check_served(&app.blurb(asked("Zinc", false)).await, "cache", &by("Ann"));
+    check_awaiting(&app.blurb(asked("Zinc", true)).await);
+    let [waiting] = standing(&app, "awaiting").await.try_into().unwrap();
+    decide(&app, &waiting, "approve").await;
+    let approved = app.blurb(asked("Zinc", true)).await;
+    assert_eq!((&approved["source"], &approved["reason"]), (&json!("cache"), &json!(null)), "{approved}");
+    assert_eq!(approved["generation_id"], json!(waiting));
+
+    // At the same moment, whichever comes first.
+    for (name, first) in [("Iron", true), ("Iodine", false)] {
+        upstream.hold();
+        let (one, other) = (asked(name, first), asked(name, !first));
+        let (one, other, ()) = tokio::join!(app.blurb(one), app.blurb(other), async {
+            crate::support::eventually("it is being written", || async {
+                !app.app().shared.parts.flights.is_empty()
+            })
+            .await;
+            upstream.release();
+        });
+        let (held, free) = if first { (one, other) } else { (other, one) };
+        check_awaiting(&held);
+        assert_eq!(free["source"], "generated", "{free}");
+    }
+}

@@ -501,3 +501,32 @@ async fn what_a_page_was_shown_is_recorded() {
         assert_eq!(&serve[name], value, "{name}: {serve}");
     }
 }
+
+#[tokio::test]
+async fn what_is_stopped_is_not_shown_and_not_said_to_be_there_still() {
+    let upstream = Upstream::saying(COPY).await;
+    let app = start(&upstream, &[]).await;
+    let page = Page::of(&app).await;
+    from_the_server(&app, json!({}), json!({})).await;
+    let before = page.ask("", &[]).await;
+    assert_eq!(before.body["text"], COPY);
+    let etag = before.headers["etag"].to_str().unwrap().to_owned();
+    let stop = async |body: Value| {
+        let request = app.client().post(app.url("/v1/stops")).bearer_auth(app.key("compliance"));
+        let answered = app.send(request.json(&body)).await;
+        assert_eq!(answered.status, 201, "{}", answered.body);
+    };
+    stop(json!({"phrase": "handy companion", "reason": "Letter of 3 November"})).await;
+    for headers in [vec![], vec![("if-none-match", etag.as_str())]] {
+        let answered = page.ask("", &headers).await;
+        assert_eq!((answered.status, &answered.body["text"]), (200, &json!(PREWRITTEN)), "{headers:?}");
+        assert!(max_age(&answered, "public") <= 5, "it comes back soon after the stop is lifted");
+    }
+    stop(json!({"product": "l-1", "prewritten": true, "reason": "Recalled."})).await;
+    let answered = page.ask("", &[("if-none-match", etag.as_str())]).await;
+    assert_eq!(
+        (answered.status, &answered.body["text"], &answered.body["source"]),
+        (200, &json!(""), &json!("none"))
+    );
+    assert_eq!(upstream.calls(), 1);
+}

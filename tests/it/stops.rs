@@ -453,3 +453,105 @@ async fn a_command_stops_beside_a_running_service_and_without_one() {
     assert!(run(&["stop", "list", "--all"]).contains("lifted"));
     run(&["audit", "verify"]);
 }
+
+#[tokio::test]
+async fn a_stop_on_the_model_of_one_provider_leaves_the_others_to_write() {
+    let (one, two) = (Upstream::saying("A calm lamp.").await, Upstream::saying("A bright lamp.").await);
+    let provider = |name: &str, upstream: &Upstream| {
+        let base = upstream.base_url();
+        format!("[[llm.providers]]\nname = \"{name}\"\nbase_url = \"{base}\"\nmodel = \"model-{name}\"\n")
+    };
+    let settings = provider("one", &one) + &provider("two", &two);
+    let files = [("config/copyrail.toml", settings.as_str())];
+    let app = TestApp::try_start(&files, &[], copyrail::app::wall_clock()).await.unwrap();
+    let calls = || [one.calls(), two.calls()];
+    assert_eq!(app.blurb(ask("Lamp")).await["text"], "A calm lamp.");
+    let first = stop(&app, json!({"model": "model-one"})).await;
+    for (name, calls_after) in [("Lamp", [1, 1]), ("Kettle", [1, 2])] {
+        let written = app.blurb(ask(name)).await;
+        assert_eq!(
+            said(&written),
+            [&json!("A bright lamp."), &json!("generated"), &Value::Null],
+            "{written}"
+        );
+        assert_eq!(calls(), calls_after, "{name}");
+    }
+    let second = stop(&app, json!({"model": "model-two"})).await;
+    for name in ["Lamp", "Kettle", "Tent"] {
+        let stopped = app.blurb(ask(name)).await;
+        assert_eq!(said(&stopped)[1..], [&json!("prewritten"), &json!("stopped")], "{name}: {stopped}");
+    }
+    assert_eq!(calls(), [1, 2]);
+    assert_eq!(lift(&app, &first).await.status, 200);
+    assert_eq!(app.blurb(ask("Tent")).await["text"], "A calm lamp.");
+    assert_eq!(calls(), [2, 2]);
+    assert_eq!(lift(&app, &second).await.status, 200);
+}
+
+#[tokio::test]
+async fn what_an_earlier_version_rejected_is_written_down_at_a_start() {
+    let upstream = Upstream::saying("Warm light for long evenings.").await;
+    let mut app = TestApp::start(&upstream).await;
+    let first = app.blurb(ask("Lamp")).await;
+    let kettle = app.blurb(ask("Kettle")).await;
+    for (answer, actions) in [(&first, ["approve", "reject"]), (&kettle, ["reject", "approve"])] {
+        for action in actions {
+            assert_eq!(decide(&app, &answer["generation_id"], action).await.status, 201);
+        }
+    }
+    app.app.take().unwrap().stop().await;
+    // As the release before left it.
+    let database = sqlx::SqlitePool::connect(app.store_url()).await.unwrap();
+    sqlx::raw_sql("DELETE FROM rejections; DELETE FROM meta WHERE name = 'rejections'")
+        .execute(&database)
+        .await
+        .unwrap();
+    let _ = std::fs::remove_file(app.folder.path().join("data/stops.jsonl"));
+    let written_down = async || {
+        let query = sqlx::query_scalar::<_, String>("SELECT generation FROM rejections");
+        query.fetch_all(&database).await.unwrap()
+    };
+    for _ in 0..2 {
+        app.restart().await.unwrap();
+        assert_eq!(written_down().await, [first["generation_id"].as_str().unwrap()]);
+        assert_eq!(app.blurb(ask("Lamp")).await["source"], "prewritten", "a model wrote it once more");
+        assert_eq!(app.blurb(ask("Kettle")).await["source"], "cache", "what was decided last counts");
+    }
+}
+
+#[test]
+fn a_name_that_nothing_has_is_stopped_and_said() {
+    let folder = shop();
+    let run = |arguments: &[&str]| {
+        let ran = copyrail(folder.path(), arguments, &[], "");
+        assert_eq!(ran.code, Some(0), "{} {}", ran.out, ran.err);
+        ran.err
+    };
+    run(&["catalog", "import", "config/sample-catalogue.jsonl"]);
+    let order = ["--reason", "r", "--by", "jo"];
+    let said = run(&[&["stop", "--product", "1970121x"][..], &order].concat());
+    assert!(
+        said.contains("warning: the catalogue has no product `1970121x`. It is stopped all the same."),
+        "{said}"
+    );
+    let said = run(&["purge", "--product", "nobody", "--by", "jo"]);
+    assert!(
+        said.contains("warning: the catalogue has no product `nobody`. See whether it is written right."),
+        "{said}"
+    );
+    let known = run(&["catalog", "import", "config/sample-catalogue.jsonl"]);
+    assert!(!known.contains("warning"), "{known}");
+}
+
+#[tokio::test]
+async fn what_was_purged_is_not_taken_from_the_log_after_a_restart() {
+    let upstream = Upstream::saying("Warm light for long evenings.").await;
+    let mut app = TestApp::start(&upstream).await;
+    let first = app.blurb(ask("Lamp")).await;
+    let purge = json!({"generation": first["generation_id"]});
+    assert_eq!(order(&app, "/v1/purge", purge).await.status, 201);
+    app.restart().await.unwrap();
+    let anew = app.blurb(ask("Lamp")).await;
+    assert_eq!((&anew["source"], upstream.calls()), (&json!("generated"), 2), "{anew}");
+    assert_ne!(anew["generation_id"], first["generation_id"]);
+}
