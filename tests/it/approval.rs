@@ -519,3 +519,26 @@ async fn what_was_dropped_is_served_again_when_its_rule_ends() {
     check(&app.blurb(ask("Lumo lamp")).await, "cache", &by("Ann"));
     assert_eq!(upstream.calls(), calls);
 }
+
+#[tokio::test]
+async fn what_is_judged_again_is_not_shown_before_that_is_recorded() {
+    let upstream = writers().await;
+    let app = TestApp::start_with(&upstream, &[(EXTRA, &rule("Ann", ""))], &[]).await;
+    check_withheld(&app.blurb(ask("Lumo lamp")).await, "guardrail");
+    upstream.stop().await;
+    retire(&app, &rule("Zed", "")).await;
+    let database = sqlx::SqlitePool::connect(app.store_url()).await.unwrap();
+    let full = "CREATE TRIGGER full BEFORE INSERT ON payloads BEGIN SELECT RAISE(FAIL, 'on purpose'); END";
+    sqlx::raw_sql(full).execute(&database).await.unwrap();
+    for _ in 0..3 {
+        let answer = app.blurb(ask("Lumo lamp")).await;
+        assert_eq!(answer["source"], "prewritten", "{answer}");
+    }
+    sqlx::raw_sql("DROP TRIGGER full").execute(&database).await.unwrap();
+    eventually("it is recorded, and shown", || async {
+        app.blurb(ask("Lumo lamp")).await["text"] == by("Ann")
+    })
+    .await;
+    let all = app.generations().await;
+    assert_eq!((all.len(), &all[0]["rejudged"]), (2, &all[1]["id"]));
+}
