@@ -388,6 +388,7 @@ fn written(at: Timestamp, ttl: Ttl) -> Arc<Kept> {
         written: Arc::clone(&draft.text),
         draft,
         generation: Uuid::nil(),
+        written_in: Uuid::nil(),
         models: [].into(),
         stale,
         expires,
