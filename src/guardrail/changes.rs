@@ -219,8 +219,16 @@ fn of_rule(before: (&Guardrails, &Rule), after: (&Guardrails, &Rule)) -> Vec<Cha
     let (then, now) = (before.1, after.1);
     let mut said = standing::changes(before, after);
     if told::bare(&then.written) != told::bare(&now.written) {
-        said.extend(standing::period(before, after));
-        said.extend(standing::applies(&then.written, &now.written, &then.applies, &now.applies));
+        let mut when = standing::period(before, after);
+        when.extend(standing::applies(&then.written, &now.written, &then.applies, &now.applies));
+        // What holds in more places there also allows what it allows.
+        if !register::wordings(now).is_empty() {
+            for said in when.iter_mut().filter(|said| said.effect == Effect::Tightens) {
+                said.effect = Effect::Loosens;
+                said.sentence.push_str(", and allows its wordings as widely");
+            }
+        }
+        said.extend(when);
         said.extend(own::changes(then, now));
         said.extend(register::needs(then, now));
     }

@@ -25,13 +25,22 @@ pub(super) enum Case {
 /// Every text that a pattern matches, the ones that it prefers first; `None` when they are not few, or when more than
 /// the characters of a match decides.
 pub(super) fn all(pattern: &str, case: Case) -> Option<Vec<String>> {
+    literals(&free(pattern)?, case).exact.filter(|all| all.iter().all(|text| !text.is_empty()))
+}
+
+/// Whether nothing but the characters of a match decides whether a pattern matches: no anchor, no look at what stands
+/// around it, no flag of its own.
+pub(super) fn is_free(pattern: &str) -> bool {
+    free(pattern).is_some()
+}
+
+fn free(pattern: &str) -> Option<Hir> {
     // A flag within the pattern may say otherwise of capitals.
     let flagged = pattern.match_indices("(?").any(|(at, _)| {
         let rest = pattern.get(at + 2..).unwrap_or_default();
         !rest.starts_with(':') && !rest.starts_with('<') && !rest.starts_with("P<")
     });
-    let hir = parse(pattern).filter(|hir| !flagged && hir.properties().look_set().is_empty())?;
-    literals(&hir, case).exact.filter(|all| all.iter().all(|text| !text.is_empty()))
+    parse(pattern).filter(|hir| !flagged && hir.properties().look_set().is_empty())
 }
 
 /// Texts of which every match holds at least one, capitals of ASCII letters aside. `None` when there are none that most

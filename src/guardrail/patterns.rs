@@ -10,6 +10,7 @@ use serde_json::Value;
 use super::Ground;
 use super::engine::{Engine, GaveUp, Groups, MAX_COMPILED, Refused};
 use super::fold::{Space, fold_pattern, fold_text};
+use super::literals::is_free;
 use super::plain::{Plain, is_boundary};
 use super::prefilter::{Loose, Reads};
 use super::rule::Hit;
@@ -360,6 +361,17 @@ impl Style {
             (false, false) => BOUNDARY,
         }
     }
+}
+
+/// What a text is matched by whatever stands around it: those of the patterns, as folded, that look at nothing but their
+/// match. A text in which it matches is found by them wherever it stands. `None` when there are none, or too many.
+pub(super) fn anywhere(patterns: &[String], style: Style, whole: bool) -> Option<Regex> {
+    let free: Vec<_> =
+        patterns.iter().filter(|pattern| is_free(pattern)).map(|p| format!("(?:{p})")).collect();
+    let (begin, end) = if whole { (r"\A", r"\z") } else { (style.boundary(), style.boundary()) };
+    let expression = format!("{}{begin}(?:{}){end}", style.flags(), free.join("|"));
+    let compiled = || RegexBuilder::new(&expression).size_limit(MAX_COMPILED_PHRASES).build().ok();
+    if free.is_empty() { None } else { compiled() }
 }
 
 /// What a rule lets pass though it matches.

@@ -2,11 +2,14 @@
 
 use std::collections::BTreeMap;
 
+use regex::Regex;
+
 use super::super::examples::Sample;
 use super::super::fold::fold_pattern;
 use super::super::judge::hits;
 use super::super::kinds::{CONFIDENCE, DEFAULT_THRESHOLD, Kind, MIN_WORDS, THRESHOLD};
 use super::super::literals::{self, Case};
+use super::super::patterns::{Style, anywhere};
 use super::super::rule::Rule;
 use super::super::text::Text;
 use super::{Effect, Said, told};
@@ -96,11 +99,11 @@ pub(super) fn changes(before: &Rule, after: &Rule) -> Vec<Said> {
         let sentence = format!("is a rule of kind `{}` instead of `{}`", name(after), name(before));
         return vec![Said::new(Effect::Unclear, sentence)];
     }
-    compared(now, &before.written, &after.written, after)
+    compared(now, &before.written, &after.written, (before, after))
 }
 
 /// Compares two maps of settings, key by key.
-fn compared(kind: Kind, then: &Node, now: &Node, rule: &Rule) -> Vec<Said> {
+fn compared(kind: Kind, then: &Node, now: &Node, rules: (&Rule, &Rule)) -> Vec<Said> {
     let keys = |node: &Node| match &node.kind {
         NodeKind::Map(entries) => entries.iter().map(|(key, _)| key.text.clone()).collect(),
         _ => Vec::new(),
@@ -116,10 +119,10 @@ fn compared(kind: Kind, then: &Node, now: &Node, rule: &Rule) -> Vec<Said> {
             continue;
         }
         let pair = (old.as_ref(), new.as_ref());
-        match means(kind, &key, rule.public) {
+        match means(kind, &key, rules.1.public) {
             Means::Nothing => reworded.push(key),
             Means::Elsewhere => {}
-            Means::Words => said.extend(words(&texts(pair.0), &texts(pair.1), rule)),
+            Means::Words => said.extend(words(&texts(pair.0), &texts(pair.1), rules)),
             Means::Some(what) => said.extend(out_of_all(what, &texts(pair.0), &texts(pair.1))),
             Means::Passes(what, behind) => {
                 said.extend(passes((what, behind), &texts(pair.0), &texts(pair.1)));
@@ -144,7 +147,7 @@ fn compared(kind: Kind, then: &Node, now: &Node, rule: &Rule) -> Vec<Said> {
                     said.push(Said::new(effect, format!("has `{key}: {is}` instead of `{was}`")));
                 }
             }
-            Means::Swaps => said.extend(swaps(kind, &pairs(pair.0), &pairs(pair.1), rule)),
+            Means::Swaps => said.extend(swaps(kind, &pairs(pair.0), &pairs(pair.1), rules)),
             Means::Names => said.extend(names(&competitors(pair.0), &competitors(pair.1))),
             Means::Categories => said.extend(categories(pair.0, pair.1)),
             Means::Allowed => {
@@ -153,7 +156,7 @@ fn compared(kind: Kind, then: &Node, now: &Node, rule: &Rule) -> Vec<Said> {
             Means::Within => {
                 let empty = || told::nothing();
                 let (old, new) = (old.unwrap_or_else(empty), new.unwrap_or_else(empty));
-                said.extend(compared(kind, &old, &new, rule));
+                said.extend(compared(kind, &old, &new, rules));
             }
             Means::Other => said.push(other(&key, pair.0, pair.1)),
         }
@@ -235,35 +238,103 @@ fn less(first: &[String], second: &[String]) -> Vec<String> {
 
 /// The most texts of one pattern that are told one by one.
 const MOST_TOLD: usize = 4;
+/// The most texts of one pattern that are tried among other words.
+const MOST_TRIED: usize = 64;
 
-/// What a rule does not find of all that a pattern stands for: those texts where they are few, else the pattern itself.
-fn uncaught(rule: &Rule, pattern: &str) -> Vec<String> {
-    let sample = Sample::default();
-    let caught = |text: &String| !hits(rule, &Text::new(text), &sample.ground()).found.is_empty();
-    match literals::all(&fold_pattern(pattern), Case::Kept) {
-        Some(all) if !all.is_empty() => {
-            let mut lost: Vec<String> = all.into_iter().filter(|text| !caught(text)).collect();
-            if lost.len() > MOST_TOLD {
-                lost = vec![pattern.to_owned()];
-            }
-            lost
-        }
+/// What becomes of what a pattern found that is no longer listed.
+enum Left {
+    /// It is still found, wherever it stands.
+    Caught,
+    /// It is found in all that was tried, and perhaps not everywhere.
+    Unclear,
+    /// These texts are not found any more.
+    Lost(Vec<String>),
+}
+
+/// A rule before an edit and after it, on which words are tried that one of its lists no longer names.
+struct Trial<'r> {
+    before: &'r Rule,
+    after: &'r Rule,
+    /// What the list finds now whatever stands around it.
+    anywhere: Option<Regex>,
+}
+
+impl<'r> Trial<'r> {
+    fn new((before, after): (&'r Rule, &'r Rule), now: &[String]) -> Self {
+        let truth = |key: &str| after.written.get(key).map(|node| told::written(node) == "true");
+        let unsaid = matches!(after.kind(), Kind::Require | Kind::Claim);
+        let style = Style {
+            ignore_case: truth("ignorecase").unwrap_or(unsaid),
+            nonword: truth("nonword").unwrap_or(false),
+            given: after.public,
+        };
+        let now: Vec<String> = now.iter().map(|pattern| fold_pattern(pattern)).collect();
+        // What lets a match pass may let pass a shorter one in the place of the one that was found.
+        let whole = !after.exceptions.is_empty() || !super::register::wordings(after).is_empty();
+        let parts = after.written.get("raw").is_some();
+        let anywhere = if parts { None } else { anywhere(&now, style, whole) };
+        Self { before, after, anywhere }
+    }
+
+    fn left(&self, pattern: &str) -> Left {
+        let sample = Sample::default();
+        let catches =
+            |rule: &Rule, text: &str| !hits(rule, &Text::new(text), &sample.ground()).found.is_empty();
+        let all = literals::all(&fold_pattern(pattern), Case::Kept).filter(|all| !all.is_empty());
         // What could be anything is not tried.
-        _ => vec![pattern.to_owned()],
+        let Some(all) = all else { return Left::Lost(vec![pattern.to_owned()]) };
+        let told = |lost: Vec<String>| match lost.len() {
+            0..=MOST_TOLD => Left::Lost(lost),
+            _ => Left::Lost(vec![pattern.to_owned()]),
+        };
+        let lost: Vec<String> = all.iter().filter(|text| !catches(self.after, text)).cloned().collect();
+        if !lost.is_empty() {
+            return told(lost);
+        }
+        let unsure = |text: &&String| !self.anywhere.as_ref().is_some_and(|now| now.is_match(text));
+        let unsure: Vec<&String> = all.iter().filter(unsure).collect();
+        if unsure.is_empty() {
+            return Left::Caught;
+        }
+        let escapes = |text: &String| catches(self.before, text) && !catches(self.after, text);
+        let tried = unsure.into_iter().take(MOST_TRIED);
+        let lost: Vec<String> =
+            tried.filter_map(|text| among_others(text).into_iter().find(escapes)).collect();
+        if lost.is_empty() { Left::Unclear } else { told(lost) }
     }
 }
 
-/// Whether a rule finds all that a pattern stands for.
-fn catches(rule: &Rule, pattern: &str) -> bool {
-    uncaught(rule, pattern).is_empty()
+/// A text as it may stand in copy: among other words, at the beginning and at the end, in capitals and in small letters.
+fn among_others(text: &str) -> Vec<String> {
+    let (small, capitals) = (text.to_lowercase(), text.to_uppercase());
+    let first = text.chars().take(1).flat_map(char::to_uppercase);
+    let begun: String = first.chain(text.chars().skip(1)).collect();
+    vec![
+        format!("Here is {text} for you."),
+        format!("Here is {text}."),
+        format!("{begun} is here."),
+        format!("It is here. {begun}, and more."),
+        format!("It is “{text}”, and more."),
+        format!("It is here ({text}): look"),
+        format!("HERE IS {capitals} FOR YOU."),
+        format!("here is {small} for you"),
+        format!("Not 1 {text} 2"),
+        format!("Here\n{text}\nis"),
+        capitals,
+        small,
+        begun,
+    ]
 }
 
-fn words(then: &[String], now: &[String], rule: &Rule) -> Vec<Said> {
-    let (mut kept, mut lost) = (Vec::new(), Vec::new());
-    for word in less(then, now) {
-        match uncaught(rule, &word) {
-            none if none.is_empty() => kept.push(word),
-            some => lost.extend(some),
+fn words(then: &[String], now: &[String], rules: (&Rule, &Rule)) -> Vec<Said> {
+    let (mut kept, mut unclear, mut lost) = (Vec::new(), Vec::new(), Vec::new());
+    let gone = less(then, now);
+    let trial = (!gone.is_empty()).then(|| Trial::new(rules, now));
+    for word in gone {
+        match trial.as_ref().map(|trial| trial.left(&word)) {
+            Some(Left::Caught) => kept.push(word),
+            Some(Left::Lost(some)) => lost.extend(some),
+            Some(Left::Unclear) | None => unclear.push(word),
         }
     }
     let added = less(now, then);
@@ -271,12 +342,17 @@ fn words(then: &[String], now: &[String], rule: &Rule) -> Vec<Said> {
     if !lost.is_empty() {
         said.push(Said::new(Effect::Loosens, format!("no longer catches {}", told::list(&lost))));
     }
+    let them = |words: &[String]| if words.len() == 1 { "it" } else { "them" };
+    if !unclear.is_empty() {
+        let (list, them) = (told::list(&unclear), them(&unclear));
+        let sentence = format!("no longer lists {list}, and may not catch {them} everywhere");
+        said.push(Said::new(Effect::Unclear, sentence));
+    }
     if !added.is_empty() {
         said.push(Said::new(Effect::Tightens, format!("also catches {}", told::list(&added))));
     }
     if !kept.is_empty() {
-        let them = if kept.len() == 1 { "it" } else { "them" };
-        let sentence = format!("no longer lists {}, and still catches {them}", told::list(&kept));
+        let sentence = format!("no longer lists {}, and still catches {}", told::list(&kept), them(&kept));
         said.push(Said::new(Effect::Neutral, sentence));
     }
     said
@@ -343,19 +419,21 @@ fn swaps(
     kind: Kind,
     then: &BTreeMap<String, String>,
     now: &BTreeMap<String, String>,
-    rule: &Rule,
+    rules: (&Rule, &Rule),
 ) -> Vec<Said> {
     // What is to be consistent is caught by no word alone.
     let alone = kind == Kind::Substitution;
     let named = |swaps: &BTreeMap<String, String>| -> Vec<String> {
         swaps.iter().map(|(word, with)| if alone { word.clone() } else { format!("{word}/{with}") }).collect()
     };
-    let mut said = words(&named(then), &named(now), rule);
+    let (old, new) = (named(then), named(now));
+    let mut said = words(&old, &new, rules);
     for (word, with) in then.iter().filter(|_| alone) {
         let Some(other) = now.get(word).filter(|other| *other != with) else { continue };
         let (other, was) = (told::quoted(other), told::quoted(with));
         let sentence = format!("wants {other} instead of {was} for {}", told::quoted(word));
-        let effect = if catches(rule, word) { Effect::Neutral } else { Effect::Unclear };
+        let caught = matches!(Trial::new(rules, &new).left(word), Left::Caught);
+        let effect = if caught { Effect::Neutral } else { Effect::Unclear };
         said.push(Said::new(effect, sentence));
     }
     said

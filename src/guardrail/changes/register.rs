@@ -81,7 +81,7 @@ fn as_condition(needs: &Node) -> Node {
     wrapped("$and", list(all))
 }
 
-/// What changes of the evidence. More of it lets claims pass that rest on it, which is what it is for.
+/// What changes of the evidence. More of it lets claims pass that rest on it: whoever accepted it stands for that.
 pub(super) fn evidence(before: &Guardrails, after: &Guardrails) -> Vec<Change> {
     let mut all = Vec::new();
     let find = |rules: &'_ Guardrails, id: &str| rules.evidence().iter().position(|item| item.id() == id);
@@ -89,13 +89,16 @@ pub(super) fn evidence(before: &Guardrails, after: &Guardrails) -> Vec<Change> {
         let about = format!("evidence {}", item.id());
         let sentence = format!("the evidence `{}` {what}", item.id());
         let change = elsewhere(&about, effect, sentence, item.file(), item.span());
-        all.push(Change { owner: Some(item.accepted_by().to_owned()), ..change });
+        let word = (effect == Effect::Loosens).then(|| format!("accepted by {}", item.accepted_by()));
+        all.push(Change { owner: Some(item.accepted_by().to_owned()), word, ..change });
     };
     let resting = |rules: &Guardrails, id: &str| -> String {
         let claims: Vec<String> = rules.claims_on(id).into_iter().map(|(rule, _)| rule.to_owned()).collect();
         if claims.is_empty() { String::new() } else { format!(" ({} may rest on it)", told::names(&claims)) }
     };
     for now in after.evidence() {
+        let rested_on = !after.claims_on(now.id()).is_empty();
+        let more = if rested_on { Effect::Loosens } else { Effect::Neutral };
         let Some(then) = find(before, now.id()).and_then(|place| before.evidence().get(place)) else {
             let what = format!(
                 "is new: it holds from {} until {} for {}{}",
@@ -104,17 +107,17 @@ pub(super) fn evidence(before: &Guardrails, after: &Guardrails) -> Vec<Change> {
                 told::counted(now.covers().len(), "product"),
                 resting(after, now.id()),
             );
-            say(now, Effect::Neutral, what);
+            say(now, more, what);
             continue;
         };
         let rest = resting(after, now.id());
         if now.until() != then.until() {
-            let effect = if now.until() > then.until() { Effect::Neutral } else { Effect::Tightens };
+            let effect = if now.until() > then.until() { more } else { Effect::Tightens };
             let (is, was) = (told::day(now.until()), told::day(then.until()));
             say(now, effect, format!("holds until {is} instead of {was}{rest}"));
         }
         if now.from() != then.from() {
-            let effect = if now.from() < then.from() { Effect::Neutral } else { Effect::Tightens };
+            let effect = if now.from() < then.from() { more } else { Effect::Tightens };
             let (is, was) = (told::day(now.from()), told::day(then.from()));
             say(now, effect, format!("holds from {is} on instead of {was}{rest}"));
         }
@@ -123,7 +126,7 @@ pub(super) fn evidence(before: &Guardrails, after: &Guardrails) -> Vec<Change> {
         };
         let (added, removed) = (less(now.covers(), then.covers()), less(then.covers(), now.covers()));
         if !added.is_empty() {
-            say(now, Effect::Neutral, format!("also covers {}{rest}", told::names(&added)));
+            say(now, more, format!("also covers {}{rest}", told::names(&added)));
         }
         if !removed.is_empty() {
             say(now, Effect::Tightens, format!("no longer covers {}", told::names(&removed)));

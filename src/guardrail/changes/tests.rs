@@ -740,6 +740,180 @@ const RULES: &[(&str, &str, &str, &[&str])] = &[
         "on_match: repair",
         &["loosens: `g.r` has what it finds sent back to be rewritten instead of blocked"],
     ),
+    (
+        "extends: existence, examples: {fail: [a guaranteed thing], pass: [fine]}",
+        "tokens: [guaranteed, abcd], ignorecase: true",
+        "tokens: [guaranteed, '^abcd'], ignorecase: true",
+        &["loosens: `g.r` no longer catches “Here is abcd for you.”", "tightens: `g.r` also catches “^abcd”"],
+    ),
+    (
+        "extends: existence, examples: {fail: [a guaranteed thing], pass: [fine]}",
+        "tokens: [guaranteed, abcd], ignorecase: true",
+        "tokens: [guaranteed, 'abcd$'], ignorecase: true",
+        &["loosens: `g.r` no longer catches “Here is abcd for you.”", "tightens: `g.r` also catches “abcd$”"],
+    ),
+    (
+        "extends: existence, examples: {fail: [a guaranteed thing], pass: [fine]}",
+        "tokens: [guaranteed, abcd], ignorecase: true",
+        "tokens: [guaranteed, '(?-i)abcd'], ignorecase: true",
+        &["loosens: `g.r` no longer catches “Abcd is here.”", "tightens: `g.r` also catches “(?-i)abcd”"],
+    ),
+    (
+        "extends: existence, examples: {fail: [a guaranteed thing], pass: [fine]}",
+        "tokens: [guaranteed, abcd], ignorecase: true",
+        "tokens: [guaranteed, '\\babcd\\b'], ignorecase: true",
+        &[
+            "unclear: `g.r` no longer lists “abcd”, and may not catch it everywhere",
+            "tightens: `g.r` also catches “\\babcd\\b”",
+        ],
+    ),
+    (
+        "extends: existence, examples: {fail: [a guaranteed thing], pass: [fine]}",
+        "tokens: [guaranteed, abcd], ignorecase: true",
+        "tokens: [guaranteed, '\\Babcd'], ignorecase: true",
+        &["loosens: `g.r` no longer catches “abcd”", "tightens: `g.r` also catches “\\Babcd”"],
+    ),
+    (
+        "extends: existence, examples: {fail: [a guaranteed thing], pass: [fine]}",
+        "tokens: [guaranteed, abcd], ignorecase: true",
+        "tokens: [guaranteed, 'abcd(?! for)'], ignorecase: true",
+        &[
+            "loosens: `g.r` no longer catches “Here is abcd for you.”",
+            "tightens: `g.r` also catches “abcd(?! for)”",
+        ],
+    ),
+    (
+        "extends: existence, examples: {fail: [a guaranteed thing], pass: [fine]}",
+        "tokens: [guaranteed, abcd], ignorecase: true",
+        "tokens: [guaranteed, '(?<!is )abcd'], ignorecase: true",
+        &[
+            "loosens: `g.r` no longer catches “Here is abcd for you.”",
+            "tightens: `g.r` also catches “(?<!is )abcd”",
+        ],
+    ),
+    (
+        "extends: existence, examples: {fail: [a guaranteed thing], pass: [fine]}",
+        "tokens: [guaranteed, abcd], ignorecase: true",
+        "tokens: [guaranteed, '(?<!zz )abcd'], ignorecase: true",
+        &[
+            "unclear: `g.r` no longer lists “abcd”, and may not catch it everywhere",
+            "tightens: `g.r` also catches “(?<!zz )abcd”",
+        ],
+    ),
+    (
+        "extends: existence, examples: {fail: [a guaranteed thing], pass: [fine]}",
+        "tokens: [guaranteed, abcd], ignorecase: true",
+        "tokens: [guaranteed, 'abcd(?=$|[^q])'], ignorecase: true",
+        &[
+            "unclear: `g.r` no longer lists “abcd”, and may not catch it everywhere",
+            "tightens: `g.r` also catches “abcd(?=$|[^q])”",
+        ],
+    ),
+    (
+        "extends: existence, examples: {fail: [a guaranteed thing], pass: [fine]}",
+        "tokens: [guaranteed, abcd], ignorecase: true",
+        "tokens: [guaranteed, '(?-i:[Aa]bcd)'], ignorecase: true",
+        &[
+            "loosens: `g.r` no longer catches “HERE IS ABCD FOR YOU.”",
+            "tightens: `g.r` also catches “(?-i:[Aa]bcd)”",
+        ],
+    ),
+    (
+        "extends: existence, examples: {fail: [a guaranteed thing], pass: [fine]}",
+        "tokens: [guaranteed, abcd], ignorecase: true",
+        "tokens: [guaranteed, '(?:^|[^z] )abcd'], ignorecase: true",
+        &[
+            "loosens: `g.r` no longer catches “Here is abcd for you.”",
+            "tightens: `g.r` also catches “(?:^|[^z] )abcd”",
+        ],
+    ),
+    (
+        "extends: existence, examples: {fail: [a guaranteed thing], pass: [fine]}",
+        "tokens: [guaranteed, abcd, '^abcd']",
+        "tokens: [guaranteed, '^abcd']",
+        &["loosens: `g.r` no longer catches “Here is abcd for you.”"],
+    ),
+    (
+        "extends: existence, examples: {fail: [a guaranteed thing], pass: [fine]}",
+        "tokens: [guaranteed, abcd, 'abcd(?! zz)']",
+        "tokens: [guaranteed, 'abcd(?! zz)']",
+        &["unclear: `g.r` no longer lists “abcd”, and may not catch it everywhere"],
+    ),
+    (
+        "extends: existence, examples: {fail: [a guaranteed thing], pass: [fine]}",
+        "tokens: [guaranteed, '^abcd']",
+        "tokens: [guaranteed, abcd]",
+        &["loosens: `g.r` no longer catches “^abcd”", "tightens: `g.r` also catches “abcd”"],
+    ),
+    (
+        "extends: existence, examples: {fail: [a guaranteed thing], pass: [fine]}",
+        "tokens: [guaranteed, risk free]",
+        "tokens: [guaranteed, 'risk[- ]?free', '^abcd']",
+        &[
+            "tightens: `g.r` also catches “risk[- ]?free” and “^abcd”",
+            "neutral: `g.r` no longer lists “risk free”, and still catches it",
+        ],
+    ),
+    (
+        "extends: existence, examples: {fail: [a guaranteed thing], pass: [fine]}",
+        "tokens: [guaranteed, guaranteed fresh]",
+        "tokens: [guaranteed]",
+        &["neutral: `g.r` no longer lists “guaranteed fresh”, and still catches it"],
+    ),
+    (
+        "extends: existence, examples: {fail: [a guaranteed thing], pass: [guaranteed fresh today]}",
+        "tokens: [guaranteed, guaranteed fresh], exceptions: [guaranteed fresh today]",
+        "tokens: [guaranteed], exceptions: [guaranteed fresh today]",
+        &["unclear: `g.r` no longer lists “guaranteed fresh”, and may not catch it everywhere"],
+    ),
+    (
+        "extends: substitution, examples: {fail: [We utilize it.], pass: [fine]}",
+        "swap: {abcd: ab, utilize: use}",
+        "swap: {'^abcd': ab, utilize: use}",
+        &["loosens: `g.r` no longer catches “Here is abcd for you.”", "tightens: `g.r` also catches “^abcd”"],
+    ),
+    (
+        "extends: claim, wording: [winner of an award], triggers: [award winning], examples: {fail: [Award winning.], pass: [Nice.]}",
+        "needs: {product.award: true}, applies: {placement: [why-this]}",
+        "needs: {product.award: true}",
+        &[
+            "loosens: `g.r` now applies to every placement, not to `why-this` alone, and allows its wordings as widely",
+        ],
+    ),
+    (
+        "extends: claim, wording: [winner of an award], triggers: [award winning], examples: {fail: [Award winning.], pass: [Nice.]}",
+        "needs: {product.award: true}",
+        "needs: {product.award: true}, applies: {placement: [why-this]}",
+        &["loosens: `g.r` now applies only to the placement `why-this`"],
+    ),
+    (
+        "extends: claim, wording: [winner of an award], triggers: [award winning], examples: {fail: [Award winning.], pass: [Nice.]}",
+        "needs: {product.award: true}, applies: {locale: [en-GB]}",
+        "needs: {product.award: true}, applies: {locale: [en]}",
+        &["loosens: `g.r` now applies to `en` instead of `en-GB`, and allows its wordings as widely"],
+    ),
+    (
+        "extends: claim, wording: [winner of an award], triggers: [award winning], examples: {fail: [Award winning.], pass: [Nice.]}",
+        "needs: {product.award: true}, applies: {when: {product.price: {$gte: 20}}}",
+        "needs: {product.award: true}, applies: {when: {product.price: {$gte: 10}}}",
+        &[
+            "loosens: `g.r` now applies where `product.price: {$gte: 10}`; it applied where `product.price: {$gte: 20}`, and allows its wordings as widely",
+        ],
+    ),
+    (
+        "extends: claim, wording: [winner of an award], triggers: [award winning], examples: {fail: [Award winning.], pass: [Nice.]}",
+        "needs: {product.award: true}, effective: {until: 2027-06-30}",
+        "needs: {product.award: true}, effective: {until: 2027-12-31}",
+        &[
+            "loosens: `g.r` ends on 31 December 2027 instead of 30 June 2027, and allows its wordings as widely",
+        ],
+    ),
+    (
+        "extends: claim, triggers: [award winning], examples: {fail: [Award winning.], pass: [Nice.]}",
+        "applies: {placement: [why-this]}",
+        "",
+        &["tightens: `g.r` now applies to every placement, not to `why-this` alone"],
+    ),
 ];
 
 type Rows<'r> = &'r [(&'r [(&'r str, &'r str)], &'r [(&'r str, &'r str)], &'r [&'r str])];
@@ -1052,7 +1226,7 @@ const FILES: Rows<'_> = &[
             "families: {health: {closed: true, triggers: [cures], examples: {fail: [It cures.], pass: [Nice.]}}}\nclaims:\n  - {id: c, family: health, wording: [reduces fatigue], triggers: [fights fatigue], needs: {evidence: lab-1}, examples: {fail: [It fights fatigue.], pass: [Nice.]}}\nevidence:\n  - {id: lab-1, covers: [\"1\"], document: Assay 1, accepted_by: legal@example.com, from: 2026-11-01, until: 2027-06-30}\n",
         )],
         &[
-            "neutral: the evidence `lab-1` holds until 30 June 2027 instead of 31 March 2027 (`claims.c` may rest on it)",
+            "loosens: the evidence `lab-1` holds until 30 June 2027 instead of 31 March 2027 (`claims.c` may rest on it) [accepted by legal@example.com]",
         ],
     ),
     (
@@ -1078,7 +1252,7 @@ const FILES: Rows<'_> = &[
             "families: {health: {closed: true, triggers: [cures], examples: {fail: [It cures.], pass: [Nice.]}}}\nclaims:\n  - {id: c, family: health, wording: [reduces fatigue], triggers: [fights fatigue], needs: {evidence: lab-1}, examples: {fail: [It fights fatigue.], pass: [Nice.]}}\nevidence:\n  - {id: lab-1, covers: [\"1\"], document: Assay 1, accepted_by: legal@example.com, from: 2026-10-01, until: 2027-03-31}\n",
         )],
         &[
-            "neutral: the evidence `lab-1` holds from 1 October 2026 on instead of 1 November 2026 (`claims.c` may rest on it)",
+            "loosens: the evidence `lab-1` holds from 1 October 2026 on instead of 1 November 2026 (`claims.c` may rest on it) [accepted by legal@example.com]",
         ],
     ),
     (
@@ -1090,7 +1264,9 @@ const FILES: Rows<'_> = &[
             "g/claims.yml",
             "families: {health: {closed: true, triggers: [cures], examples: {fail: [It cures.], pass: [Nice.]}}}\nclaims:\n  - {id: c, family: health, wording: [reduces fatigue], triggers: [fights fatigue], needs: {evidence: lab-1}, examples: {fail: [It fights fatigue.], pass: [Nice.]}}\nevidence:\n  - {id: lab-1, covers: [\"1\", \"2\"], document: Assay 1, accepted_by: legal@example.com, from: 2026-11-01, until: 2027-03-31}\n",
         )],
-        &["neutral: the evidence `lab-1` also covers `2` (`claims.c` may rest on it)"],
+        &[
+            "loosens: the evidence `lab-1` also covers `2` (`claims.c` may rest on it) [accepted by legal@example.com]",
+        ],
     ),
     (
         &[(
