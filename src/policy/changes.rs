@@ -74,6 +74,18 @@ fn read(text: &str) -> Option<Node> {
     parse(text, &Faults::of(""))
 }
 
+/// What it does to claims that an attribute's text comes from the public, or does no longer.
+fn trust(then: Option<&Node>, now: Option<&Node>) -> (Effect, &'static str) {
+    let public = |node: Option<&Node>| {
+        node.and_then(|node| node.get("trust")).is_some_and(|trust| told::written(trust) == "public")
+    };
+    match (public(then), public(now)) {
+        (true, false) => (Effect::Loosens, ": what the public wrote there may support claims"),
+        (false, true) => (Effect::Tightens, ": what stands there supports no claim any more"),
+        _ => (Effect::Neutral, ""),
+    }
+}
+
 /// A value, or that there is none.
 fn value(node: Option<&Node>) -> String {
     node.map_or("nothing".to_owned(), |node| format!("`{}`", told::written(node)))
@@ -104,18 +116,22 @@ impl Edit<'_> {
         let (old, new) =
             (entries(of(&then, "attributes").as_ref()), entries(of(&now, "attributes").as_ref()));
         for (path, node) in &new {
-            match old.get(path) {
-                None => self.of(path, Effect::Neutral, "is declared", node.span),
-                Some(known) if !same(Some(known), Some(node)) => {
-                    let what =
-                        format!("is declared as {} instead of {}", value(Some(node)), value(Some(known)));
-                    self.of(path, Effect::Neutral, what, node.span);
-                }
-                Some(_) => {}
+            let known = old.get(path);
+            if same(known, Some(node)) {
+                continue;
             }
+            let what = match known {
+                None => "is declared".to_owned(),
+                Some(known) => {
+                    format!("is declared as {} instead of {}", value(Some(node)), value(Some(known)))
+                }
+            };
+            let (effect, so) = trust(known, Some(node));
+            self.of(path, effect, format!("{what}{so}"), node.span);
         }
-        for path in old.keys().filter(|path| !new.contains_key(*path)) {
-            self.of(path, Effect::Neutral, "is no longer declared", Span::START);
+        for (path, known) in old.iter().filter(|(path, _)| !new.contains_key(*path)) {
+            let (effect, so) = trust(Some(known), None);
+            self.of(path, effect, format!("is no longer declared{so}"), Span::START);
         }
         let list = |root: &Option<Node>| match of(root, "segments").map(|node| node.kind) {
             Some(Kind::List(items)) => items,
@@ -429,6 +445,31 @@ mod tests {
                 "neutral: `why-this/default` tells the model in another shape of `product.name`",
                 "neutral: `why-this/default` has pre-written copy in `en` “New.” instead of “Old.”",
             ],
+        );
+        let reviews = |trust: &str| format!("attributes: {{product.reviews: {{type: list{trust}}}}}\n");
+        check(
+            SEGMENTS,
+            &reviews(", trust: public"),
+            &reviews(""),
+            &[
+                "loosens: `product.reviews` is declared as `type: list` instead of `type: list, trust: public`: \
+               what the public wrote there may support claims",
+            ],
+        );
+        check(
+            SEGMENTS,
+            &reviews(", trust: public"),
+            "segments: []\n",
+            &[
+                "loosens: `product.reviews` is no longer declared: what the public wrote there may support claims",
+            ],
+        );
+        check(
+            SEGMENTS,
+            &reviews(", trust: shop"),
+            &reviews(", trust: public"),
+            &["tightens: `product.reviews` is declared as `type: list, trust: public` instead of \
+               `type: list, trust: shop`: what stands there supports no claim any more"],
         );
         check(
             SEGMENTS,
