@@ -10,8 +10,10 @@ use serde_json::{Map, Value, json};
 
 use super::check::as_of;
 use super::{ConfigArgs, Failure, Shell, lines};
+use crate::diagnostic::Diagnostic;
 use crate::guardrail::{self, Guardrails, Opinions, Subject};
-use crate::policy::read_dir;
+use crate::policy::{read_dir, read_file};
+use crate::segment::{self, Segments};
 use crate::words::Locale;
 
 #[derive(Debug, Args)]
@@ -70,10 +72,11 @@ pub(super) fn run(args: Scan, shell: &mut Shell) -> Result<(), Failure> {
             Failure::Usage(format!("there is no rule `{unknown}`; `copyrail check` lists all"))
         })?;
     }
+    let segments = segments(&settings.policy.segments, shell)?;
     let now = as_of(args.as_of, &settings.policy.timezone, (shell.now)())?;
     lines::answer(&args.file, shell, |line| {
         Text::read(line)
-            .map(|text| judged(&guardrails, &text, now))
+            .map(|text| judged(&guardrails, segments.as_ref(), &text, now))
             .map_err(|error| json!({"id": null, "error": error, "line": line.number}))
     })
 }
@@ -91,8 +94,28 @@ pub(super) fn of_folder(dir: &Path, timezone: &TimeZone, shell: &Shell) -> Resul
     guardrails.ok_or(Failure::NotInOrder)
 }
 
-fn judged(guardrails: &Guardrails, line: &Text, now: Timestamp) -> Value {
+/// The segments' file, where there is one: it says what the public wrote. Its faults are shown.
+fn segments(path: &Path, shell: &Shell) -> Result<Option<Segments>, Failure> {
+    if !path.exists() {
+        return Ok(None);
+    }
+    let (mut files, mut faults) = (crate::document::Files::new(), Vec::new());
+    read_file(path, &mut files, &mut faults);
+    let mut segments = None;
+    if let Some((name, text)) = files.first_key_value() {
+        let (loaded, found) = segment::load(name, text);
+        segments = loaded;
+        faults.extend(found.into_iter().filter(Diagnostic::is_error));
+    }
+    shell.say(&faults, |file| files.get(file).cloned());
+    if segments.is_none() { Err(Failure::NotInOrder) } else { Ok(segments) }
+}
+
+fn judged(guardrails: &Guardrails, segments: Option<&Segments>, line: &Text, now: Timestamp) -> Value {
     let empty = Map::new();
+    let facts = line.facts.as_ref().unwrap_or(&empty);
+    // What the public wrote supports no claim here either.
+    let trusted = segments.and_then(|segments| segments.attributes.trusted(facts));
     let attributes = line.attributes.as_ref().unwrap_or(&empty);
     let context = attributes.get("context").and_then(Value::as_object).unwrap_or(&empty);
     let locale = line.locale.as_deref().and_then(Locale::parse);
@@ -100,7 +123,7 @@ fn judged(guardrails: &Guardrails, line: &Text, now: Timestamp) -> Value {
         guardrails,
         &Subject {
             text: &line.text,
-            facts: line.facts.as_ref().unwrap_or(&empty),
+            facts: trusted.as_ref().unwrap_or(facts),
             context,
             placement: line.placement.as_deref(),
             locale: locale.as_ref(),

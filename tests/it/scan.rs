@@ -87,6 +87,24 @@ fn check(folder: &Path, line: Value, verdict: &str, rules: &[&str]) {
 }
 
 #[test]
+fn what_the_public_wrote_supports_nothing() {
+    let folder = folder();
+    let line = json!({
+        "id": 1, "text": "It weighs 290 g.", "facts": {"name": "A", "reviews": ["It weighs 290 g."]}
+    });
+    check(folder.path(), line.clone(), "pass", &[]);
+    let segments = folder.path().join("config/segments.yml");
+    std::fs::create_dir(folder.path().join("config")).unwrap();
+    let declared = "attributes:\n  product.reviews: {type: list, trust: public}\nsegments: []\n";
+    std::fs::write(&segments, declared).unwrap();
+    check(folder.path(), line.clone(), "block", &["house.figures"]);
+    std::fs::write(&segments, declared.replace("public", "everybody")).unwrap();
+    let ran = scan(folder.path(), &[], &line.to_string());
+    assert_eq!((ran.code, ran.out.as_str()), (Some(1), ""));
+    assert!(ran.err.contains("config/segments.yml:2"), "{}", ran.err);
+}
+
+#[test]
 fn answers_come_in_order_with_every_field_of_a_finding() {
     let folder = folder();
     let answer = one(folder.path(), &json!({"id": "a", "text": "It is guaranteed."}));
