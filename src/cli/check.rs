@@ -12,7 +12,8 @@ use jiff::tz::TimeZone;
 use super::policy::editions::{Reader, Rules};
 use super::{Failure, Shell};
 use crate::config;
-use crate::policy::{self, Report};
+use crate::diagnostic::Diagnostic;
+use crate::policy::{self, Report, Service};
 
 #[derive(Debug, Args)]
 #[command(
@@ -20,13 +21,14 @@ use crate::policy::{self, Report};
     after_help = "Errors hold an edit back; warnings say what nobody can have meant: words that never match, exceptions \
     that leave nothing, rules that another makes needless, days that are past, placements that do not exist.\n\n\
     --format sarif is SARIF 2.1.0, for code scanning. --format json is one object:\n  \
-    {\"ok\", \"files\", \"diagnostics\": [{\"severity\", \"file\", \"line\", \"column\", \"end_line\", \"end_column\",\n  \
+    {\"ok\", \"service\", \"files\", \"diagnostics\": [{\"severity\", \"file\", \"line\", \"column\", \"end_line\", \"end_column\",\n  \
     \"message\", \"help\"?, \"owner\"?, \"code\"?}], \"rules\": [{\"rule\", \"caught\", \"missed\", \"wrongly_caught\",\n  \
     \"left_alone\", \"cases\", \"public\"?}], \"coverage\": {\"cases\", \"rules\", \"rules_without_cases\",\n  \
     \"placements_without_cases\", \"languages_without_cases\"}}\n\n\
     A rule that goes or becomes looser needs a reason under `retired` in guardrails.yml; --against says where that is \
     missing: `--against in-force` by what the store keeps, or a folder with the files as they were, as in CI.\n\n\
-    Exit 0 when the files would be put in force, 1 when they would be refused."
+    Exit 0 when nothing is amiss, else 1. A service looks at no labelled text, and takes rules that catch last-resort copy\n\
+    that is in force; the last line (\"service\": takes, takes_guardrails, refuses) says what it would do."
 )]
 pub(super) struct Check {
     /// The folder that holds guardrails/, prompts/ and config/
@@ -67,14 +69,14 @@ pub(super) async fn run(args: Check, shell: &mut Shell) -> Result<(), Failure> {
         }
         None => (Report::default(), crate::document::Files::new()),
     };
-    report.ok &= !crate::diagnostic::any_error(&settings_faults);
+    refused_for(&settings_faults, &mut report);
     if let (Some(settings), Some(against)) = (&settings, &args.against) {
         let before = Reader::new(settings).edition(against, shell).await?.guardrails;
         let faults = policy::accidents(
             &policy::below(&settings.policy, &args.dir),
             before.as_ref().and_then(Rules::rules),
         );
-        report.ok &= !crate::diagnostic::any_error(&faults);
+        refused_for(&faults, &mut report);
         report.diagnostics.extend(faults);
     }
     settings_faults.append(&mut report.diagnostics);
@@ -89,6 +91,13 @@ pub(super) async fn run(args: Check, shell: &mut Shell) -> Result<(), Failure> {
         }
     }
     if report.ok { Ok(()) } else { Err(Failure::NotInOrder) }
+}
+
+/// What is amiss beside the files themselves.
+fn refused_for(faults: &[Diagnostic], report: &mut Report) {
+    if crate::diagnostic::any_error(faults) {
+        (report.ok, report.service) = (false, Service::Refuses);
+    }
 }
 
 /// The settings below a folder; built-in defaults where it holds none.

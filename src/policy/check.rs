@@ -15,11 +15,27 @@ use crate::guardrail::{self, Enforcement, Guardrails, RuleReport, Spot, Surround
 use crate::prompt::Prompts;
 use crate::words::Locale;
 
+/// What a running service would do with the files, if they were an edit.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Service {
+    /// It takes them: it looks at no labelled text.
+    Takes,
+    /// It takes the guardrails, of whose effect on last-resort copy it only warns, and refuses to take an edit of that
+    /// copy.
+    TakesGuardrails,
+    /// It keeps what is in force.
+    #[default]
+    Refuses,
+}
+
 /// What a check found.
 #[derive(Debug, Default, Serialize)]
 pub struct Report {
-    /// Whether the files would be put in force.
+    /// Whether nothing is amiss.
     pub ok: bool,
+    /// What a running service would do.
+    pub service: Service,
     /// Every fault and warning.
     pub diagnostics: Vec<Diagnostic>,
     /// How each rule did on its examples and the labelled cases.
@@ -103,6 +119,9 @@ pub fn check(settings: &PolicySettings, now: Timestamp) -> (Report, Files) {
         diagnostics.push(Diagnostic::error(dir, Span::START, message).with_help(help));
     }
     let mut guardrails = None;
+    // Errors that a running service makes less of.
+    let (mut of_cases, mut of_last_resort) = (0, 0);
+    let errors = |found: &[Diagnostic]| found.iter().filter(|fault| fault.is_error()).count();
     if has_rules {
         read_folder(&settings.guardrails, &mut rule_files, &mut diagnostics);
         let (loaded, found) = guardrail::load(&rule_files, &settings.timezone);
@@ -110,6 +129,7 @@ pub fn check(settings: &PolicySettings, now: Timestamp) -> (Report, Files) {
         if let Some(loaded) = loaded {
             let (all, found) = guardrail::try_cases(&loaded, &rule_files);
             tried = all;
+            of_cases = errors(&found);
             diagnostics.extend(found);
             diagnostics.extend(guardrail::expiring(&loaded, now));
             guardrails = Some(loaded);
@@ -124,8 +144,11 @@ pub fn check(settings: &PolicySettings, now: Timestamp) -> (Report, Files) {
             read_file(&settings.segments, &mut copy_files, &mut diagnostics);
         }
         let (segments, prompts) = (shown(&settings.segments), shown(&settings.prompts));
-        let (loaded, found) =
-            load_copy(&copy_files, &segments, &prompts, guardrails.as_ref(), Standing::New, now);
+        let read = |standing| load_copy(&copy_files, &segments, &prompts, guardrails.as_ref(), standing, now);
+        let (loaded, found) = read(Standing::New);
+        if any_error(&found) {
+            of_last_resort = errors(&found) - errors(&read(Standing::InForce).1);
+        }
         copy = loaded;
         // A file that is there and cannot be read is not missing as well.
         let said = diagnostics.iter().any(|fault| fault.file == segments);
@@ -137,8 +160,14 @@ pub fn check(settings: &PolicySettings, now: Timestamp) -> (Report, Files) {
         diagnostics.extend(lints(guardrails, &rule_files, copy.as_ref(), now));
     }
     let files = rule_files.len() + copy_files.len();
+    let service = match errors(&diagnostics).saturating_sub(of_cases) {
+        0 => Service::Takes,
+        rest if rest == of_last_resort => Service::TakesGuardrails,
+        _ => Service::Refuses,
+    };
+    let ok = !any_error(&diagnostics);
     (
-        Report { ok: !any_error(&diagnostics), diagnostics, rules: tried.rules, coverage, files },
+        Report { ok, service, diagnostics, rules: tried.rules, coverage, files },
         rule_files.into_iter().chain(copy_files).collect(),
     )
 }

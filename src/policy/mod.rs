@@ -15,7 +15,7 @@ use jiff::Timestamp;
 use serde_json::Map;
 
 pub use changes::copy_changes;
-pub use check::{Report, accidents, below, check};
+pub use check::{Report, Service, accidents, below, check};
 pub use desk::{Desk, Edit, Kept, Order, Outcome, Refusal, Set, report};
 pub use files::{Read, Sources, read_dir, read_file, shown};
 

@@ -301,10 +301,34 @@ fn copy_that_a_rule_catches_later_is_refused_today() {
     let ran = check(folder.path(), &["--as-of", "2026-11-20"]);
     assert_eq!(ran.code, Some(1), "{}", ran.out);
     assert!(ran.out.contains("this last-resort copy does not pass: `house.no-promises` found `guaranteed`"));
+    let last = ran.out.lines().last().unwrap();
+    assert!(last.contains("a running service would put edited guardrails in force and warn"), "{last}");
+    let faulty = GOOD_RULES.replace("level: error", "level: sure");
+    std::fs::write(folder.path().join("guardrails/house.yml"), faulty).unwrap();
+    let refused = check(folder.path(), &[]);
+    let last = refused.out.lines().last().unwrap();
+    assert!(last.ends_with("a running service would refuse them and keep what is in force"), "{last}");
     let ended = GOOD_RULES.replace("from: 2026-12-01", "until: 2026-11-19");
     std::fs::write(folder.path().join("guardrails/house.yml"), ended).unwrap();
     assert_eq!(check(folder.path(), &["--as-of", "2026-11-19"]).code, Some(1));
     assert_eq!(check(folder.path(), &["--as-of", "2026-11-20"]).code, Some(0), "what is over is over");
+}
+
+#[test]
+fn a_labelled_text_that_goes_wrong_holds_no_edit_back() {
+    let folder = folder(&[
+        ("guardrails/house.yml", GOOD_RULES),
+        ("guardrails/cases/a.yml", "cases: [{text: It is guaranteed., expect: pass}]\n"),
+    ]);
+    let ran = check(folder.path(), &["--as-of", "2026-12-02"]);
+    assert_eq!(ran.code, Some(1), "{}", ran.out);
+    let last = ran.out.lines().last().unwrap();
+    let told =
+        "1 error, 0 warnings; a running service, which looks at no labelled text, would put them in force";
+    assert!(last.starts_with("not in order: ") && last.ends_with(told), "{last}");
+    let json = check(folder.path(), &["--as-of", "2026-12-02", "--format", "json"]);
+    let report: Value = serde_json::from_str(&json.out).unwrap();
+    assert_eq!((&report["ok"], &report["service"]), (&false.into(), &"takes".into()));
 }
 
 #[test]

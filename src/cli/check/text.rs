@@ -5,7 +5,7 @@ use crate::cli::{Failure, Shell};
 use crate::diagnostic::{Diagnostic, Severity, render_within};
 use crate::document::Files;
 use crate::guardrail::RuleReport;
-use crate::policy::Report;
+use crate::policy::{Report, Service};
 
 /// The width of tables where nothing says how wide the terminal is.
 const WIDTH: usize = 80;
@@ -150,8 +150,17 @@ fn last(report: &Report, asked: Asked, width: usize, shell: &Shell) -> Result<()
             (Paint::Good, "in order:", format!("{files}, {rules}: {counts}; {}", asked.outcome()))
         }
         false => {
-            let rest =
-                format!("{files}: {counts}; a running service would refuse them and keep what is in force");
+            let service = match report.service {
+                Service::Takes => {
+                    "a running service, which looks at no labelled text, would put them in force"
+                }
+                Service::TakesGuardrails => {
+                    "a running service would put edited guardrails in force and warn of the last-resort copy, and refuse \
+                     an edit of that copy"
+                }
+                Service::Refuses => "a running service would refuse them and keep what is in force",
+            };
+            let rest = format!("{files}: {counts}; {service}");
             (Paint::Bad, "not in order:", rest)
         }
     };
