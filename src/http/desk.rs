@@ -180,25 +180,32 @@ pub(super) async fn list(State(shared): State<Arc<Shared>>) -> Result<Json<Value
     Ok(Json(json!({"proposals": found})))
 }
 
+/// The proposal whose hash begins so.
+async fn find(shared: &Shared, begins: &str) -> Result<ProposalRow, Problem> {
+    let mut found = desk::beginning(&shared.store, begins).await.map_err(|error| failed(&error))?;
+    match found.len() {
+        0 | 1 => found.pop().ok_or_else(|| Problem::no_such_record(DeskError::Unknown.to_string())),
+        _ => Err(Problem::malformed("several proposals begin so; write more of the hash")),
+    }
+}
+
 /// One proposal whole: its files, which of them differ from those in force and what that changes in words, its check and its
 /// backtest.
 pub(super) async fn one(
     State(shared): State<Arc<Shared>>,
     Pinned(policy): Pinned,
-    Path(hash): Path<String>,
+    Path(begins): Path<String>,
 ) -> Result<Json<Value>, Problem> {
+    let row = find(&shared, &begins).await?;
+    let hash = row.hash.clone();
     let found = async {
-        let Some(row) = desk::proposal(&shared.store, &hash).await? else { return Ok(None) };
         let files = desk::proposed_files(&shared.store, &hash).await?.unwrap_or_default();
         let in_force = policy.guardrails.hash().as_str();
         let before = policies::by_hash(&shared.store, Set::Guardrails.as_str(), in_force).await?;
         let proposal = Proposal::of(&shared.store, row, shared.desk.settings().approvals).await?;
-        Ok(Some((proposal, files, before.unwrap_or_default())))
+        Ok((proposal, files, before.unwrap_or_default()))
     };
-    let found = found.await.map_err(|error: StoreError| failed(&error))?;
-    let Some((proposal, files, before)) = found else {
-        return Err(Problem::no_such_record(DeskError::Unknown.to_string()));
-    };
+    let (proposal, files, before) = found.await.map_err(|error: StoreError| failed(&error))?;
     let changed = |path: &&String| files.get(*path) != before.get(*path);
     let names: std::collections::BTreeSet<&String> = files.keys().chain(before.keys()).collect();
     let changed: Vec<_> = names.into_iter().filter(changed).collect();
@@ -239,9 +246,10 @@ pub(super) struct Decision {
 pub(super) async fn decide(
     State(shared): State<Arc<Shared>>,
     Person(by): Person,
-    Path(hash): Path<String>,
+    Path(begins): Path<String>,
     Body(Decision { action, from, note }): Body<Decision>,
 ) -> Result<Response, Problem> {
+    let hash = find(&shared, &begins).await?.hash;
     let note = said("note", note)?;
     let since = from.map(|day| midnight(&shared, &day)).transpose()?;
     let (work, of) = (Arc::clone(&shared), hash.clone());

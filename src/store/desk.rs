@@ -168,6 +168,23 @@ pub async fn proposal(store: &Store, hash: &str) -> Result<Option<ProposalRow>, 
     row.map(proposed).transpose()
 }
 
+/// The proposals whose hash begins so, with `b3:` or without it: at most two, since one is meant.
+///
+/// # Errors
+///
+/// When the store cannot be read.
+pub async fn beginning(store: &Store, begins: &str) -> Result<Vec<ProposalRow>, StoreError> {
+    let digits = begins.strip_prefix("b3:").unwrap_or(begins);
+    if digits.is_empty() {
+        return Ok(Vec::new());
+    }
+    let sql = "SELECT hash, at, by, state, report FROM proposals WHERE substr(hash, 1, length($1)) = $1
+               ORDER BY hash LIMIT 2";
+    let query = sqlx::query_as(sql).bind(format!("b3:{digits}"));
+    let rows: Vec<Proposed> = query.fetch_all(store.reader()).await?;
+    rows.into_iter().map(proposed).collect()
+}
+
 /// The files of a proposal.
 ///
 /// # Errors

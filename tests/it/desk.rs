@@ -401,6 +401,19 @@ async fn a_changed_set_of_guardrails_waits_for_a_second_person() {
     let whole =
         app.get(&format!("/v1/policy/proposals/{}", proposal["hash"].as_str().unwrap()), "compliance").await;
     assert!(whole.body["changed"][0].as_str().unwrap().ends_with(EXTRA), "{}", whole.body);
+    // The beginning of its hash is enough, with `b3:` or without it.
+    let digits = proposal["hash"].as_str().unwrap().strip_prefix("b3:").unwrap();
+    for (begins, status) in [
+        (digits, 200),
+        (&digits[..8], 200),
+        (&format!("b3:{}", &digits[..8]), 200),
+        (&format!("{}x", &digits[..8]), 404),
+        ("b3:", 404),
+        ("%25", 404),
+    ] {
+        let path = format!("/v1/policy/proposals/{begins}");
+        assert_eq!(app.get(&path, "compliance").await.status, status, "{begins}");
+    }
     assert!(
         whole.body["proposal"]["report"]["rules"]
             .as_array()

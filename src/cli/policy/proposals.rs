@@ -220,9 +220,7 @@ fn minute(at: Timestamp) -> String {
 
 /// The proposal whose hash begins so.
 async fn find(store: &Store, begins: &str) -> Result<ProposalRow, Failure> {
-    let begins = if begins.starts_with("b3:") { begins.to_owned() } else { format!("b3:{begins}") };
-    let mut found: Vec<_> = desk::proposals(store, u32::MAX).await?;
-    found.retain(|row| row.hash.starts_with(&begins));
+    let mut found = desk::beginning(store, begins).await?;
     match found.len() {
         0 | 1 => found.pop().ok_or_else(|| failed(DeskError::Unknown)),
         _ => Err(Failure::Usage(format!("several proposals begin with `{begins}`; write more of it"))),
