@@ -168,27 +168,31 @@ pub(super) async fn run(args: Backtest, shell: &mut Shell) -> Result<(), Failure
     let blocked = passed(args.max_newly_blocked, report.changes.newly_blocked);
     let let_through = passed(args.max_newly_passed, report.changes.newly_passed);
     let ok = !blocked && !let_through && !faulty;
-    match args.format {
+    let said = match args.format {
         Format::Json => {
             let mut value = serde_json::to_value(&report).map_err(anyhow::Error::from)?;
             if let Value::Object(value) = &mut value {
                 value.insert("ok".into(), json!(ok));
             }
-            shell.out.line(&value.to_string())?;
+            shell.out.line(&value.to_string())
         }
-        Format::Text => {
-            say(&report, shell)?;
-            for (passed, what) in [(blocked, "newly blocked"), (let_through, "newly passed")] {
-                if passed {
-                    shell.out.line(&format!(
-                        "\n{} more texts are {what} than the limit allows",
-                        shell.out.paint(Paint::Bad, "not in order:")
-                    ))?;
-                }
-            }
-        }
+        Format::Text => say(&report, shell).and_then(|()| say_passed(blocked, let_through, shell)),
+    };
+    match said {
+        // A limit is passed whether or not somebody reads on.
+        Err(error) if ok || error.kind() != std::io::ErrorKind::BrokenPipe => Err(error.into()),
+        _ if ok => Ok(()),
+        _ => Err(Failure::NotInOrder),
     }
-    if ok { Ok(()) } else { Err(Failure::NotInOrder) }
+}
+
+fn say_passed(blocked: bool, let_through: bool, shell: &Shell) -> std::io::Result<()> {
+    let passed = [(blocked, "newly blocked"), (let_through, "newly passed")];
+    for (_, what) in passed.into_iter().filter(|(passed, _)| *passed) {
+        let how = shell.out.paint(Paint::Bad, "not in order:");
+        shell.out.line(&format!("\n{how} more texts are {what} than the limit allows"))?;
+    }
+    Ok(())
 }
 
 /// What rules in shadow would have done.
@@ -281,7 +285,7 @@ fn say_shadow(report: &ShadowReport, shell: &Shell) -> std::io::Result<()> {
     Ok(())
 }
 
-/// `   12 texts      340 serves    0.125 %`.
+/// `   12 texts      340 serves    0.125 % of serves`. Limits are shares of texts.
 fn numbers(count: Count, with_serves: bool) -> String {
     let word =
         |number: u64, word: &'static str| if number == 1 { format!("{word} ") } else { format!("{word}s") };
@@ -289,7 +293,8 @@ fn numbers(count: Count, with_serves: bool) -> String {
     if !with_serves {
         return texts.trim_end().to_owned();
     }
-    format!("{texts} {:>10} {} {:>8.3} %", count.serves, word(count.serves, "serve"), count.share * 100.0)
+    let serves = format!("{:>10} {}", count.serves, word(count.serves, "serve"));
+    format!("{texts} {serves} {:>8.3} % of serves", count.share * 100.0)
 }
 
 /// A bar for a person who watches, with nothing in it yet.

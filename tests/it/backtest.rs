@@ -216,6 +216,11 @@ async fn limits_rules_and_files_of_texts() {
     assert_eq!(code(&["--max-newly-blocked", "0.1%"]), Some(1));
     assert_eq!(code(&["--max-newly-passed", "0"]), Some(1));
     assert_eq!(code(&["--max-newly-passed", "100%"]), Some(0));
+    let told = backtest(&app, &[]).out;
+    assert!(
+        told.lines().any(|line| line.starts_with("newly blocked") && line.ends_with(" % of serves")),
+        "{told}"
+    );
     assert_eq!(code(&["--max-newly-passed", "many"]), Some(2));
     assert_eq!(code(&["--rule", "extra.no-such"]), Some(2));
     assert_eq!(code(&["--against", "b3:00"]), Some(2));
