@@ -21,13 +21,13 @@ use crate::policy::{self, Report, Service};
     after_help = "Errors hold an edit back; warnings say what nobody can have meant: words that never match, exceptions \
     that leave nothing, rules that another makes needless, days that are past, placements that do not exist.\n\n\
     --format sarif is SARIF 2.1.0, for code scanning. --format json is one object:\n  \
-    {\"ok\", \"service\", \"files\", \"diagnostics\": [{\"severity\", \"file\", \"line\", \"column\", \"end_line\", \"end_column\",\n  \
-    \"message\", \"help\"?, \"owner\"?, \"code\"?}], \"rules\": [{\"rule\", \"caught\", \"missed\", \"wrongly_caught\",\n  \
-    \"left_alone\", \"cases\", \"public\"?}], \"coverage\": {\"cases\", \"rules\", \"rules_without_cases\",\n  \
-    \"placements_without_cases\", \"languages_without_cases\"}}\n\n\
+    {\"ok\", \"service\", \"files\", \"diagnostics\": [{\"severity\", \"file\", \"line\", \"column\", \"end_line\",\n  \
+    \"end_column\", \"message\", \"help\"?, \"owner\"?, \"code\"?}], \"rules\": [{\"rule\", \"caught\", \"missed\",\n  \
+    \"wrongly_caught\", \"left_alone\", \"cases\", \"public\"?}], \"coverage\": {\"cases\", \"rules\",\n  \
+    \"rules_without_cases\", \"placements_without_cases\", \"languages_without_cases\"}}\n\n\
     A rule that goes or becomes looser needs a reason under `retired` in guardrails.yml; --against says where that is \
     missing: `--against in-force` by what the store keeps, or a folder with the files as they were, as in CI.\n\n\
-    Exit 0 when nothing is amiss, else 1. A service looks at no labelled text, and takes rules that catch last-resort copy\n\
+    Exit 0 when nothing is amiss, else 1. A service looks at no labelled text, and takes rules that catch last-resort copy \
     that is in force; the last line (\"service\": takes, takes_guardrails, refuses) says what it would do."
 )]
 pub(super) struct Check {
