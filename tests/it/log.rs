@@ -170,11 +170,11 @@ async fn the_policy_shows_each_fault_of_an_edit_that_was_refused() {
     let mut fault = refused[0].clone();
     let file = fault["file"].take();
     assert!(file.as_str().unwrap().ends_with("guardrails/house.yml"), "{file}");
-    assert!(fault["since"].take().is_string());
+    assert!(fault["since"].take().is_string() && fault["hash"].take().is_string());
     assert_eq!(
         fault,
         json!({"file": null, "line": 5, "column": 12, "end_line": 5, "end_column": 16, "severity": "error", "message": "`eror` is not known here", "help": "write `error`",
-               "owner": "jo@example.com", "set": "guardrails", "since": null})
+               "owner": "jo@example.com", "set": "guardrails", "since": null, "hash": null})
     );
     assert_eq!(app.blurb(ask("Lumo lamp")).await["source"], "generated", "the refused rule is not in force");
     // A good edit of the other set is not held back, and does not make the refusal go away.
