@@ -147,7 +147,7 @@ pub fn check(settings: &PolicySettings, now: Timestamp) -> (Report, Files) {
         let read = |standing| load_copy(&copy_files, &segments, &prompts, guardrails.as_ref(), standing, now);
         let (loaded, found) = read(Standing::New);
         if any_error(&found) {
-            of_last_resort = errors(&found) - errors(&read(Standing::InForce).1);
+            of_last_resort = errors(&found).saturating_sub(errors(&read(Standing::InForce).1));
         }
         copy = loaded;
         // A file that is there and cannot be read is not missing as well.
