@@ -280,13 +280,6 @@ const IN_SETTINGS: &[Mistake] = &[
         "why-thiss",
     ),
     (
-        "retired and still there",
-        SETTINGS,
-        "retired:\n",
-        "retired:\n  - {id: brand.hype, reason: Gone., by: jo@example.com, on: 2026-11-01}\n",
-        "brand.hype",
-    ),
-    (
         "retired without a reason",
         SETTINGS,
         "retired:\n",
