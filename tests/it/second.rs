@@ -380,11 +380,18 @@ async fn whoever_may_not_have_copy_written_has_nobody_asked_either() {
     assert_eq!(two.calls(), (1, 1));
 }
 
+/// Gives the reason for which the rule may become looser at the next edit.
+fn say_why(app: &TestApp) {
+    let word = "retired:\n  - {id: second.tone, reason: It is asked otherwise., by: jo@example.com, on: 2026-11-22}\n";
+    std::fs::write(app.folder.path().join("guardrails/guardrails.yml"), word).unwrap();
+}
+
 #[tokio::test]
 async fn a_changed_rubric_is_another_question() {
     let two = Two::new(&[TEXT], |_| score(0.9, "Calm.")).await;
     let app = TestApp::start_with(&two.upstream, &[(FILE, &enforced())], &[]).await;
     check_served(&app.blurb(ask("Lumo lamp")).await, "generated", TEXT);
+    say_why(&app);
     app.edit(FILE, &enforced().replace("is calm", "is short")).await;
     check_withheld(&app.blurb(ask("Lumo lamp")).await, true);
     eventually("it is served again", || async { app.blurb(ask("Lumo lamp")).await["source"] == "cache" })
@@ -431,6 +438,7 @@ async fn a_text_that_is_only_checked_has_no_verdict() {
     assert_eq!(answer["verdict"], "block", "{answer}");
     let finding = &answer["findings"][0];
     assert_eq!((&finding["rule"], &finding["unanswered"]), (&json!("second.tone"), &json!(true)), "{answer}");
+    say_why(&app);
     app.edit(FILE, &judge("level: error")).await;
     let answer = app.post("/v1/check", json!({"text": TEXT})).await.body;
     assert_eq!((&answer["verdict"], &answer["findings"]), (&json!("pass"), &json!([])));
