@@ -16,7 +16,7 @@ use crate::words::Revision;
 #[derive(Debug)]
 pub struct KeptSets<'s> {
     store: Store,
-    library: Library,
+    editions: Library,
     settings: &'s PolicySettings,
 }
 
@@ -40,7 +40,7 @@ pub enum KeptError {
 impl<'s> KeptSets<'s> {
     /// Those of a store.
     pub fn new(store: Store, settings: &'s PolicySettings) -> Self {
-        Self { library: Library::new(store.clone(), settings.timezone.clone()), store, settings }
+        Self { editions: Library::new(store.clone(), settings.timezone.clone()), store, settings }
     }
 
     /// The guardrails that were accepted last.
@@ -62,7 +62,7 @@ impl<'s> KeptSets<'s> {
         let (mut hash, mut files) =
             (revision.to_owned(), policies::by_hash(&self.store, kind, revision).await?);
         if files.is_none()
-            && let Some(sets) = self.library.sets_of(&Revision::new(revision), None).await?
+            && let Some(sets) = self.editions.sets_of(&Revision::new(revision), None).await?
         {
             hash = sets.guardrails;
             files = policies::by_hash(&self.store, kind, &hash).await?;
@@ -89,7 +89,7 @@ impl<'s> KeptSets<'s> {
     /// # Errors
     /// When there are none, they cannot be read, or the store cannot.
     pub async fn copy_of(&self, hash: &str, now: Timestamp) -> Result<Arc<Copy>, KeptError> {
-        let files = self.library.prompts(hash).await?;
+        let files = self.editions.prompts(hash).await?;
         let files = files.ok_or_else(|| KeptError::Unreadable("prompts", hash.to_owned()))?;
         let (segments, prompts) = self.paths(&files);
         let load = move || load_copy(&files, &segments, &prompts, None, Standing::InForce, now).0;

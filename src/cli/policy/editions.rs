@@ -19,7 +19,7 @@ const LEAST: usize = 4;
 /// What is kept in the store.
 pub(super) struct Shelf {
     pub(super) store: Store,
-    pub(super) library: Library,
+    pub(super) editions: Library,
 }
 
 /// Which sets a name stands for: of a revision of the whole both, of a set's own that one.
@@ -33,8 +33,8 @@ impl Shelf {
     /// Opens the store of these settings, which may be in use, or of an earlier version.
     pub(super) async fn open(settings: &Settings) -> Result<Self, StoreError> {
         let store = Store::open(&settings.store_url, Access::Glance).await?;
-        let library = Library::new(store.clone(), settings.policy.timezone.clone());
-        Ok(Self { store, library })
+        let editions = Library::new(store.clone(), settings.policy.timezone.clone());
+        Ok(Self { store, editions })
     }
 
     /// The sets of a kind, the newest, which is in force, first.
@@ -92,12 +92,12 @@ impl Shelf {
 
     /// The guardrails of this hash.
     pub(super) async fn guardrails(&self, hash: &str) -> Result<Arc<KeptGuardrails>, Failure> {
-        self.library.guardrails(hash).await?.ok_or_else(|| gone(hash))
+        self.editions.guardrails(hash).await?.ok_or_else(|| gone(hash))
     }
 
     /// The files of segments and prompts of this hash.
     pub(super) async fn prompts(&self, hash: &str) -> Result<Files, Failure> {
-        self.library.prompts(hash).await?.ok_or_else(|| gone(hash))
+        self.editions.prompts(hash).await?.ok_or_else(|| gone(hash))
     }
 }
 

@@ -97,11 +97,11 @@ async fn list(args: &Show, shelf: &Shelf, sets: &[Set], shell: &Shell) -> Result
             let by = makers.get(&(edition.hash.clone(), edition.accepted_at.as_microsecond()));
             let (files, rules) = match set {
                 Set::Guardrails => {
-                    let kept = shelf.library.guardrails(&edition.hash).await?;
+                    let kept = shelf.editions.guardrails(&edition.hash).await?;
                     let rules = kept.as_ref().and_then(|kept| Some(kept.rules.as_ref()?.rules().len()));
                     (kept.map(|kept| kept.files.len()), rules)
                 }
-                Set::Prompts => (shelf.library.prompts(&edition.hash).await?.map(|files| files.len()), None),
+                Set::Prompts => (shelf.editions.prompts(&edition.hash).await?.map(|files| files.len()), None),
             };
             if args.format == Format::Json {
                 all.push(json!({
