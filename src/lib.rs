@@ -25,6 +25,7 @@ pub mod catalogue;
 pub mod cli;
 pub mod condition;
 pub mod config;
+pub mod console;
 pub mod diagnostic;
 pub mod document;
 pub mod fallback;

@@ -40,6 +40,7 @@ use crate::cache::{Admission, Flights, Keys, Looks, Memory, Users, Writers};
 use crate::casefile::Library;
 use crate::catalogue::Catalogue;
 use crate::config::Settings;
+use crate::console::{self, Seal};
 use crate::diagnostic::Diagnostic;
 use crate::generate::{Closing, Gate};
 use crate::http;
@@ -122,6 +123,10 @@ pub struct Shared {
     disk: Disk,
     /// What this service is called among those on its store.
     pub node: String,
+    /// What the console's sessions are signed with.
+    pub seal: Seal,
+    /// Who signed in to the console lately, and who tried.
+    pub door: console::Door,
 }
 
 /// Why the service did not start.
@@ -171,6 +176,9 @@ impl App {
         })?;
         let node = nodes::name(&settings.data_dir).map_err(|e| {
             anyhow::anyhow!("the service's name cannot be kept in {}: {e}", settings.data_dir.display())
+        })?;
+        let seal = Seal::open(&settings.data_dir).map_err(|e| {
+            anyhow::anyhow!("the console's key cannot be opened in {}: {e}", settings.data_dir.display())
         })?;
         // A backup that is put in place later holds what was erased since, and lacks what was stopped.
         let (dir, clock) = (settings.data_dir.clone(), Arc::clone(&now));
@@ -267,6 +275,8 @@ impl App {
             followed: Mutex::default(),
             disk: Disk::default(),
             node,
+            seal,
+            door: console::Door::default(),
         });
         shared.refresh_keys().await;
         edits.into_iter().for_each(|edit| shared.tell(edit));
@@ -290,7 +300,7 @@ impl App {
         background.spawn(index_log(shared.store.clone(), stopped.clone()));
         background.spawn(retain(Arc::clone(&shared), settings.audit.retention, stopped.clone()));
         let ledger = tokio::spawn(keep_ledger(Arc::clone(&shared)));
-        let router = http::router(Arc::clone(&shared));
+        let router = http::router(Arc::clone(&shared), console::router());
         let served = tokio::spawn(http::serve(listener, router, connections, until(stopped)));
         Ok(Self { address, metrics_address, shared, stop, close, served, ledger, background, metrics })
     }

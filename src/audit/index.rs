@@ -11,6 +11,7 @@ use super::records::{
     self, GENERATION, GenerationPayload, GenerationRecord, Outcome, REVIEW, Record, ReviewAction,
     ReviewRecord, SERVES, ServeRecord, StoredGeneration,
 };
+use super::{counts, waiting};
 use crate::store::forget::Look;
 use crate::store::index::{Indexable, Reach, reach};
 use crate::store::log::Append;
@@ -202,14 +203,14 @@ pub async fn catch_up_as(
     Ok(entries)
 }
 
-/// How many entries are not indexed yet: searches look through those one by one.
+/// How many entries are not indexed and counted yet: searches look through those that are not indexed one by one.
 ///
 /// # Errors
 ///
 /// When the store cannot be read.
 pub async fn behind(store: &Store) -> Result<u64, StoreError> {
     let at = known(reach(store).await?);
-    Ok(u64::try_from(at.last.saturating_sub(at.indexed)).unwrap_or(0))
+    Ok(u64::try_from(at.last.saturating_sub(at.indexed.min(at.counted))).unwrap_or(0))
 }
 
 /// How far the indexes reach, as far as they are made in the way that is known here.
@@ -238,21 +239,30 @@ async fn step(store: &Store, most: Duration) -> Result<u64, StoreError> {
         append.clear_indexes(FORMAT).await?;
         indexed = 0;
     }
+    let mut counted = at.counted;
     let (began, mut entries) = (Instant::now(), 0);
     'full: loop {
-        let page = append.indexable(indexed, ENTRIES).await?;
+        let page = append.indexable(indexed.min(counted), ENTRIES).await?;
         if page.is_empty() {
             break;
         }
         for entry in page {
-            index(&mut append, &entry).await?;
-            (indexed, entries) = (entry.seq, entries + 1);
+            if entry.seq > indexed {
+                index(&mut append, &entry).await?;
+            }
+            if entry.seq > counted {
+                counts::count(&mut append, &entry).await?;
+                waiting::follow(&mut append, &entry).await?;
+            }
+            (indexed, counted) = (indexed.max(entry.seq), counted.max(entry.seq));
+            entries += 1;
             if began.elapsed() >= most {
                 break 'full;
             }
         }
     }
     append.indexed(indexed).await?;
+    append.counted(counted).await?;
     append.commit().await?;
     Ok(entries)
 }

@@ -10,6 +10,7 @@ pub mod backup;
 pub mod bulk;
 mod chain;
 pub mod chained;
+pub mod counts;
 pub mod desk;
 pub mod erase;
 pub mod export;
@@ -29,6 +30,7 @@ pub mod tally;
 pub mod texts;
 mod user;
 pub mod verify;
+pub mod waiting;
 mod writer;
 
 pub use records::{
@@ -39,7 +41,7 @@ pub use records::{
     VerdictMode, VerdictPayload, VerdictRecord,
 };
 pub use reviews::{Rejected, Reviews, write_down_rejections};
-pub use user::{UserKey, reference, references};
+pub use user::{UserKey, reference, references, secret_file};
 pub use writer::{
     Clock, Condition, LogUnavailable, NotShown, Recorder, SPOOL, Settings, Standing, append_beside,
 };

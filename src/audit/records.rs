@@ -333,6 +333,9 @@ pub struct ServeRecord {
     /// The serve whose answer this one repeated, for the same `idempotency-key`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub repeats: Option<Uuid>,
+    /// The generation whose text waits for a person, in whose place this was shown.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub awaits: Option<Uuid>,
     /// The serve that was recorded and then not shown, as its record was not durable in time: this one was shown instead.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub instead_of: Option<Uuid>,

@@ -78,6 +78,7 @@ pub(super) fn serve(n: u64) -> ServeRecord {
         template: None,
         pending: false,
         repeats: None,
+        awaits: None,
         instead_of: None,
     }
 }

@@ -20,18 +20,7 @@ impl UserKey {
     /// When the file cannot be read or made, or is not 32 bytes long. A key that was lost cannot be made again:
     /// users are named anew from then on.
     pub fn open(dir: &Path) -> io::Result<Self> {
-        let path = dir.join("user.key");
-        let bytes = match std::fs::read(&path) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                make(dir, &path, &rand::random::<[u8; 32]>())?;
-                std::fs::read(&path)?
-            }
-            read => read?,
-        };
-        let key = bytes.try_into().map_err(|_| {
-            let message = format!("{} is not 32 bytes long; restore it from a backup", path.display());
-            io::Error::new(io::ErrorKind::InvalidData, message)
-        })?;
+        let key = secret_file(dir, "user.key")?;
         Ok(Self(key))
     }
 
@@ -62,6 +51,27 @@ pub async fn references(store: &Store, digest: &[u8; 32]) -> Result<Vec<String>,
     let own = users::key(store, digest).await?.map(|own| reference(&own, digest));
     let older = blake3::Hash::from_bytes(*digest).to_hex().to_string();
     Ok(own.into_iter().chain([older]).collect())
+}
+
+/// Reads a key of 32 bytes from a file in a data folder; on first use makes the folder and a random key, which its owner alone
+/// may read.
+///
+/// # Errors
+///
+/// When the file cannot be read or made, or is not 32 bytes long.
+pub fn secret_file(dir: &Path, name: &str) -> io::Result<[u8; 32]> {
+    let path = dir.join(name);
+    let bytes = match std::fs::read(&path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            make(dir, &path, &rand::random::<[u8; 32]>())?;
+            std::fs::read(&path)?
+        }
+        read => read?,
+    };
+    bytes.try_into().map_err(|_| {
+        let message = format!("{} is not 32 bytes long; restore it from a backup", path.display());
+        io::Error::new(io::ErrorKind::InvalidData, message)
+    })
 }
 
 /// Puts a new key in place whole, or leaves the one that another process put there meanwhile. Its owner alone may read it.

@@ -30,7 +30,7 @@ pub(super) async fn require(
 }
 
 /// What `may` says of the key that a token stands for, when it holds.
-pub(super) async fn allow<T>(
+pub(crate) async fn allow<T>(
     shared: &Shared,
     token: &str,
     may: impl Fn(&KeyRow) -> Result<T, Problem>,
@@ -86,11 +86,15 @@ impl FromRequestParts<Arc<Shared>> for Caller {
     async fn from_request_parts(head: &mut Head, shared: &Arc<Shared>) -> Result<Self, Problem> {
         let keys = shared.keys.load();
         let row = bearer(&head.headers).and_then(parse_token).and_then(|token| keys.get(&token.id));
-        let name = |row: &KeyRow| match row.name.trim() {
-            "" => format!("key {}", row.id),
-            _ => row.name.clone(),
-        };
-        row.map(|row| Self(name(row))).ok_or_else(Problem::internal)
+        row.map(|row| Self(signs_as(row))).ok_or_else(Problem::internal)
+    }
+}
+
+/// The name that stands in records under what somebody does with a key.
+pub(crate) fn signs_as(row: &KeyRow) -> String {
+    match row.name.trim() {
+        "" => format!("key {}", row.id),
+        _ => row.name.clone(),
     }
 }
 

@@ -1,7 +1,7 @@
 //! The HTTP surface: router, keys, limits, problems. Decides nothing: it turns requests into the pipeline's values and
 //! the pipeline's values into answers.
 
-mod auth;
+pub(crate) mod auth;
 mod blurbs;
 mod body;
 mod check;
@@ -176,8 +176,8 @@ impl Missed {
     }
 }
 
-/// Every route, each with the role it needs.
-pub fn router(shared: Arc<Shared>) -> Router {
+/// Every route, each with the role it needs; and `pages`, which see to that themselves.
+pub fn router(shared: Arc<Shared>, pages: Router<Arc<Shared>>) -> Router {
     let needs = |role| from_fn_with_state((Arc::clone(&shared), role), auth::require);
     let serve = Router::new()
         .route("/v1/blurbs", post(blurbs::blurb))
@@ -205,6 +205,7 @@ pub fn router(shared: Arc<Shared>) -> Router {
         .merge(serve)
         .merge(review)
         .merge(compliance)
+        .merge(pages)
         // It asks for its keys itself: they may stand in the address, and are bound to origins.
         .route("/v1/blurbs/{placement}", get(publishable::blurb).options(publishable::preflight))
         .route("/healthz", get(policy::healthz))

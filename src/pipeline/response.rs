@@ -303,6 +303,7 @@ fn record(
         template: served.template.clone(),
         pending: served.pending,
         repeats: which.repeats,
+        awaits: None,
         instead_of: which.instead_of,
     };
     (record, text)

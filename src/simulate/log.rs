@@ -300,6 +300,7 @@ impl Records {
             template: Some(TemplateId::new(format!("{placement}/{segment_word}"))),
             pending: reason == Some(Reason::Deadline),
             repeats: None,
+            awaits: None,
             instead_of: None,
         };
         (record, text)

@@ -19,11 +19,12 @@ pub(crate) struct Indexable {
     pub(crate) payload: Option<PayloadRow>,
 }
 
-/// Up to which entry the indexes reach, how they are made, and which entry is the last.
+/// Up to which entry the indexes reach, how they are made, up to which entry things are counted, and which entry is the last.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Reach {
     pub(crate) indexed: i64,
     pub(crate) format: i64,
+    pub(crate) counted: i64,
     pub(crate) last: i64,
 }
 
@@ -36,10 +37,11 @@ pub(super) async fn read_reach(connection: &mut SqliteConnection) -> Result<Reac
     let query = sqlx::query_as(
         "SELECT coalesce((SELECT value FROM meta WHERE name = 'indexed'), 0),
                 coalesce((SELECT value FROM meta WHERE name = 'index_format'), 0),
+                coalesce((SELECT value FROM meta WHERE name = 'counted'), 0),
                 coalesce((SELECT max(seq) FROM chain), 0)",
     );
-    let (indexed, format, last) = query.fetch_one(connection).await?;
-    Ok(Reach { indexed, format, last })
+    let (indexed, format, counted, last) = query.fetch_one(connection).await?;
+    Ok(Reach { indexed, format, counted, last })
 }
 
 /// Writing the indexes, in the same transaction as what they are told by.
@@ -71,6 +73,11 @@ impl Append {
     /// Says that everything up to this entry is indexed.
     pub(crate) async fn indexed(&mut self, seq: i64) -> Result<(), StoreError> {
         self.set("indexed", seq).await
+    }
+
+    /// Says that everything up to this entry is counted. That is never begun anew: what was counted may be gone since.
+    pub(crate) async fn counted(&mut self, seq: i64) -> Result<(), StoreError> {
+        self.set("counted", seq).await
     }
 
     async fn set(&mut self, name: &str, value: i64) -> Result<(), StoreError> {

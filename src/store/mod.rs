@@ -343,7 +343,7 @@ mod tests {
     #[tokio::test]
     async fn a_store_of_an_earlier_version_is_brought_up_to_date_by_whoever_may_write() {
         let held = test_store().await;
-        let script = "DROP TABLE reviews; DROP TABLE idempotency; DROP TABLE opinions; DROP TABLE verdicts; DROP TABLE ledger; DROP TABLE users; DROP TABLE minutes; DROP TABLE generation_index; DROP TABLE serve_index; DROP TABLE text_rows; DROP TABLE text_index; DROP TABLE review_states; DROP TABLE revisions; DROP TABLE holds; DROP TABLE erased; DROP TABLE stops; DROP TABLE rejections; DROP TABLE purges; DROP TABLE nodes; DROP TABLE proposals; DROP TABLE approvals; DROP TABLE rollbacks; DROP INDEX chain_receipts; DELETE FROM meta WHERE name NOT LIKE 'catalogue%'; PRAGMA user_version = 1; INSERT INTO texts VALUES ('h', 't')";
+        let script = "DROP TABLE reviews; DROP TABLE idempotency; DROP TABLE opinions; DROP TABLE verdicts; DROP TABLE ledger; DROP TABLE users; DROP TABLE minutes; DROP TABLE generation_index; DROP TABLE serve_index; DROP TABLE text_rows; DROP TABLE text_index; DROP TABLE review_states; DROP TABLE revisions; DROP TABLE holds; DROP TABLE erased; DROP TABLE stops; DROP TABLE rejections; DROP TABLE purges; DROP TABLE nodes; DROP TABLE proposals; DROP TABLE approvals; DROP TABLE rollbacks; DROP TABLE counts; DROP TABLE awaiting; DROP TABLE filters; DROP TABLE assignments; DROP INDEX chain_receipts; DELETE FROM meta WHERE name NOT LIKE 'catalogue%'; PRAGMA user_version = 1; INSERT INTO texts VALUES ('h', 't')";
         sqlx::raw_sql(script).execute(held.store.writer().unwrap()).await.unwrap();
         let older = Store::open(&held.url, Access::ReadOnly).await.unwrap_err();
         assert!(older.to_string().contains("written by an older copyrail; run"), "{older}");

@@ -35,6 +35,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("migrations/0005_idempotency.sql"),
     include_str!("migrations/0006_log.sql"),
     include_str!("migrations/0007_policy.sql"),
+    include_str!("migrations/0008_console.sql"),
 ];
 /// What a program must know to use the tables, as `user_version`: raised only by a migration after which a program that
 /// does not know it would read or write what is wrong. Up to version 5 it was the number of migrations.

@@ -46,6 +46,7 @@ const EFFECTS: &[&str] = &[
 const ORDER: &[&str] = &[
     "cli",
     "app",
+    "console",
     "http",
     "simulate",
     "alerts",
@@ -69,8 +70,10 @@ const ORDER: &[&str] = &[
     "telemetry",
 ];
 /// Doors that the order does not have: who knocks, at whose door, and why it is open.
-const DOORS: &[(&str, &str, &str)] =
-    &[("http", "app", "handlers take what all of them share; app puts it together")];
+const DOORS: &[(&str, &str, &str)] = &[
+    ("http", "app", "handlers take what all of them share; app puts it together"),
+    ("console", "app", "so do pages"),
+];
 
 /// Every source file of a room, without its tests: those may read data.
 fn sources(room: &str) -> Vec<(String, String)> {

@@ -84,6 +84,7 @@ fn serve(n: u64) -> ServeRecord {
         template: None,
         pending: false,
         repeats: None,
+        awaits: None,
         instead_of: None,
     }
 }

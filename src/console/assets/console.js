@@ -1,0 +1,154 @@
+// What pages do by keyboard, and what they say. Pages work without it: every key presses a link or a button that is there.
+//
+//   data-row            an entry of a list; j and k move among them, enter opens its first link
+//   data-key="a"        pressed by that key, within the marked entry or else on the page; its label is what ? says of it
+//   data-confirm="…"    asks first, in that sentence
+//   data-copy="…"       copies that
+//   hx-…                htmx; a response's header `hx-trigger: {"said": {text, undo}}` shows the text, with undo
+(() => {
+  'use strict';
+  const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
+  if (zone && !document.cookie.includes(`copyrail_zone=${encodeURIComponent(zone)}`)) {
+    document.cookie = `copyrail_zone=${encodeURIComponent(zone)}; path=/console; max-age=31536000; samesite=strict`;
+  }
+
+  const rows = () => [...document.querySelectorAll('[data-row]')].filter((row) => row.offsetParent !== null);
+  const marked = () => document.querySelector('[data-row][aria-selected="true"]');
+  const mark = (row) => {
+    if (!row) return;
+    marked()?.setAttribute('aria-selected', 'false');
+    row.setAttribute('aria-selected', 'true');
+    row.scrollIntoView({ block: 'nearest' });
+    const link = row.querySelector('a, button');
+    (link ?? row).focus({ preventScroll: true });
+    row.dispatchEvent(new CustomEvent('marked', { bubbles: true }));
+  };
+  const move = (by) => {
+    const all = rows();
+    const at = all.indexOf(marked());
+    mark(all[at < 0 ? (by > 0 ? 0 : all.length - 1) : Math.min(Math.max(at + by, 0), all.length - 1)]);
+  };
+  const target = (key) => {
+    const wanted = `[data-key="${CSS.escape(key)}"]:not([disabled])`;
+    const seen = (element) => element && element.offsetParent !== null;
+    const within = marked()?.querySelector(wanted);
+    return seen(within) ? within : [...document.querySelectorAll(wanted)].find(seen);
+  };
+  const writes = (element) => element.closest('input, textarea, select, [contenteditable]') !== null;
+
+  document.addEventListener('focusin', ({ target: element }) => {
+    const row = element.closest('[data-row]');
+    if (row && row !== marked()) {
+      marked()?.setAttribute('aria-selected', 'false');
+      row.setAttribute('aria-selected', 'true');
+      row.dispatchEvent(new CustomEvent('marked', { bubbles: true }));
+    }
+  });
+
+  document.addEventListener('keydown', (event) => {
+    if (event.ctrlKey || event.metaKey || event.altKey || document.querySelector('dialog[open]')) return;
+    if (writes(event.target)) {
+      if (event.key === 'Escape') event.target.blur();
+      return;
+    }
+    const { key } = event;
+    if (key === '?') showKeys();
+    else if (key === '/') {
+      const search = document.querySelector('[data-search]');
+      if (!search) return;
+      search.focus();
+    } else if (key === 'j' || (key === 'ArrowDown' && marked())) move(1);
+    else if (key === 'k' || (key === 'ArrowUp' && marked())) move(-1);
+    else {
+      const found = key.length === 1 ? target(key) : null;
+      if (!found) return;
+      found.click();
+      if (found.matches('input, textarea')) found.focus();
+    }
+    event.preventDefault();
+  });
+
+  const showKeys = () => {
+    const dialog = document.getElementById('keys');
+    const list = dialog.querySelector('dl');
+    const known = new Map();
+    if (rows().length) known.set('j  k', 'Next, previous').set('enter', 'Open');
+    if (document.querySelector('[data-search]')) known.set('/', 'Search');
+    for (const element of document.querySelectorAll('[data-key]')) {
+      const said = element.getAttribute('aria-label') ?? element.dataset.says ?? element.textContent;
+      if (!known.has(element.dataset.key)) known.set(element.dataset.key, said.replace(/\s+/g, ' ').trim());
+    }
+    known.set('?', 'Show these keys');
+    list.replaceChildren(...[...known].flatMap(([key, says]) => {
+      const term = document.createElement('dt');
+      for (const one of key.split('  ')) {
+        const shown = document.createElement('kbd');
+        shown.textContent = one;
+        term.append(shown, ' ');
+      }
+      const meaning = document.createElement('dd');
+      meaning.textContent = says.replace(new RegExp(`\\s${CSS.escape(key)}$`), '');
+      return [term, meaning];
+    }));
+    dialog.showModal();
+  };
+
+  // What cannot be undone asks first.
+  const ask = (sentence) => new Promise((answer) => {
+    const dialog = document.getElementById('ask');
+    document.getElementById('ask-text').textContent = sentence;
+    dialog.returnValue = 'no';
+    dialog.addEventListener('close', () => answer(dialog.returnValue === 'yes'), { once: true });
+    dialog.showModal();
+  });
+  document.addEventListener('htmx:confirm', (event) => {
+    const sentence = event.detail.elt.dataset.confirm;
+    if (!sentence) return;
+    event.preventDefault();
+    ask(sentence).then((yes) => yes && event.detail.issueRequest(true));
+  });
+  document.addEventListener('submit', (event) => {
+    const form = event.target;
+    const sentence = event.submitter?.dataset.confirm ?? form.dataset.confirm;
+    if (!sentence || form.matches('[hx-post]') || form.dataset.asked) return;
+    event.preventDefault();
+    ask(sentence).then((yes) => {
+      if (!yes) return;
+      form.dataset.asked = 'yes';
+      form.requestSubmit(event.submitter);
+    });
+  });
+
+  const say = (text, undo) => {
+    const toast = document.createElement('div');
+    toast.className = 'toast';
+    toast.append(text);
+    if (undo) {
+      const button = document.createElement('button');
+      button.type = 'button';
+      button.dataset.key = 'u';
+      button.textContent = 'Undo';
+      button.addEventListener('click', () => {
+        toast.remove();
+        htmx.ajax('POST', undo, { target: 'body', swap: 'none', headers: JSON.parse(document.body.getAttribute('hx-headers')) });
+      });
+      toast.append(button);
+    }
+    const said = document.getElementById('said');
+    said.replaceChildren(toast);
+    clearTimeout(say.timer);
+    say.timer = setTimeout(() => toast.remove(), undo ? 15000 : 6000);
+  };
+  document.addEventListener('said', ({ detail }) => say(detail.text, detail.undo));
+  document.addEventListener('htmx:responseError', ({ detail }) => {
+    const told = new DOMParser().parseFromString(detail.xhr.responseText, 'text/html').body.textContent.trim();
+    say(told || 'The service did not do this. Load the page again.');
+  });
+  document.addEventListener('htmx:sendError', () => say('The service does not answer. Nothing was changed.'));
+
+  document.addEventListener('click', (event) => {
+    if (event.target.closest('[data-keys]')) showKeys();
+    const copied = event.target.closest('[data-copy]');
+    if (copied) navigator.clipboard?.writeText(copied.dataset.copy).then(() => say(`Copied ${copied.dataset.copy}`));
+  });
+})();

@@ -1,0 +1,54 @@
+//! The reviewers' pages, below `/console/`. They show what the rooms below say, and have people's decisions carried out
+//! there; they decide nothing.
+//!
+//! Each page is a module: a view (a struct of plain values, and a template of the same name), made by one handler from what
+//! the rooms below answer. What all pages share: who reads ([`session`]), the frame ([`page`]), how times, ids and numbers
+//! are written ([`say`]), figures drawn ([`chart`]), and the files that a browser loads ([`assets`]).
+
+#![allow(dead_code)]
+
+mod approvals;
+mod assets;
+mod chart;
+mod compliance;
+mod generation;
+mod generations;
+mod glossary;
+mod overview;
+mod page;
+mod reports;
+mod say;
+mod seal;
+mod session;
+mod sign_in;
+mod try_it;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::middleware::from_fn;
+use axum::response::Redirect;
+use axum::routing::get;
+
+pub use seal::Seal;
+pub use session::Door;
+
+use crate::app::Shared;
+
+/// Every page. Each asks for its reader itself, so that none can be reached without one but those for signing in.
+pub fn router() -> Router<Arc<Shared>> {
+    Router::new()
+        .merge(sign_in::routes())
+        .merge(overview::routes())
+        .merge(generations::routes())
+        .merge(generation::routes())
+        .merge(approvals::routes())
+        .merge(compliance::routes())
+        .merge(try_it::routes())
+        .merge(reports::routes())
+        .merge(glossary::routes())
+        .route("/console/assets/{file}", get(assets::file))
+        .route("/console", get(|| async { Redirect::permanent("/console/") }))
+        .route("/console/{*rest}", get(page::no_such_page))
+        .layer(from_fn(page::guard))
+}
