@@ -39,7 +39,7 @@ use crate::audit::{self, Clock, Recorder, Reviews, UserKey, erase};
 use crate::cache::{Admission, Flights, Keys, Looks, Memory, Users, Writers};
 use crate::casefile::Library;
 use crate::catalogue::Catalogue;
-use crate::config::Settings;
+use crate::config::{ConsoleSettings, Settings};
 use crate::console::{self, Seal};
 use crate::diagnostic::Diagnostic;
 use crate::generate::{Closing, Gate};
@@ -123,6 +123,8 @@ pub struct Shared {
     disk: Disk,
     /// What this service is called among those on its store.
     pub node: String,
+    /// How reviewers reach their pages.
+    pub console: ConsoleSettings,
     /// What the console's sessions are signed with.
     pub seal: Seal,
     /// Who signed in to the console lately, and who tried.
@@ -275,6 +277,7 @@ impl App {
             followed: Mutex::default(),
             disk: Disk::default(),
             node,
+            console: settings.console,
             seal,
             door: console::Door::default(),
         });

@@ -2,6 +2,7 @@
 //!
 //! The environment comes as a function, so tests never touch the process's own. Knows nothing of what settings do.
 
+mod console;
 mod provider;
 mod read;
 mod toml_node;
@@ -12,6 +13,7 @@ use std::time::Duration;
 
 use jiff::tz::TimeZone;
 
+pub use console::{ClientSecret, ConsoleSettings, OidcRoles, OidcSettings, is_trustworthy};
 pub use provider::{BreakerSettings, Output, Price, Provider, ProviderKind, TokenLimitField};
 pub use read::load;
 
@@ -45,6 +47,8 @@ pub struct Settings {
     pub hedge_after: Option<Duration>,
     /// Where metrics are read; nowhere without one.
     pub metrics_listen: Option<SocketAddr>,
+    /// How reviewers reach their pages.
+    pub console: ConsoleSettings,
     /// The collector that traces are sent to, such as `http://127.0.0.1:4318`; none without one.
     pub otlp: Option<String>,
 }

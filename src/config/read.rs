@@ -8,7 +8,7 @@ use jiff::tz::TimeZone;
 
 use super::{
     AuditSettings, BudgetSettings, Limits, PolicySettings, Provider, REFERENCE, Retention, Settings, Shares,
-    provider, toml_node,
+    console, provider, toml_node,
 };
 use crate::diagnostic::{Diagnostic, Position, Span};
 use crate::document::{self, Faults, Fields, Key, Kind, Node};
@@ -131,6 +131,9 @@ fn read(root: &Node, environment: &BTreeMap<String, String>, faults: &Faults) ->
         let off = document::text(node, faults).is_some_and(|listen| listen.is_empty());
         if off { None } else { parsed(node, "an address", "127.0.0.1:9090", faults) }
     });
+    let console =
+        section(&mut fields, "console", faults, |fields| console::read(fields, environment, faults))
+            .flatten();
     let otlp = section(&mut fields, "telemetry", faults, |fields| otlp(fields, faults)).flatten();
     fields.finish(faults);
     let (mut providers, budget, hedge_after) = llm?;
@@ -149,6 +152,7 @@ fn read(root: &Node, environment: &BTreeMap<String, String>, faults: &Faults) ->
         budget: budget?,
         hedge_after,
         metrics_listen: metrics_listen.flatten(),
+        console: console?,
         otlp,
     })
 }
@@ -390,22 +394,24 @@ fn budget(fields: &mut Fields<'_>, faults: &Faults) -> Option<BudgetSettings> {
     };
     let (per_day, per_request) = (money("per_day"), money("per_request"));
     let shares = section(fields, "shares", faults, |fields| {
-        let mut share = |key| {
-            let node = fields.take(key)?;
-            let given = document::text(node, faults)?;
-            let share = given.parse().ok().filter(|share| (0.0..=1.0).contains(share));
-            if share.is_none() {
-                let help = "write a part of the day's budget, from 0 to 1";
-                faults.error_with_help(node.span, format!("`{given}` is no share"), help);
-            }
-            share
-        };
+        let mut share =
+            |key| share(fields.take(key)?, "write a part of the day's budget, from 0 to 1", faults);
         let (pages, bulk, refresh) = (share("pages"), share("bulk"), share("refresh"));
         Some(Shares { pages: pages?, bulk: bulk?, refresh: refresh? })
     });
     // Nothing for one generation would be no limit that anybody can want: it stands for none.
     let per_request = per_request.filter(|amount| *amount > 0.0);
     Some(BudgetSettings { per_day, per_request, shares: shares.flatten()? })
+}
+
+/// A share, from 0 to 1.
+pub(super) fn share(node: &Node, help: &str, faults: &Faults) -> Option<f64> {
+    let given = document::text(node, faults)?;
+    let share = given.parse().ok().filter(|share| (0.0..=1.0).contains(share));
+    if share.is_none() {
+        faults.error_with_help(node.span, format!("`{given}` is no share"), help);
+    }
+    share
 }
 
 fn bytes(node: &Node, faults: &Faults) -> Option<u64> {
@@ -602,6 +608,95 @@ mod tests {
             &[],
             &[("c.toml:6:8", "`a` is the name of two providers: of this one, and of that in line 2")],
         );
+    }
+
+    #[test]
+    fn the_commented_provider_of_signing_in_is_true() {
+        let shown: String = REFERENCE
+            .lines()
+            .skip_while(|line| !line.starts_with("# [console.oidc]"))
+            .take_while(|line| line.starts_with('#'))
+            .map(|line| format!("{}\n", line.trim_start_matches("# ")))
+            .collect();
+        let text = format!("[console]\naddress = \"https://Copy.example.com:443/\"\n{shown}");
+        let environment = environment(&[("COPYRAIL_OIDC_SECRET", "hush-hush")]);
+        let (settings, faults) = load(Some(("c.toml", &text)), &environment);
+        assert_eq!(faults, []);
+        let console = settings.unwrap().console;
+        assert_eq!(console.address.as_deref(), Some("https://copy.example.com"));
+        assert!(console.is_https() && !format!("{console:?}").contains("hush"));
+        let oidc = console.oidc.unwrap();
+        assert_eq!((oidc.name_claim.as_str(), oidc.role_claim.as_str()), ("name", "groups"));
+        assert_eq!(oidc.roles.review, ["copy-reviewers"]);
+    }
+
+    #[test]
+    fn the_console_can_be_set_from_the_environment_alone() {
+        let environment = environment(&[
+            ("COPYRAIL__CONSOLE__ADDRESS", "http://127.0.0.1:8080"),
+            ("COPYRAIL__CONSOLE__SESSION", "5m"),
+            ("COPYRAIL__CONSOLE__IDLE", "1m"),
+            ("COPYRAIL__CONSOLE__OIDC__ISSUER", "http://127.0.0.1:9/realm"),
+            ("COPYRAIL__CONSOLE__OIDC__CLIENT_ID", "copyrail"),
+            ("COPYRAIL__CONSOLE__OIDC__ROLES__COMPLIANCE", "legal"),
+        ]);
+        let (settings, faults) = load(None, &environment);
+        assert_eq!(faults, []);
+        let console = settings.unwrap().console;
+        assert_eq!(console.second_looks, 0.02);
+        assert!(!console.is_https() && !console.forwarded);
+        let oidc = console.oidc.unwrap();
+        assert_eq!((oidc.scopes.as_str(), oidc.client_secret.is_none()), ("openid profile email", true));
+        assert_eq!(oidc.roles.compliance, ["legal"]);
+    }
+
+    #[test]
+    fn what_the_console_cannot_mean_is_told_where_it_stands() {
+        #[track_caller]
+        fn check(text: &str, place: &str, message: &str) {
+            let text = format!("[console]\n{text}");
+            check_faults(&text, &[], &[(&format!("c.toml:{place}"), message)]);
+        }
+        let not_reached = "this is not where browsers reach the service: scheme, host and nothing behind it";
+        for address in ["copy.example.com", "ftp://a.example", "https://a.example/x", "https://me@a.example"]
+        {
+            check(&format!("address = \"{address}\""), "2:11", not_reached);
+        }
+        let lasts = "a session lasts from five minutes to seven days";
+        check("session = \"8d\"", "2:11", lasts);
+        let idle = "a session that nobody uses ends after a minute or more, and no later than any other";
+        check("idle = \"59s\"", "2:8", idle);
+        check("session = \"30m\"\nidle = \"31m\"", "3:8", idle);
+        check("second_looks = 1.5", "2:16", "`1.5` is no share");
+        let provider = |lines: &str| {
+            format!("address = \"https://a.example\"\n[console.oidc]\nclient_id = \"c\"\n{lines}")
+        };
+        let roles = "roles = {review = \"r\"}\n";
+        let no_issuer =
+            "an issuer is an https address without user, query and fragment, or one of this machine";
+        for issuer in
+            ["http://a.example", "https://a.example?x", "https://me@a.example", "a.example", "file:///a"]
+        {
+            check(&provider(&format!("{roles}issuer = \"{issuer}\"")), "6:10", no_issuer);
+        }
+        let good = |lines: &str| provider(&format!("issuer = \"https://i.example\"\n{lines}"));
+        check(&good("roles = {}"), "6:9", "nobody could ever sign in");
+        check(&good("roles = {review = [\"\"]}"), "6:9", "the empty text gives no role");
+        check(
+            &good(&format!("{roles}scopes = \"email\"")),
+            "7:10",
+            "without `openid` a provider says nothing of who somebody is",
+        );
+        check(&good(&format!("{roles}name_claim = \"\"")), "7:14", "this names no claim");
+        check(
+            &good(&format!("{roles}client_secret_env = \"NOT_SET\"")),
+            "7:21",
+            "the variable NOT_SET is not set",
+        );
+        let no_way_back =
+            "the provider of `[console.oidc]` has to lead people back, and nothing says where to";
+        let text = "address = \"\"\n[console.oidc]\nissuer = \"http://localhost:1\"\nclient_id = \"c\"\nroles = {admin = \"a\"}";
+        check(text, "2:11", no_way_back);
     }
 
     #[test]
