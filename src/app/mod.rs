@@ -182,6 +182,7 @@ impl App {
         let seal = Seal::open(&settings.data_dir).map_err(|e| {
             anyhow::anyhow!("the console's key cannot be opened in {}: {e}", settings.data_dir.display())
         })?;
+        let door = console::Door::open(&settings.console)?;
         // A backup that is put in place later holds what was erased since, and lacks what was stopped.
         let (dir, clock) = (settings.data_dir.clone(), Arc::clone(&now));
         store.prepare_others(Box::new(move |store| {
@@ -279,7 +280,7 @@ impl App {
             node,
             console: settings.console,
             seal,
-            door: console::Door::default(),
+            door,
         });
         shared.refresh_keys().await;
         edits.into_iter().for_each(|edit| shared.tell(edit));
@@ -303,7 +304,7 @@ impl App {
         background.spawn(index_log(shared.store.clone(), stopped.clone()));
         background.spawn(retain(Arc::clone(&shared), settings.audit.retention, stopped.clone()));
         let ledger = tokio::spawn(keep_ledger(Arc::clone(&shared)));
-        let router = http::router(Arc::clone(&shared), console::router());
+        let router = http::router(Arc::clone(&shared), console::router(&shared));
         let served = tokio::spawn(http::serve(listener, router, connections, until(stopped)));
         Ok(Self { address, metrics_address, shared, stop, close, served, ledger, background, metrics })
     }

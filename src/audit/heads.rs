@@ -407,7 +407,8 @@ fn bytes_of(hex: &str) -> Option<Vec<u8>> {
 
 const BASE64: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
-fn encode_base64(bytes: &[u8]) -> String {
+/// Bytes in the alphabet of RFC 4648, filled up with `=`.
+pub(crate) fn encode_base64(bytes: &[u8]) -> String {
     let digits = bytes.chunks(3).flat_map(|three| {
         let bits = [16, 8, 0].iter().zip(three).fold(0u32, |bits, (by, byte)| bits | u32::from(*byte) << by);
         let filled = three.len() + 1;

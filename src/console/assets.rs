@@ -7,6 +7,9 @@ use axum::extract::Path;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 
+/// Where files are.
+pub(super) const BELOW: &str = "/console/assets/";
+
 /// A file: its name, what it is, its content.
 struct Asset {
     name: &'static str,
@@ -47,7 +50,7 @@ static NAMES: LazyLock<Vec<String>> = LazyLock::new(|| {
 pub(super) fn address(name: &str) -> String {
     let at = ASSETS.iter().position(|asset| asset.name == name);
     let named = at.and_then(|at| NAMES.get(at)).map_or(name, String::as_str);
-    format!("/console/assets/{named}")
+    format!("{BELOW}{named}")
 }
 
 /// A file. Nobody has to sign in for it: it says nothing of the shop.

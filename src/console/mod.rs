@@ -11,9 +11,11 @@ mod approvals;
 mod assets;
 mod chart;
 mod compliance;
+mod door;
 mod generation;
 mod generations;
 mod glossary;
+mod oidc;
 mod overview;
 mod page;
 mod reports;
@@ -26,17 +28,18 @@ mod try_it;
 use std::sync::Arc;
 
 use axum::Router;
-use axum::middleware::from_fn;
+use axum::middleware::from_fn_with_state;
 use axum::response::Redirect;
 use axum::routing::get;
 
+pub use door::Door;
 pub use seal::Seal;
-pub use session::Door;
 
 use crate::app::Shared;
 
-/// Every page. Each asks for its reader itself, so that none can be reached without one but those for signing in.
-pub fn router() -> Router<Arc<Shared>> {
+/// Every page. All stand behind one [guard](page::guard), so that none can be reached without a session but those for signing
+/// in, and nothing be sent but by a page of the session's.
+pub fn router(shared: &Arc<Shared>) -> Router<Arc<Shared>> {
     Router::new()
         .merge(sign_in::routes())
         .merge(overview::routes())
@@ -50,5 +53,5 @@ pub fn router() -> Router<Arc<Shared>> {
         .route("/console/assets/{file}", get(assets::file))
         .route("/console", get(|| async { Redirect::permanent("/console/") }))
         .route("/console/{*rest}", get(page::no_such_page))
-        .layer(from_fn(page::guard))
+        .layer(from_fn_with_state(Arc::clone(shared), page::guard))
 }

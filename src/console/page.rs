@@ -1,20 +1,33 @@
 //! The frame of every page, what stands in place of one that cannot be shown, and the headers that all carry.
 
+use std::sync::Arc;
+use std::time::Duration;
+
 use askama::Template;
-use axum::extract::Request;
-use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri, header};
+use axum::body::{Body, Bytes, to_bytes};
+use axum::extract::{Request, State};
+use axum::http::request::Parts as Head;
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{Html, IntoResponse, Redirect, Response};
 use serde_json::json;
 
-use super::assets;
-use super::session::Reader;
+use super::session::{self, MAX_FORM, Reader};
+use super::{assets, sign_in};
+use crate::app::Shared;
 use crate::store::StoreError;
 use crate::store::keys::Role;
 
 /// What a page may load: its own files and nothing else; no code and no style within it.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; \
                       form-action 'self'; frame-ancestors 'none'; base-uri 'none'";
+
+/// What browsers are told of a service that is reached by https: for a year, by nothing else.
+const HTTPS_ALONE: &str = "max-age=31536000";
+/// How long a form may take to arrive.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// The longest form for signing in, in bytes.
+const MAX_SIGN_IN: usize = 8 * 1024;
 
 /// Where a page stands among the others.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -127,8 +140,14 @@ pub(super) enum Failed {
     Malformed(String),
     /// It is too long, in bytes.
     TooLarge(usize),
+    /// It took too long to arrive.
+    TooSlow,
     /// It did not come from a page of this reader.
     Forged,
+    /// A page of somebody else's had the browser send it.
+    CrossSite,
+    /// Pages are read, and forms sent, and nothing else is done with them.
+    Method,
     /// It cannot be done as things are: a sentence.
     NotNow(String),
     /// The store does not answer.
@@ -176,6 +195,21 @@ impl Failed {
                 format!("This is longer than {} KiB.", most / 1024),
                 "Nothing was changed; send less at once.",
             ),
+            Self::TooSlow => (
+                StatusCode::REQUEST_TIMEOUT,
+                "What you sent took too long to arrive.".to_owned(),
+                "Nothing was changed; send it again.",
+            ),
+            Self::CrossSite => (
+                StatusCode::FORBIDDEN,
+                "This was not sent by a page of this console.".to_owned(),
+                "Nothing was changed. If it was, `[console] address` is not where browsers reach the service.",
+            ),
+            Self::Method => (
+                StatusCode::METHOD_NOT_ALLOWED,
+                "Nothing is done with a page in this way.".to_owned(),
+                "Pages are read with GET, and forms are sent with POST.",
+            ),
             Self::Forged => (
                 StatusCode::FORBIDDEN,
                 "This page is older than your session.".to_owned(),
@@ -212,15 +246,21 @@ pub(super) fn page_or(reader: &Reader, made: Result<Response, Failed>) -> Respon
     made.unwrap_or_else(|failed| if reader.part { failed.into_response() } else { failed.page(reader) })
 }
 
-/// Leads to the page for signing in, and from there back.
-pub(super) fn sign_in_first(uri: &Uri, headers: &HeaderMap) -> Response {
-    let back = uri.path_and_query().map_or("/console/", |path| path.as_str());
-    let back = serde_urlencoded::to_string([("next", back)]).unwrap_or_default();
-    let to = format!("/console/login?{back}");
-    if headers.contains_key("hx-request") {
+/// Leads to the page for signing in, and from there back: to the page that was asked for, or from which something was sent.
+pub(super) fn sign_in_first(head: &Head) -> Response {
+    let text = |name: &str| head.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let is_part = head.headers.contains_key("hx-request");
+    let here = head.uri.path_and_query().map_or("/console/", |path| path.as_str()).to_owned();
+    let back = match (is_part, is_read(&head.method)) {
+        (true, _) => path_of(text("hx-current-url")),
+        (false, true) => here,
+        (false, false) => path_of(text("referer")),
+    };
+    let to = sign_in::address(&back);
+    if is_part {
         // The whole page goes there, not the part that was asked for.
         let mut response = StatusCode::UNAUTHORIZED.into_response();
-        if let Ok(value) = HeaderValue::from_str("/console/login") {
+        if let Ok(value) = HeaderValue::from_str(&to) {
             response.headers_mut().insert(HeaderName::from_static("hx-redirect"), value);
         }
         return response;
@@ -228,14 +268,38 @@ pub(super) fn sign_in_first(uri: &Uri, headers: &HeaderMap) -> Response {
     Redirect::to(&to).into_response()
 }
 
+/// The path and the query of an address.
+fn path_of(address: &str) -> String {
+    let url = reqwest::Url::parse(address).ok();
+    url.map(|url| match url.query() {
+        Some(query) => format!("{}?{query}", url.path()),
+        None => url.path().to_owned(),
+    })
+    .unwrap_or_default()
+}
+
+/// In place of a page that a browser must ask for once more.
+#[derive(Template)]
+#[template(path = "going_on.html")]
+struct GoingOn {
+    frame: Frame,
+    to: String,
+}
+
+/// A page that leads on by itself. What a browser asks for because this one says so is asked for by the service's own page:
+/// it then sends the session, which it does not where a page of others leads here.
+pub(super) fn going_on(to: &str) -> Response {
+    show(&GoingOn { frame: Frame::outside("One moment"), to: to.to_owned() })
+}
+
 pub(super) async fn no_such_page(reader: Reader) -> Response {
     Failed::Missing("There is no such page.".to_owned()).page(&reader)
 }
 
-/// Around every page: what a browser may do with it.
-pub(super) async fn guard(request: Request, next: Next) -> Response {
-    let is_read = request.method() == Method::GET || request.method() == Method::HEAD;
-    let mut response = next.run(request).await;
+/// Around every page: who may see it, that what is sent comes from a page of theirs, and what a browser may do with the answer.
+pub(super) async fn guard(State(shared): State<Arc<Shared>>, request: Request, next: Next) -> Response {
+    let is_read = is_read(request.method());
+    let mut response = admit(&shared, request, next).await;
     let headers = response.headers_mut();
     let set = [
         (header::CONTENT_SECURITY_POLICY, POLICY),
@@ -247,9 +311,87 @@ pub(super) async fn guard(request: Request, next: Next) -> Response {
         (HeaderName::from_static("permissions-policy"), "camera=(), geolocation=(), microphone=()"),
     ];
     headers.extend(set.map(|(name, value)| (name, HeaderValue::from_static(value))));
+    if shared.console.is_https() {
+        headers.insert(header::STRICT_TRANSPORT_SECURITY, HeaderValue::from_static(HTTPS_ALONE));
+    }
     // What a reviewer sees stays in no cache; files that never change say otherwise themselves.
     if !(is_read && headers.contains_key(header::CACHE_CONTROL)) {
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     }
     response
+}
+
+/// Nothing but the pages for signing in, and the files that all pages load, is reached without a session; and nothing is sent
+/// but by a page of this service, with the token of the session. Handlers find both seen to.
+async fn admit(shared: &Arc<Shared>, request: Request, next: Next) -> Response {
+    let (mut head, body) = request.into_parts();
+    let path = head.uri.path();
+    let is_read = is_read(&head.method);
+    if !is_read && head.method != Method::POST {
+        let allow = [(header::ALLOW, HeaderValue::from_static("GET, HEAD, POST"))];
+        return (allow, Failed::Method).into_response();
+    }
+    if is_read && (path.starts_with(assets::BELOW) || path == "/console") {
+        return next.run(Request::from_parts(head, body)).await;
+    }
+    let is_for_all = sign_in::is_for_all(path);
+    let reader = session::read(shared, &head.headers);
+    if is_read && path != sign_in::CALLBACK && is_led_here(shared, &head.headers) {
+        return going_on(head.uri.path_and_query().map_or("/console/", |path| path.as_str()));
+    }
+    if !is_read && !session::is_from_a_page(shared, &head.headers) {
+        return Failed::CrossSite.into_response();
+    }
+    if reader.is_none() && !is_for_all {
+        return sign_in_first(&head);
+    }
+    let body = match is_read {
+        true => body,
+        false => match sent(body, if is_for_all { MAX_SIGN_IN } else { MAX_FORM }).await {
+            Err(failed) => return failed.into_response(),
+            Ok(form) => {
+                if let Some(reader) = reader.as_ref().filter(|_| !is_for_all)
+                    && !session::carries(&head.headers, &form, &reader.token)
+                {
+                    return Failed::Forged.into_response();
+                }
+                Body::from(form)
+            }
+        },
+    };
+    if let Some(reader) = &reader {
+        head.extensions.insert(reader.clone());
+    }
+    let mut response = next.run(Request::from_parts(head, body)).await;
+    // Who signs in or out says themselves what is kept.
+    if let Some(reader) = reader.filter(|_| !response.headers().contains_key(header::SET_COOKIE)) {
+        session::renew(shared, &mut response, &reader.session);
+    }
+    response
+}
+
+fn is_read(method: &Method) -> bool {
+    method == Method::GET || method == Method::HEAD
+}
+
+/// Whether a page of somebody else's leads a person here, for which browsers leave out the cookie of the session: it is only
+/// sent when the service's own pages ask.
+fn is_led_here(shared: &Shared, headers: &HeaderMap) -> bool {
+    let says = |name: &str, values: &[&str]| {
+        headers.get(name).and_then(|value| value.to_str().ok()).is_some_and(|value| values.contains(&value))
+    };
+    says("sec-fetch-site", &["cross-site", "same-site"])
+        && says("sec-fetch-mode", &["navigate"])
+        && says("sec-fetch-dest", &["document"])
+        && !session::brings_one(shared, headers)
+}
+
+/// What was sent, read to its end within ten seconds.
+async fn sent(body: Body, most: usize) -> Result<Bytes, Failed> {
+    match tokio::time::timeout(PATIENCE, to_bytes(body, most)).await {
+        Err(_elapsed) => Err(Failed::TooSlow),
+        Ok(Ok(bytes)) => Ok(bytes),
+        Ok(Err(error)) if crate::http::is_too_large(&error) => Err(Failed::TooLarge(most)),
+        Ok(Err(_)) => Err(Failed::Malformed("What you sent broke off.".to_owned())),
+    }
 }

@@ -44,6 +44,11 @@ impl Seal {
         serde_json::from_slice(&json).ok()
     }
 
+    /// A text that only the holder of the key can know: another one for each purpose and each value.
+    pub(super) fn secret_for(&self, purpose: &str, value: &[u8]) -> String {
+        hex(self.sign(purpose, value).as_ref())
+    }
+
     fn sign(&self, purpose: &str, json: &[u8]) -> hmac::Tag {
         hmac::sign(&self.0, &signed(purpose, json))
     }

@@ -1,13 +1,12 @@
-//! Who reads a page: a session in a signed cookie, made from a key of the role `review`, `compliance` or `admin`, and looked
-//! up anew at each request, so that a key that is revoked signs its reader out.
+//! Who reads a page: a session in a signed cookie, made from a key of the role `review`, `compliance` or `admin` or from what
+//! the provider of OpenID Connect said, and looked up anew at each request, so that a key that is revoked signs its reader out.
 
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use axum::body::{Bytes, to_bytes};
 use axum::extract::{FromRequest, FromRequestParts, Request};
 use axum::http::request::Parts as Head;
-use axum::http::{HeaderMap, header};
+use axum::http::{HeaderMap, HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
@@ -18,16 +17,16 @@ use uuid::Uuid;
 use super::page::{self, Failed};
 use crate::app::Shared;
 use crate::http::auth::signs_as;
-use crate::store::keys::Role;
+use crate::store::keys::{KeyRow, Role};
 
 /// The cookie that holds the session.
-pub(super) const COOKIE: &str = "copyrail_session";
+const COOKIE: &str = "copyrail_session";
 /// The cookie in which a page's script says the reader's time zone.
 const ZONE: &str = "copyrail_zone";
-/// How long a session lasts.
-pub(super) const LASTS: SignedDuration = SignedDuration::from_hours(12);
 /// The longest form, in bytes: room for a long text and what stands around it.
-const MAX_FORM: usize = 256 * 1024;
+pub(super) const MAX_FORM: usize = 256 * 1024;
+/// How many cookies of one name are looked at: other services on the host may set some too.
+const MOST_COOKIES: usize = 4;
 /// The header in which a page's script sends the token of its forms.
 const TOKEN: &str = "x-csrf-token";
 /// What tokens are made for.
@@ -39,36 +38,42 @@ const FORMS: &str = "forms";
 pub(super) struct Session {
     /// Told from others by this.
     pub(super) id: Uuid,
-    /// The id of the key that signed in.
-    pub(super) key: String,
-    /// From when on it no longer holds.
+    /// Who signed in.
+    pub(super) who: Who,
+    /// What they may do, as of then.
+    pub(super) role: Role,
+    /// Since when it holds.
+    pub(super) begun: Timestamp,
+    /// When its reader was last seen, to a tenth of the time that it lasts unused.
+    pub(super) seen: Timestamp,
+    /// From when on it no longer holds, however much it is used.
     pub(super) until: Timestamp,
 }
 
-/// Who signed out before their session's end, and who tried to sign in.
-#[derive(Debug, Default)]
-pub struct Door {
-    signed_out: Mutex<HashMap<Uuid, Timestamp>>,
-}
-
-impl Door {
-    /// Ends a session for good.
-    pub(super) fn sign_out(&self, session: &Session, now: Timestamp) {
-        let mut out = self.signed_out.lock().unwrap_or_else(PoisonError::into_inner);
-        out.retain(|_, until| *until > now);
-        out.insert(session.id, session.until);
-    }
-
-    fn is_signed_out(&self, session: Uuid) -> bool {
-        self.signed_out.lock().unwrap_or_else(PoisonError::into_inner).contains_key(&session)
-    }
+/// Who signed in.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Who {
+    /// Whoever holds the key of this id.
+    Key(String),
+    /// Somebody whom the provider of OpenID Connect named.
+    Person {
+        /// What it calls them, for good.
+        subject: String,
+        /// The name that it says they have.
+        name: String,
+        /// The settings that this was made of it by, in short: others make other roles.
+        terms: String,
+    },
 }
 
 /// Whoever reads a page.
 #[derive(Clone, Debug)]
 pub(super) struct Reader {
-    /// The name that stands under what they decide.
+    /// The name that stands under what they decide: of somebody whom a provider named, with whom it means.
     pub(super) name: String,
+    /// The name that pages call them by.
+    pub(super) shown: String,
     /// What they may do.
     pub(super) role: Role,
     /// The zone that times are written in.
@@ -103,42 +108,113 @@ impl Reader {
     }
 }
 
-/// A cookie of a request.
-pub(super) fn cookie<'h>(headers: &'h HeaderMap, name: &str) -> Option<&'h str> {
-    let cookies = headers.get_all(header::COOKIE).into_iter().filter_map(|value| value.to_str().ok());
-    cookies
-        .flat_map(|cookies| cookies.split(';'))
-        .filter_map(|cookie| cookie.trim().split_once('='))
-        .find_map(|(named, value)| (named == name).then_some(value))
+/// The cookies of a name that a request has, first to last. Others may hold anything, bytes that are no text too.
+pub(super) fn cookies<'h>(headers: &'h HeaderMap, name: &str) -> impl Iterator<Item = &'h str> {
+    let pairs =
+        headers.get_all(header::COOKIE).into_iter().flat_map(|all| all.as_bytes().split(|b| *b == b';'));
+    pairs
+        .filter_map(move |pair| pair.trim_ascii().strip_prefix(name.as_bytes())?.strip_prefix(b"="))
+        .filter_map(|value| str::from_utf8(value).ok())
+        .take(MOST_COOKIES)
+}
+
+/// Whether another page of whatever site can have the browser send a cookie when it leads here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum SameSite {
+    Strict,
+    Lax,
+}
+
+/// The name of a cookie: with a prefix that keeps others on the domain from setting it, where TLS is sure.
+pub(super) fn cookie_name(shared: &Shared, name: &str) -> String {
+    if shared.console.is_https() { format!("__Host-{name}") } else { name.to_owned() }
+}
+
+/// Has the browser keep a cookie for so many seconds, or with none of them forget it.
+pub(super) fn set_cookie(
+    shared: &Shared,
+    response: &mut Response,
+    (name, value): (&str, &str),
+    same_site: SameSite,
+    seconds: i64,
+) {
+    let name = cookie_name(shared, name);
+    // A cookie with the prefix is one of the whole host.
+    let rest = if shared.console.is_https() { "Path=/; Secure" } else { "Path=/console" };
+    let cookie = format!("{name}={value}; {rest}; HttpOnly; SameSite={same_site:?}; Max-Age={seconds}");
+    if let Ok(value) = HeaderValue::from_str(&cookie) {
+        response.headers_mut().append(header::SET_COOKIE, value);
+    }
+}
+
+/// Whether a request brings a session, good or not.
+pub(super) fn brings_one(shared: &Shared, headers: &HeaderMap) -> bool {
+    cookies(headers, &cookie_name(shared, COOKIE)).next().is_some()
 }
 
 /// The token that forms of a session send.
 fn token(shared: &Shared, session: &Session) -> String {
-    shared.seal.seal(FORMS, &session.id)
+    shared.seal.secret_for(FORMS, session.id.as_bytes())
 }
 
-/// What the cookie of a new session for this key holds.
-pub(super) fn begin(shared: &Shared, key: &str, now: Timestamp) -> String {
-    let until = now.checked_add(LASTS).unwrap_or(now);
-    shared.seal.seal(SESSION, &Session { id: crate::words::new_id(now), key: key.to_owned(), until })
+/// Signs somebody in with a response.
+pub(super) fn begin(shared: &Shared, response: &mut Response, who: Who, role: Role) {
+    let now = (shared.parts.now)();
+    let until = later(now, shared.console.session);
+    let id = crate::words::new_id(now);
+    put(shared, response, &Session { id, who, role, begun: now, seen: now, until }, now);
+}
+
+/// Ends a session with a response.
+pub(super) fn end(shared: &Shared, response: &mut Response, session: &Session) {
+    shared.door.end(session.id, session.until, (shared.parts.now)());
+    set_cookie(shared, response, (COOKIE, ""), SameSite::Strict, 0);
+}
+
+/// Has the browser keep that its reader was seen, unless that was a moment ago.
+pub(super) fn renew(shared: &Shared, response: &mut Response, session: &Session) {
+    let now = (shared.parts.now)();
+    if now >= later(session.seen, shared.console.idle / 10) {
+        put(shared, response, &Session { seen: now, ..session.clone() }, now);
+    }
+}
+
+fn put(shared: &Shared, response: &mut Response, session: &Session, now: Timestamp) {
+    let ends = session.until.min(later(session.seen, shared.console.idle));
+    let sealed = shared.seal.seal(SESSION, session);
+    set_cookie(shared, response, (COOKIE, &sealed), SameSite::Strict, ends.duration_since(now).as_secs());
+}
+
+fn later(at: Timestamp, by: std::time::Duration) -> Timestamp {
+    SignedDuration::try_from(by).ok().and_then(|by| at.checked_add(by).ok()).unwrap_or(at)
 }
 
 /// Who a request is of, when somebody signed in.
 pub(super) fn read(shared: &Shared, headers: &HeaderMap) -> Option<Reader> {
-    let session: Session = shared.seal.open_token(SESSION, cookie(headers, COOKIE)?)?;
+    let name = cookie_name(shared, COOKIE);
+    let session =
+        cookies(headers, &name).find_map(|sealed| shared.seal.open_token::<Session>(SESSION, sealed))?;
     let now = (shared.parts.now)();
-    if now >= session.until || shared.door.is_signed_out(session.id) {
+    let is_over = now >= session.until || now >= later(session.seen, shared.console.idle);
+    if is_over || shared.door.is_ended(session.id, session.begun) {
         return None;
     }
-    let keys = shared.keys.load();
-    let row = keys.get(&session.key).filter(|row| row.holds(now))?;
-    if !row.role.allows(Role::Review) && !row.role.allows(Role::Compliance) {
-        return None;
-    }
-    let zone = cookie(headers, ZONE).and_then(|zone| TimeZone::get(&zone.replace("%2F", "/")).ok());
+    let (name, shown) = match &session.who {
+        Who::Key(id) => {
+            let keys = shared.keys.load();
+            let row = keys.get(id).filter(|row| row.holds(now) && row.role == session.role)?;
+            (signs_as(row), signs_as(row))
+        }
+        Who::Person { subject, name, terms } => {
+            let oidc = shared.door.oidc.as_ref().filter(|oidc| oidc.terms() == terms)?;
+            (oidc.named(name, subject), name.clone())
+        }
+    };
+    let zone = cookies(headers, ZONE).find_map(|zone| TimeZone::get(&zone.replace("%2F", "/")).ok());
     Some(Reader {
-        name: signs_as(row),
-        role: row.role,
+        name,
+        shown,
+        role: session.role,
         zone: zone.unwrap_or_else(|| shared.desk.settings().timezone.clone()),
         token: token(shared, &session),
         session,
@@ -146,15 +222,21 @@ pub(super) fn read(shared: &Shared, headers: &HeaderMap) -> Option<Reader> {
     })
 }
 
+/// Whether whoever holds this key may see the pages.
+pub(super) fn may_read(row: &KeyRow) -> bool {
+    row.role.allows(Role::Review) || row.role.allows(Role::Compliance)
+}
+
 impl FromRequestParts<Arc<Shared>> for Reader {
     type Rejection = Response;
 
-    async fn from_request_parts(head: &mut Head, shared: &Arc<Shared>) -> Result<Self, Response> {
-        read(shared, &head.headers).ok_or_else(|| page::sign_in_first(&head.uri, &head.headers))
+    /// The reader whom the [guard](page::guard) let in.
+    async fn from_request_parts(head: &mut Head, _: &Arc<Shared>) -> Result<Self, Response> {
+        head.extensions.get::<Self>().cloned().ok_or_else(|| page::sign_in_first(head))
     }
 }
 
-/// A form of a page of this reader: sent by such a page and nothing else, which its token proves.
+/// A form of a page of this reader. That it was sent by such a page and nothing else the [guard](page::guard) saw to.
 pub(super) struct Form<T>(pub(super) Reader, pub(super) T);
 
 impl<T: DeserializeOwned> FromRequest<Arc<Shared>> for Form<T> {
@@ -164,9 +246,6 @@ impl<T: DeserializeOwned> FromRequest<Arc<Shared>> for Form<T> {
         let (mut head, body) = request.into_parts();
         let reader = Reader::from_request_parts(&mut head, shared).await?;
         let bytes = to_bytes(body, MAX_FORM).await.map_err(|_| Failed::TooLarge(MAX_FORM).into_response())?;
-        if !is_from_a_page(&head.headers) || !carries(&head.headers, &bytes, &reader.token) {
-            return Err(Failed::Forged.into_response());
-        }
         match serde_urlencoded::from_bytes(&bytes) {
             Ok(form) => Ok(Self(reader, form)),
             Err(error) => Err(Failed::Malformed(error.to_string()).into_response()),
@@ -175,12 +254,19 @@ impl<T: DeserializeOwned> FromRequest<Arc<Shared>> for Form<T> {
 }
 
 /// Whether a browser that says where a request comes from says that it is a page of this service.
-pub(super) fn is_from_a_page(headers: &HeaderMap) -> bool {
-    headers.get("sec-fetch-site").is_none_or(|site| site == "same-origin" || site == "none")
+pub(super) fn is_from_a_page(shared: &Shared, headers: &HeaderMap) -> bool {
+    let text = |name| headers.get(name).map(|value: &HeaderValue| value.to_str().unwrap_or_default());
+    let is_own = |origin: &str| match &shared.console.address {
+        Some(address) => origin == address,
+        // Of whatever scheme: a proxy may have taken TLS off.
+        None => origin.split_once("://").is_some_and(|(_, host)| text("host") == Some(host)),
+    };
+    text("sec-fetch-site").is_none_or(|site| site == "same-origin" || site == "none")
+        && text("origin").is_none_or(is_own)
 }
 
 /// Whether a request carries the token, in its header or as the field `csrf` of its form.
-fn carries(headers: &HeaderMap, form: &Bytes, token: &str) -> bool {
+pub(super) fn carries(headers: &HeaderMap, form: &Bytes, token: &str) -> bool {
     #[derive(Deserialize)]
     struct Field {
         csrf: String,

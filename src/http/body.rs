@@ -94,7 +94,8 @@ fn plainly(said: &str) -> String {
     format!("write {expected} (line {place})")
 }
 
-fn is_too_large(error: &axum::Error) -> bool {
+/// Whether a body could not be read because it is longer than it may be.
+pub(crate) fn is_too_large(error: &axum::Error) -> bool {
     let mut source: Option<&dyn std::error::Error> = Some(error);
     while let Some(error) = source {
         if error.to_string().contains("length limit exceeded") {

@@ -19,7 +19,9 @@ mod serves;
 pub(crate) mod stops;
 mod watch;
 
+use std::convert::Infallible;
 use std::future::Future;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -32,6 +34,8 @@ use axum::http::request::Parts as Head;
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::Response;
 use axum::routing::{delete, get, post};
+use hyper::body::Incoming;
+use hyper::service::{Service, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
 use hyper_util::service::TowerToHyperService;
@@ -41,6 +45,7 @@ use tokio::task::JoinSet;
 use tokio::time::Instant;
 use tower_http::catch_panic::CatchPanicLayer;
 
+pub(crate) use body::is_too_large;
 pub use metrics::router as metrics;
 pub use problem::Problem;
 pub use rates::Rates;
@@ -95,11 +100,11 @@ pub async fn serve(listener: TcpListener, router: Router, most: usize, stopped: 
     let mut stopped = std::pin::pin!(stopped);
     let mut missed = Missed::default();
     loop {
-        let (stream, place) = tokio::select! {
+        let (stream, peer, place) = tokio::select! {
             biased;
             () = &mut stopped => break,
             (accepted, place) = next() => match accepted {
-                Ok((stream, _)) => (stream, place),
+                Ok((stream, peer)) => (stream, peer, place),
                 Err(error) => {
                     if let Some(times) = missed.once_more(Instant::now()) {
                         tracing::warn!(%error, times, "a connection could not be taken");
@@ -110,7 +115,7 @@ pub async fn serve(listener: TcpListener, router: Router, most: usize, stopped: 
             },
         };
         hurry(&stream);
-        let service = TowerToHyperService::new(router.clone());
+        let service = answering(router.clone(), peer.ip());
         let connection = connections.watch(protocol.serve_connection(TokioIo::new(stream), service));
         tokio::spawn(async move {
             if let Err(error) = connection.await {
@@ -121,9 +126,9 @@ pub async fn serve(listener: TcpListener, router: Router, most: usize, stopped: 
     }
     protocol.keep_alive(false);
     let mut last = JoinSet::new();
-    for stream in waiting(listener) {
+    for (stream, peer) in waiting(listener) {
         hurry(&stream);
-        let (protocol, service) = (protocol.clone(), TowerToHyperService::new(router.clone()));
+        let (protocol, service) = (protocol.clone(), answering(router.clone(), peer));
         last.spawn(async move {
             // A connection on which nothing was said yet is not one that a shutdown would wait for.
             if tokio::time::timeout(FIRST_WORDS, stream.readable()).await.is_ok()
@@ -137,6 +142,25 @@ pub async fn serve(listener: TcpListener, router: Router, most: usize, stopped: 
     while last.join_next().await.is_some() {}
 }
 
+/// Who opened the connection that a request of the console came on.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Peer(pub(crate) IpAddr);
+
+/// Answers the requests of one connection. Only those of the console are told who opened it: pages of the shop do not ask,
+/// and would pay for it.
+fn answering(
+    router: Router,
+    peer: IpAddr,
+) -> impl Service<hyper::Request<Incoming>, Response = Response, Error = Infallible, Future: Send> {
+    let service = TowerToHyperService::new(router);
+    service_fn(move |mut request: hyper::Request<Incoming>| {
+        if request.uri().path().starts_with("/console") {
+            request.extensions_mut().insert(Peer(peer));
+        }
+        service.call(request)
+    })
+}
+
 /// Sends what is written without waiting for more to fill a packet.
 fn hurry(stream: &TcpStream) {
     if let Err(error) = stream.set_nodelay(true) {
@@ -146,11 +170,11 @@ fn hurry(stream: &TcpStream) {
 
 /// Closes the listener and answers the connections that wait to be taken: the system would reset them, though whoever
 /// opened them may have sent a request already.
-fn waiting(listener: TcpListener) -> Vec<TcpStream> {
+fn waiting(listener: TcpListener) -> Vec<(TcpStream, IpAddr)> {
     let take = |listener: &std::net::TcpListener| {
-        let (stream, _) = listener.accept()?;
+        let (stream, peer) = listener.accept()?;
         stream.set_nonblocking(true)?;
-        TcpStream::from_std(stream)
+        TcpStream::from_std(stream).map(|stream| (stream, peer.ip()))
     };
     // It answers at once, with a fault when nobody waits.
     let listener = listener.into_std();
@@ -234,7 +258,7 @@ async fn leave(State(shared): State<Arc<Shared>>, request: Request, next: Next) 
 pub(crate) struct Pinned(pub(crate) Arc<Policy>);
 
 impl FromRequestParts<Arc<Shared>> for Pinned {
-    type Rejection = std::convert::Infallible;
+    type Rejection = Infallible;
 
     async fn from_request_parts(_: &mut Head, shared: &Arc<Shared>) -> Result<Self, Self::Rejection> {
         Ok(Self(shared.desk.pin()))
