@@ -210,7 +210,7 @@ pub(super) fn index_row(seq: i64, record: &GenerationRecord) -> IndexRow {
 
 /// What the index says of a review, likewise.
 pub(super) fn review_row(seq: i64, record: &ReviewRecord) -> ReviewRow {
-    let decision = record.action.decision().map(Decision::as_str).map(str::to_owned);
+    let decision = record.decision().map(Decision::as_str).map(str::to_owned);
     ReviewRow { seq, generation: record.generation_id.to_string(), decision }
 }
 

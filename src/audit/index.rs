@@ -7,12 +7,13 @@ use std::time::Duration;
 use jiff::Timestamp;
 use tokio::time::Instant;
 
+use super::holding::Holding;
 use super::records::{
     self, GENERATION, GenerationPayload, GenerationRecord, Outcome, REVIEW, Record, ReviewAction,
     ReviewRecord, SERVES, ServeRecord, StoredGeneration,
 };
 use super::{counts, waiting};
-use crate::store::forget::Look;
+use crate::store::forget::{AboutEntry, Look};
 use crate::store::index::{Indexable, Reach, reach};
 use crate::store::log::Append;
 use crate::store::{Store, StoreError};
@@ -278,7 +279,7 @@ async fn index(append: &mut Append, entry: &Indexable) -> Result<(), StoreError>
                 payload.and_then(|bytes| serde_json::from_slice(bytes).ok()).unwrap_or_default();
             append.index_minute(minute(record.finished), *seq).await?;
             append.index_generation(*seq, &generation_terms(&record), text_of(&payload)).await?;
-            if record.approval && record.outcome == Outcome::Passed {
+            if waits(&record) {
                 append.index_state(*seq, Some("awaiting")).await?;
             }
             Ok(())
@@ -301,20 +302,58 @@ async fn index(append: &mut Append, entry: &Indexable) -> Result<(), StoreError>
         REVIEW => {
             let Ok(Record::Review(stored)) = records::decode(bytes) else { return Ok(()) };
             let ReviewRecord { action, generation_id, .. } = stored.record;
-            if action.decision().is_none() && action != ReviewAction::Flag {
+            if action == ReviewAction::Note {
                 return Ok(());
             }
-            let Some(generation) = append.generation_entry(&generation_id.to_string()).await? else {
+            let id = generation_id.to_string();
+            let Some(generation) = append.generation_entry(&id).await? else {
                 return Ok(());
             };
-            match action.decision() {
-                Some(decision) => append.index_state(generation, Some(decision.as_str())).await,
-                None => append.index_state_too(generation, "flagged").await,
+            match (action, action.decision()) {
+                (ReviewAction::Undo, _) => restate(append, generation, &id, *seq).await,
+                (_, Some(decision)) => append.index_state(generation, Some(decision.as_str())).await,
+                (_, None) => append.index_state_too(generation, "flagged").await,
             }
         }
         // Other kinds are found by their kind.
         _ => Ok(()),
     }
+}
+
+/// Whether the text of a generation waits for a person until one decides.
+pub(super) fn waits(record: &GenerationRecord) -> bool {
+    record.approval && record.outcome == Outcome::Passed
+}
+
+/// The reviews of a generation up to this entry, oldest first. What cannot be read is passed over.
+pub(super) async fn reviews(
+    look: &mut Look<'_>,
+    generation: &str,
+    up_to: i64,
+) -> Result<Vec<ReviewRecord>, StoreError> {
+    let about = look.about(generation).await?;
+    let reviews = about.iter().filter(|entry| entry.seq <= up_to && entry.kind == REVIEW);
+    let read = |entry: &AboutEntry| match records::decode(&entry.bytes) {
+        Ok(Record::Review(stored)) => Some(stored.record),
+        _ => None,
+    };
+    Ok(reviews.filter_map(read).collect())
+}
+
+/// Says anew how a generation stands after all its reviews up to this entry.
+async fn restate(append: &mut Append, generation: i64, id: &str, up_to: i64) -> Result<(), StoreError> {
+    let reviews = reviews(&mut append.look(), id, up_to).await?;
+    let holding = Holding::of(&reviews);
+    let state = match holding.decided() {
+        Some((_, decision)) => Some(decision.as_str()),
+        None => {
+            let bytes = append.look().bytes(generation).await?.unwrap_or_default();
+            let record = records::decode(&bytes);
+            matches!(record, Ok(Record::Generation(stored)) if waits(&stored.record)).then_some("awaiting")
+        }
+    };
+    append.index_state(generation, state).await?;
+    if holding.is_flagged() { append.index_state_too(generation, "flagged").await } else { Ok(()) }
 }
 
 /// Takes the words of a generation out of the index, within the transaction that erases its payload: `payload` is what

@@ -16,6 +16,7 @@ pub mod erase;
 pub mod export;
 pub mod heads;
 pub mod hold;
+mod holding;
 pub mod index;
 mod person;
 mod queue;
@@ -33,12 +34,13 @@ pub mod verify;
 pub mod waiting;
 mod writer;
 
+pub use holding::{Holding, NotUndone};
 pub use records::{
     Decision, ErasureRecord, Event, ExportRecord, FORMAT, GapCause, GapRecord, GenerationPayload,
     GenerationRecord, HoldRecord, HoldScope, KeyChange, KeyRecord, Outcome, PolicyRecord, PurgeRecord,
     PurgeScope, Record, Retained, RetentionRecord, ReviewAction, ReviewPayload, ReviewRecord, RuleVerdict,
     Run, ServeRecord, Step, StepRecord, StopKind, StopRecord, StoredGeneration, StoredReview, StoredVerdict,
-    VerdictMode, VerdictPayload, VerdictRecord,
+    Undone, VerdictMode, VerdictPayload, VerdictRecord,
 };
 pub use reviews::{Rejected, Reviews, write_down_rejections};
 pub use user::{UserKey, reference, references, secret_file};

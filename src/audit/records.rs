@@ -160,15 +160,17 @@ pub enum ReviewAction {
     Flag,
     /// Something is said of it.
     Note,
+    /// An earlier approval, rejection or flag of the same person holds no longer; what held before it holds again.
+    Undo,
 }
 
 impl ReviewAction {
-    /// What it decides; `None` when nothing.
+    /// What it decides by itself; `None` when nothing.
     pub fn decision(self) -> Option<Decision> {
         match self {
             ReviewAction::Approve => Some(Decision::Approved),
             ReviewAction::Reject | ReviewAction::Takedown => Some(Decision::Rejected),
-            ReviewAction::Flag | ReviewAction::Note => None,
+            ReviewAction::Flag | ReviewAction::Note | ReviewAction::Undo => None,
         }
     }
 }
@@ -181,6 +183,8 @@ pub enum Decision {
     Approved,
     /// A person rejected it.
     Rejected,
+    /// Whoever decided undid it: it stands as if nobody ever had.
+    Undecided,
 }
 
 impl Decision {
@@ -189,6 +193,7 @@ impl Decision {
         match self {
             Decision::Approved => "approved",
             Decision::Rejected => "rejected",
+            Decision::Undecided => "undecided",
         }
     }
 }
@@ -206,6 +211,28 @@ pub struct ReviewRecord {
     pub at: Timestamp,
     /// The name of the key that they used.
     pub by: String,
+    /// Of an undo: what holds no longer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub undoes: Option<Undone>,
+}
+
+impl ReviewRecord {
+    /// What is decided from here on; `None` when that is what was decided before.
+    pub fn decision(&self) -> Option<Decision> {
+        self.action.decision().or_else(|| self.undoes.as_ref()?.holds)
+    }
+}
+
+/// What an undo undoes.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Undone {
+    /// The review that holds no longer.
+    pub review: Uuid,
+    /// What that did.
+    pub action: ReviewAction,
+    /// The decision that holds again; none of a flag, which decided nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub holds: Option<Decision>,
 }
 
 /// What stands beside a review's record, and can be erased: people write what they like.

@@ -174,7 +174,7 @@ async fn is_approved(look: &mut Look<'_>, entry: &OldEntry) -> Result<bool, Stor
     }
     let about = look.about(&record.id.to_string()).await?;
     let latest = about.iter().rev().find_map(|about| match records::decode(&about.bytes) {
-        Ok(Record::Review(stored)) => stored.record.action.decision(),
+        Ok(Record::Review(stored)) => stored.record.decision(),
         _ => None,
     });
     Ok(latest == Some(Decision::Approved))

@@ -27,7 +27,7 @@ pub struct Reviews {
     erased: AtomicI64,
     /// In which store: see [`Store::changes`].
     changes: AtomicU64,
-    /// The latest decision on each generation, with the entry that says so.
+    /// The decision that holds on each generation, with the entry that says so.
     decided: Mutex<HashMap<Uuid, (i64, Decision)>>,
 }
 
@@ -93,7 +93,7 @@ impl Reviews {
         self.store.changes()
     }
 
-    /// The latest decision on a generation; `None` when nobody decided, as far as this process knows.
+    /// The decision that holds on a generation; `None` when nobody decided, as far as this process knows.
     pub fn decision(&self, generation: Uuid) -> Option<Decision> {
         let decided = self.decided.lock().unwrap_or_else(PoisonError::into_inner);
         decided.get(&generation).map(|(_, decision)| *decision)
@@ -246,6 +246,30 @@ impl Reviews {
         changes: &[Change],
     ) -> Result<(), StoreError> {
         stops::put(&self.store, Some((record, note)), changes).await.map(drop)
+    }
+
+    /// The same, unless the generation was reviewed after this entry: then it has no effect, and `false` is answered.
+    ///
+    /// # Errors
+    ///
+    /// As [`decide`](Self::decide).
+    pub async fn decide_unless_reviewed(
+        &self,
+        after: i64,
+        record: ReviewRecord,
+        note: Option<String>,
+        changes: &[Change],
+    ) -> Result<bool, StoreError> {
+        stops::put_unless_reviewed(&self.store, after, (record, note), changes).await
+    }
+
+    /// Generations on which a rejection holds, of the question with this cache key.
+    ///
+    /// # Errors
+    ///
+    /// As [`search::rejected_for_key`].
+    pub async fn rejected_for_key(&self, cache_key: &str) -> Result<Vec<Generation>, StoreError> {
+        search::rejected_for_key(&self.store, cache_key).await
     }
 
     /// Learns what was decided on a generation before this process began; [`decision`](Self::decision) knows it from here on.

@@ -26,13 +26,13 @@ pub use find::{Serve, entry_of_serve, generations, serve, serves, serves_around}
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum ReviewState {
-    /// It passed, a person must approve it, and nobody has approved or rejected it yet.
+    /// It passed, a person must approve it, and no approval or rejection holds.
     Awaiting,
-    /// The latest decision is an approval.
+    /// The decision that holds is an approval.
     Approved,
-    /// The latest decision is a rejection or a takedown.
+    /// The decision that holds is a rejection or a takedown.
     Rejected,
-    /// Somebody flagged it, and nobody has decided on it since.
+    /// Somebody flagged it, and no decision since then holds.
     Flagged,
 }
 
@@ -60,9 +60,9 @@ pub struct Generation {
 }
 
 impl Generation {
-    /// The latest decision on it, with the entry that says so; `None` when nobody decided.
+    /// The decision that holds, with the entry that says so; `None` when nobody ever decided.
     pub fn decided(&self) -> Option<(i64, Decision)> {
-        self.reviews.iter().rev().find_map(|review| Some((review.seq, review.record.action.decision()?)))
+        self.reviews.iter().rev().find_map(|review| Some((review.seq, review.record.decision()?)))
     }
 }
 
@@ -219,6 +219,19 @@ pub async fn standing_for_key(store: &Store, cache_key: &str) -> Result<Vec<Pass
     Ok(standing)
 }
 
+/// Generations with this cache key on which a rejection or a takedown holds, the newest first.
+///
+/// # Errors
+///
+/// As [`latest_passed_for_key`].
+pub async fn rejected_for_key(store: &Store, cache_key: &str) -> Result<Vec<Generation>, StoreError> {
+    let mut rejected = Vec::new();
+    for found in log::rejected(store, cache_key, MOST_STANDING).await? {
+        rejected.push(read(store, found).await?);
+    }
+    Ok(rejected)
+}
+
 /// The newest generation whose text was not let pass for this cache key, unless somebody rejected it.
 ///
 /// # Errors
@@ -293,8 +306,8 @@ pub(super) async fn decisions(
     let rows = log::decisions(store, after, limit).await?;
     let Some(last) = rows.last().map(|(seq, ..)| *seq) else { return Ok(None) };
     let decided = |(seq, bytes, cache_key): (i64, Vec<u8>, String)| match stored_review(&bytes) {
-        Ok(StoredReview { record: ReviewRecord { generation_id: generation, action, .. }, .. }) => {
-            Some(Decided { seq, generation, decision: action.decision()?, cache_key })
+        Ok(StoredReview { record, .. }) => {
+            Some(Decided { seq, generation: record.generation_id, decision: record.decision()?, cache_key })
         }
         // One that was tampered with does not hold up those that come after it.
         Err(error) => {

@@ -45,8 +45,36 @@ pub async fn put(
     review: Option<(ReviewRecord, Option<String>)>,
     changes: &[Change],
 ) -> Result<usize, StoreError> {
-    let unwritable = |error: serde_json::Error| StoreError::Corrupt(error.to_string());
+    let appending = Appending::begin(store).await?;
+    put_within(appending, review, changes).await
+}
+
+/// The same of a review and what follows from it, unless the generation was reviewed after the entry `after`; answers whether
+/// it was put there.
+///
+/// # Errors
+///
+/// As [`put`].
+pub(super) async fn put_unless_reviewed(
+    store: &Store,
+    after: i64,
+    review: (ReviewRecord, Option<String>),
+    changes: &[Change],
+) -> Result<bool, StoreError> {
     let mut appending = Appending::begin(store).await?;
+    let generation = review.0.generation_id.to_string();
+    if appending.within().newest_review_of(&generation).await? > after {
+        return Ok(false);
+    }
+    put_within(appending, Some(review), changes).await.map(|_| true)
+}
+
+async fn put_within(
+    mut appending: Appending,
+    review: Option<(ReviewRecord, Option<String>)>,
+    changes: &[Change],
+) -> Result<usize, StoreError> {
+    let unwritable = |error: serde_json::Error| StoreError::Corrupt(error.to_string());
     if let Some((record, note)) = review {
         appending.record(&append::review(record, note).map_err(unwritable)?)?;
     }

@@ -102,6 +102,7 @@ pub(super) fn review(n: u64, generation: u64, action: ReviewAction) -> ReviewRec
         action,
         at: at(n as i64),
         by: "jo".into(),
+        undoes: None,
     }
 }
 

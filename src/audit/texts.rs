@@ -95,8 +95,8 @@ pub async fn servable(
 ) -> Result<Vec<Judged>, StoreError> {
     let decided = |word: Option<String>| match word.as_deref() {
         Some("approved") => Some(Decision::Approved),
-        Some(_) => Some(Decision::Rejected),
-        None => None,
+        Some("rejected") => Some(Decision::Rejected),
+        _ => None,
     };
     let page = texts::servable(store, before, since, limit).await?;
     Ok(page.into_iter().map(|(seq, found, word)| Judged { seq, decision: decided(word), found }).collect())

@@ -23,7 +23,7 @@ pub use why::{Why, why};
 
 use crate::audit::chained::{self, Chained, ChainedServe, Gone, Receipt, ReceiptKind};
 use crate::audit::search::{self, Generation, Review, SearchError, SecondVerdict, ServeFilter};
-use crate::audit::{Decision, GenerationRecord, ServeRecord};
+use crate::audit::{Decision, GenerationRecord, Holding, ServeRecord};
 use crate::store::{Store, StoreError};
 use crate::words::{SegmentId, Source};
 
@@ -162,6 +162,9 @@ pub struct Decided {
     pub at: Timestamp,
     /// What they said of it.
     pub note: Option<String>,
+    /// Whether that is what they undid.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub undone: bool,
 }
 
 /// An entry of the chain, for checking.
@@ -440,20 +443,26 @@ async fn generation_then(
     })
 }
 
-/// The decision of a person that stood when a text was shown, and those since; the latest where no moment is given.
+/// The decision of a person that stood when a text was shown, and what was decided or undone since; the one that stands
+/// where no moment is given.
 fn decisions(generation: &Generation, shown: Option<Timestamp>) -> (Option<Decided>, Vec<Decided>) {
-    let decided = |review: &Review| {
+    let (before, since): (Vec<&Review>, Vec<&Review>) =
+        generation.reviews.iter().partition(|review| shown.is_none_or(|shown| review.record.at <= shown));
+    let decided = |review: &&Review| {
+        let Review { record, note, .. } = review;
+        let undone = record.undoes.as_ref().map(|undone| undone.action);
         Some(Decided {
-            approved: review.record.action.decision()? == Decision::Approved,
-            by: review.record.by.clone(),
-            at: review.record.at,
-            note: review.note.clone(),
+            approved: undone.unwrap_or(record.action).decision()? == Decision::Approved,
+            by: record.by.clone(),
+            at: record.at,
+            note: note.clone(),
+            undone: undone.is_some(),
         })
     };
-    let all = generation.reviews.iter().filter_map(decided);
-    let (mut before, since): (Vec<_>, Vec<_>) =
-        all.partition(|decided| shown.is_none_or(|shown| decided.at <= shown));
-    (before.pop(), since)
+    let standing = Holding::of(before.iter().map(|review| &review.record)).decided();
+    let standing =
+        standing.and_then(|(record, _)| before.iter().find(|review| review.record.id == record.id));
+    (standing.and_then(decided), since.iter().filter_map(decided).collect())
 }
 
 async fn entry_then(store: &Store, entry: &Chained, masked: bool) -> Result<EntryThen, StoreError> {

@@ -115,9 +115,14 @@ pub(super) fn sentences(
         if record.outcome != Outcome::Passed || serve.is_none() {
             said.push(words::outcome(record.outcome).to_owned());
         }
-        let who = |Decided { approved, by, at, .. }: &Decided, had: &str| {
-            let did = if *approved { "approved" } else { "rejected" };
-            format!("{} {had}{did} it on {}.", words::by(by), moment(*at))
+        let who = |Decided { approved, by, at, undone, .. }: &Decided, had: &str| {
+            let did = match (undone, approved) {
+                (false, true) => "approved it",
+                (false, false) => "rejected it",
+                (true, true) => "undid their approval",
+                (true, false) => "undid their rejection",
+            };
+            format!("{} {had}{did} on {}.", words::by(by), moment(*at))
         };
         match (serve, decided) {
             (Some(_), Some(decided)) => said.push(format!("When it was shown, {}", who(decided, "had "))),

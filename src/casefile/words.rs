@@ -91,6 +91,7 @@ pub fn review(action: ReviewAction) -> &'static str {
         ReviewAction::Takedown => "took it down",
         ReviewAction::Flag => "flagged it for somebody to look at",
         ReviewAction::Note => "noted something",
+        ReviewAction::Undo => "undid an earlier approval, rejection or flag of theirs",
     }
 }
 

@@ -188,7 +188,8 @@ pub(super) struct ReviewRequest {
 
 /// Records what a person decided on a generation; the latest of `approve`, `reject` and `takedown` holds, `flag` and
 /// `note` decide nothing. It has its effect on this node before it is answered, and within two seconds on others.
-/// `takedown` bans the wording itself too, wherever it is generated next.
+/// `takedown` bans the wording itself too, wherever it is generated next. `undo` voids the latest approval, rejection or flag
+/// of the same person; what held before it holds again.
 pub(super) async fn review(
     State(shared): State<Arc<Shared>>,
     Caller(by): Caller,
@@ -208,6 +209,8 @@ pub(super) async fn review(
         Err(ReviewError::Unknown(id)) => Err(no_such_generation(id)),
         Err(ReviewError::NothingToApprove(outcome)) => Err(Problem::nothing_to_approve(outcome.as_str())),
         Err(ReviewError::Stopped(stop)) => Err(Problem::stopped(stop)),
+        Err(ReviewError::NotUndone(why)) => Err(Problem::nothing_to_undo(&why.to_string())),
+        Err(error @ ReviewError::Overtaken) => Err(Problem::not_now(format!("{error}; look at it again."))),
         Err(error @ ReviewError::Unreadable(_)) => {
             tracing::error!(%error, "a generation cannot be read");
             Err(Problem::store_unavailable())

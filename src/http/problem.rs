@@ -107,6 +107,14 @@ impl Problem {
         Self::new(StatusCode::CONFLICT, "urn:copyrail:stopped", "A stop bans this text", detail)
     }
 
+    /// 409: there is nothing that this person could undo.
+    pub fn nothing_to_undo(why: &str) -> Self {
+        let mut detail: String = why.chars().take(1).flat_map(char::to_uppercase).collect();
+        detail.extend(why.chars().skip(1).chain(['.']));
+        let kind = "urn:copyrail:nothing-to-undo";
+        Self::new(StatusCode::CONFLICT, kind, "There is nothing to undo", detail)
+    }
+
     /// 409: as many stops are in force as may be.
     pub fn too_many_stops(detail: &str) -> Self {
         let kind = "urn:copyrail:too-many-stops";

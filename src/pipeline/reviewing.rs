@@ -9,7 +9,9 @@ use uuid::Uuid;
 use super::Parts;
 use crate::audit::search::Generation;
 use crate::audit::stops::Change;
-use crate::audit::{GenerationRecord, Outcome, ReviewAction, ReviewRecord, StopKind, StopRecord};
+use crate::audit::{
+    Decision, GenerationRecord, Holding, NotUndone, Outcome, ReviewAction, ReviewRecord, StopKind, StopRecord,
+};
 use crate::cache::Key;
 use crate::generate::blurb_in;
 use crate::guardrail::{Wording, wording_of};
@@ -43,6 +45,12 @@ pub enum ReviewError {
     /// The text was taken down.
     #[error("stop {0} bans its wording")]
     Stopped(Uuid),
+    /// There is nothing that this person could undo.
+    #[error(transparent)]
+    NotUndone(NotUndone),
+    /// Others reviewed it at the same time.
+    #[error("others reviewed this generation at the same moment")]
+    Overtaken,
     /// The store could not be read.
     #[error(transparent)]
     Unreadable(StoreError),
@@ -68,8 +76,11 @@ pub async fn review(
     if action == ReviewAction::Approve && outcome != Outcome::Passed {
         return Err(ReviewError::NothingToApprove(outcome));
     }
+    if action == ReviewAction::Undo {
+        return undo(parts, found, note, by).await;
+    }
     let at = (parts.now)();
-    let record = ReviewRecord { id: new_id(at), generation_id, action, at, by: by.clone() };
+    let record = ReviewRecord { id: new_id(at), generation_id, action, at, by: by.clone(), undoes: None };
     let mut reviewed = Reviewed { record: record.clone(), stop_id: None, warning: None };
     if matches!(action, ReviewAction::Flag | ReviewAction::Note) {
         let recorded = parts.recorder.review(record, note).await;
@@ -77,14 +88,11 @@ pub async fn review(
         return Ok(reviewed);
     }
     let texts = texts(parts, &found).await;
-    let mut wordings: Vec<Wording> = texts.iter().map(|text| wording_of(text)).collect();
-    wordings.sort_unstable();
-    wordings.dedup();
-    let keys = [Some(found.record.cache_key.clone()), found.record.plain_key.clone()];
-    let keys: Vec<String> = keys.into_iter().flatten().collect();
+    let wordings = wordings(&texts);
+    let keys = keys(&found.record);
     let mut changes = Vec::new();
     match action {
-        ReviewAction::Flag | ReviewAction::Note => {}
+        ReviewAction::Flag | ReviewAction::Note | ReviewAction::Undo => {}
         ReviewAction::Approve => {
             let stops = parts.stops.pin();
             if let Some(stop) = texts.iter().find_map(|text| stops.taken_down(text)) {
@@ -101,13 +109,7 @@ pub async fn review(
             reviewed.warning = held_back(&stops, &found.record);
         }
         ReviewAction::Reject | ReviewAction::Takedown => {
-            if !wordings.is_empty() {
-                changes.push(Change::Reject {
-                    generation: generation_id,
-                    cache_key: keys.join(" "),
-                    text: wordings_text(&wordings),
-                });
-            }
+            changes.extend(rejection(&found.record, &wordings));
         }
     }
     if action == ReviewAction::Takedown {
@@ -134,12 +136,99 @@ pub async fn review(
     }
     let decided = parts.reviews.decide(record, note, &changes).await;
     decided.map_err(|error| ReviewError::Unwritable(error.to_string()))?;
-    // Known first and dropped from memory, then in force: whoever looks once more at the end of an answer sees both.
+    take_effect(parts, changes).await;
+    Ok(reviewed)
+}
+
+/// Known first and dropped from memory, then in force: whoever looks once more at the end of an answer sees both.
+async fn take_effect(parts: &Parts, changes: Vec<Change>) {
     if let Err(error) = parts.look_at_reviews().await {
         tracing::warn!(%error, "reviews cannot be read; those already known stay in force");
     }
     parts.stops.taken(changes).await;
-    Ok(reviewed)
+}
+
+/// How often an undo looks again when others reviewed the same generation meanwhile.
+const TRIES: usize = 3;
+
+/// Takes an undo: what this person decided or flagged last holds no longer, and what held before it holds again.
+async fn undo(
+    parts: &Arc<Parts>,
+    mut found: Generation,
+    note: Option<String>,
+    by: String,
+) -> Result<Reviewed, ReviewError> {
+    let generation_id = found.record.id;
+    for _ in 0..TRIES {
+        let undone = Holding::of(found.reviews.iter().map(|review| &review.record)).undoing(&by);
+        let undone = undone.map_err(ReviewError::NotUndone)?;
+        let changes = match undone.holds {
+            Some(holds) => undoing(parts, &found, (undone.action, holds)).await?,
+            None => Vec::new(),
+        };
+        let warning = match undone.holds {
+            Some(Decision::Approved) => held_back(&parts.stops.pin(), &found.record),
+            _ => None,
+        };
+        let newest = found.reviews.last().map_or(0, |review| review.seq);
+        let (at, action) = ((parts.now)(), ReviewAction::Undo);
+        let undoes = Some(undone);
+        let record = ReviewRecord { id: new_id(at), generation_id, action, at, by: by.clone(), undoes };
+        let put = parts.reviews.decide_unless_reviewed(newest, record.clone(), note.clone(), &changes).await;
+        if put.map_err(|error| ReviewError::Unwritable(error.to_string()))? {
+            take_effect(parts, changes).await;
+            return Ok(Reviewed { record, stop_id: None, warning });
+        }
+        let again = parts.reviews.generation(generation_id).await.map_err(ReviewError::Unreadable)?;
+        found = again.ok_or(ReviewError::Unknown(generation_id))?;
+    }
+    Err(ReviewError::Overtaken)
+}
+
+/// What follows for texts once a decision is undone and this one holds again.
+async fn undoing(
+    parts: &Parts,
+    found: &Generation,
+    (undone, holds): (ReviewAction, Decision),
+) -> Result<Vec<Change>, ReviewError> {
+    let of_this = wordings(&texts(parts, found).await);
+    let mut changes = match holds {
+        Decision::Rejected => rejection(&found.record, &of_this).into_iter().collect(),
+        Decision::Approved | Decision::Undecided => vec![Change::Approve { generation: found.record.id }],
+    };
+    if undone == ReviewAction::Approve {
+        // An approval lets the same words pass that were rejected in other generations of the question.
+        let others = parts.reviews.rejected_for_key(&found.record.cache_key).await;
+        for other in others.map_err(ReviewError::Unreadable)? {
+            let wordings = wordings(&texts(parts, &other).await);
+            if other.record.id != found.record.id && wordings.iter().any(|wording| of_this.contains(wording))
+            {
+                changes.extend(rejection(&other.record, &wordings));
+            }
+        }
+    }
+    Ok(changes)
+}
+
+/// The keys of the question that a generation answered: with and without a person's approval.
+fn keys(record: &GenerationRecord) -> Vec<String> {
+    [Some(record.cache_key.clone()), record.plain_key.clone()].into_iter().flatten().collect()
+}
+
+fn wordings(texts: &[String]) -> Vec<Wording> {
+    let mut wordings: Vec<Wording> = texts.iter().map(|text| wording_of(text)).collect();
+    wordings.sort_unstable();
+    wordings.dedup();
+    wordings
+}
+
+/// That these wordings must not come back for the question of a generation; `None` when there are none.
+fn rejection(record: &GenerationRecord, wordings: &[Wording]) -> Option<Change> {
+    (!wordings.is_empty()).then(|| Change::Reject {
+        generation: record.id,
+        cache_key: keys(record).join(" "),
+        text: wordings_text(wordings),
+    })
 }
 
 /// The texts of a generation, whichever somebody saw or may see: as it passed or, where it did not, as a model last wrote it,

@@ -186,8 +186,14 @@ impl Records {
                 if self.random.random_ratio(1, 5) { ReviewAction::Reject } else { ReviewAction::Approve };
             let review = self.id(at);
             let by = format!("simulated reviewer {}", self.random.random_range(1..6));
-            self.pending =
-                Some(Entry::Review(ReviewRecord { id: review, generation_id: id, action, at: finished, by }));
+            self.pending = Some(Entry::Review(ReviewRecord {
+                id: review,
+                generation_id: id,
+                action,
+                at: finished,
+                by,
+                undoes: None,
+            }));
         }
         let raw = (outcome != Outcome::Failed).then(|| text.clone());
         let record = GenerationRecord {

@@ -373,26 +373,13 @@ impl Snapshot {
         Ok(query.bind(after).fetch_all(&mut *self.0).await?)
     }
 
-    /// The latest decision on a generation, by its id, after its `seq`.
-    pub(crate) async fn decision(&mut self, generation: &str) -> Result<Option<(i64, String)>, StoreError> {
-        let query = sqlx::query_as(
-            "SELECT seq, decision FROM reviews WHERE generation = $1 AND decision IS NOT NULL
+    /// The latest decision on a generation, by its id.
+    pub(crate) async fn decision(&mut self, generation: &str) -> Result<Option<String>, StoreError> {
+        let query = sqlx::query_scalar(
+            "SELECT decision FROM reviews WHERE generation = $1 AND decision IS NOT NULL
              ORDER BY seq DESC LIMIT 1",
         );
         Ok(query.bind(generation).fetch_optional(&mut *self.0).await?)
-    }
-
-    /// The latest reviews of a generation after an entry that decided nothing, as they stand in the chain.
-    pub(crate) async fn undecided_reviews(
-        &mut self,
-        generation: &str,
-        after: i64,
-    ) -> Result<Vec<Vec<u8>>, StoreError> {
-        let query = sqlx::query_scalar(
-            "SELECT c.bytes FROM reviews r JOIN chain c ON c.seq = r.seq
-             WHERE r.generation = $1 AND r.seq > $2 AND r.decision IS NULL ORDER BY r.seq DESC LIMIT 100",
-        );
-        Ok(query.bind(generation).bind(after).fetch_all(&mut *self.0).await?)
     }
 
     /// A generation's entry and payload, by its id.

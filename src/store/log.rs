@@ -180,6 +180,12 @@ impl Append {
         .await
     }
 
+    /// The `seq` of the newest review of a generation; 0 when there is none.
+    pub(crate) async fn newest_review_of(&mut self, generation: &str) -> Result<i64, StoreError> {
+        let query = sqlx::query_scalar("SELECT coalesce(max(seq), 0) FROM reviews WHERE generation = $1");
+        Ok(query.bind(generation).fetch_one(&mut *self.0).await?)
+    }
+
     /// Keeps payloads, each after the `seq` of its entry.
     pub(crate) async fn payloads(&mut self, payloads: &[(i64, PayloadRow)]) -> Result<(), StoreError> {
         self.insert("INSERT INTO payloads (seq, salt, bytes) ", payloads, |mut row, (seq, payload)| {
@@ -331,6 +337,20 @@ pub(crate) async fn standing(
         sql.push(" AND coalesce((").push(LATEST_DECISION).push("), '') <> 'rejected'");
         sql.push(" ORDER BY coalesce((").push(LATEST_DECISION).push("), '') = 'approved' DESC, g.seq DESC");
         sql.push(" LIMIT ").push_bind(limit);
+    })
+    .await
+}
+
+/// Generations with this cache key that were rejected, the newest first.
+pub(crate) async fn rejected(
+    store: &Store,
+    cache_key: &str,
+    limit: u32,
+) -> Result<Vec<EntryBytes>, StoreError> {
+    some_generations(store, |sql| {
+        sql.push("g.cache_key = ").push_bind(cache_key.to_owned());
+        sql.push(" AND (").push(LATEST_DECISION).push(") = 'rejected' ORDER BY g.seq DESC LIMIT ");
+        sql.push_bind(limit);
     })
     .await
 }

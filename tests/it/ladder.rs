@@ -209,7 +209,7 @@ fn by(name: &str) -> String {
     format!("A lamp, in the words of {name}.")
 }
 
-async fn review(app: &TestApp, id: &str, body: Value) -> Answered {
+pub async fn review(app: &TestApp, id: &str, body: Value) -> Answered {
     let url = app.url(&format!("/v1/generations/{id}/reviews"));
     app.send(app.client().post(url).bearer_auth(app.key("review")).json(&body)).await
 }
@@ -558,6 +558,7 @@ async fn what_another_process_decided_is_known_with_the_next_look() {
         action,
         at: copyrail::app::wall_clock()(),
         by: "another node".into(),
+        undoes: None,
     };
     let recorder = &app.app().shared.parts.recorder;
     recorder.review(record(copyrail::audit::ReviewAction::Approve), None).await.unwrap();

@@ -65,6 +65,7 @@ mod store_faults;
 mod stores;
 mod sweep;
 mod tampering;
+mod undo;
 mod upstream_faults;
 mod usage;
 mod vale;

@@ -183,7 +183,14 @@ pub async fn write_log(folder: &Path) -> String {
     };
     let review = async |n: u64, of, note: &str| {
         let (action, by) = (ReviewAction::Approve, "jo".into());
-        let record = ReviewRecord { id: id(2_000 + n), generation_id: id(of), action, at: at(n as i64), by };
+        let record = ReviewRecord {
+            id: id(2_000 + n),
+            generation_id: id(of),
+            action,
+            at: at(n as i64),
+            by,
+            undoes: None,
+        };
         recorder.review(record, Some(note.into())).await.unwrap();
     };
     let verdict = async |n: u64, of| {

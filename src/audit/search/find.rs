@@ -14,10 +14,11 @@ use uuid::Uuid;
 use super::filter::{Filter, ServeFilter, Words};
 use super::{MAX_PAGE, Page, ReviewState, SearchError, payload, stored};
 use crate::audit::chain;
-use crate::audit::index::{Field, LINES, known, minute, text_of};
+use crate::audit::holding::Holding;
+use crate::audit::index::{Field, LINES, known, minute, reviews, text_of, waits};
 use crate::audit::records::{
-    self, Decision, GENERATION, GenerationPayload, GenerationRecord, Outcome, Record, ReviewAction, SERVES,
-    ServeRecord, StoredGeneration,
+    self, Decision, GENERATION, GenerationPayload, GenerationRecord, Record, SERVES, ServeRecord,
+    StoredGeneration,
 };
 use crate::store::index::{self, Reach, Rows};
 use crate::store::log::Snapshot;
@@ -451,22 +452,16 @@ impl Search {
     /// Whether a generation stands so with those who review.
     async fn stands(&mut self, record: &GenerationRecord, review: ReviewState) -> Result<bool, StoreError> {
         let id = record.id.to_string();
-        let decided = self.log.decision(&id).await?;
-        let decision = decided.as_ref().map(|(_, decision)| decision.as_str());
+        if review == ReviewState::Flagged {
+            return Ok(Holding::of(&reviews(&mut self.log.look(), &id, i64::MAX).await?).is_flagged());
+        }
+        let decision = self.log.decision(&id).await?;
+        let decision = decision.as_deref().filter(|decision| *decision != Decision::Undecided.as_str());
         Ok(match review {
-            ReviewState::Awaiting => {
-                record.approval && record.outcome == Outcome::Passed && decision.is_none()
-            }
+            ReviewState::Awaiting => waits(record) && decision.is_none(),
             ReviewState::Approved => decision == Some(Decision::Approved.as_str()),
             ReviewState::Rejected => decision == Some(Decision::Rejected.as_str()),
-            ReviewState::Flagged => {
-                let since = decided.map_or(0, |(seq, _)| seq);
-                let said = self.log.undecided_reviews(&id, since).await?;
-                said.iter().any(|bytes| match records::decode(bytes) {
-                    Ok(Record::Review(stored)) => stored.record.action == ReviewAction::Flag,
-                    _ => false,
-                })
-            }
+            ReviewState::Flagged => false,
         })
     }
 

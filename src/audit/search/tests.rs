@@ -57,8 +57,9 @@ async fn named(store: &Store, digests: Option<&Vec<String>>) -> Option<Vec<Strin
 #[derive(Default)]
 struct Model {
     generations: Vec<(GenerationRecord, GenerationPayload)>,
-    states: Vec<Option<Decision>>,
-    flagged: HashSet<usize>,
+    /// The reviews of each generation that nobody undid.
+    reviews: Vec<Vec<super::super::ReviewRecord>>,
+    said: u64,
     erased: HashSet<usize>,
     serves: Vec<(ServeRecord, Option<String>)>,
     pruned: HashSet<Uuid>,
@@ -110,7 +111,7 @@ impl Model {
             };
             recorder.generation(record.clone(), payload.clone()).await.unwrap();
             self.generations.push((record, payload));
-            self.states.push(None);
+            self.reviews.push(Vec::new());
         }
         for _ in 0..dice.roll(40) {
             let n = self.serves.len() as u64 + 1;
@@ -137,21 +138,32 @@ impl Model {
         }
         for _ in 0..dice.roll(3).min(self.generations.len() as u64) {
             let number = dice.roll(self.generations.len() as u64) as usize;
-            let action =
-                [ReviewAction::Approve, ReviewAction::Reject, ReviewAction::Note, ReviewAction::Flag]
-                    [dice.roll(4) as usize];
-            let n = self.serves.len() as u64 * 10 + dice.roll(10);
-            let record = super::super::ReviewRecord {
+            const ACTIONS: [ReviewAction; 5] = [
+                ReviewAction::Approve,
+                ReviewAction::Reject,
+                ReviewAction::Note,
+                ReviewAction::Flag,
+                ReviewAction::Undo,
+            ];
+            let action = ACTIONS[dice.roll(5) as usize];
+            self.said += 1;
+            let mut record = super::super::ReviewRecord {
                 generation_id: self.generations[number].0.id,
-                ..review(n, 1, action)
+                ..review(self.said, 1, action)
             };
-            recorder.review(record, None).await.unwrap();
-            match action {
-                ReviewAction::Flag => _ = self.flagged.insert(number),
-                ReviewAction::Note => {}
-                _ => _ = self.flagged.remove(&number),
+            let held = &mut self.reviews[number];
+            if action == ReviewAction::Undo {
+                let Some(undone) = held.pop() else { continue };
+                let before = held.iter().rev().find_map(|review| review.action.decision());
+                record.undoes = Some(super::super::Undone {
+                    review: undone.id,
+                    action: undone.action,
+                    holds: undone.action.decision().map(|_| before.unwrap_or(Decision::Undecided)),
+                });
+            } else if action != ReviewAction::Note {
+                held.push(record.clone());
             }
-            self.states[number] = action.decision().or(self.states[number]);
+            recorder.review(record, None).await.unwrap();
         }
         // What was recorded is durable once something that was recorded later is.
         recorder.policy(policy(1)).await.unwrap();
@@ -193,16 +205,18 @@ impl Model {
     }
 
     fn generations(&self, filter: &Filter, asked: Option<&str>) -> Vec<Uuid> {
-        let all = self.generations.iter().zip(&self.states).enumerate().rev();
-        let found = all.filter(|(number, ((record, payload), state))| {
+        let all = self.generations.iter().zip(&self.reviews).enumerate().rev();
+        let found = all.filter(|(number, ((record, payload), reviews))| {
+            let decided = reviews.iter().rposition(|review| review.action.decision().is_some());
+            let state = decided.and_then(|at| reviews[at].action.decision());
             let review = match filter.review {
                 None => true,
                 Some(ReviewState::Awaiting) => {
                     record.approval && record.outcome == Outcome::Passed && state.is_none()
                 }
-                Some(ReviewState::Flagged) => self.flagged.contains(number),
-                Some(ReviewState::Approved) => **state == Some(Decision::Approved),
-                Some(ReviewState::Rejected) => **state == Some(Decision::Rejected),
+                Some(ReviewState::Flagged) => reviews.len() > decided.map_or(0, |at| at + 1),
+                Some(ReviewState::Approved) => state == Some(Decision::Approved),
+                Some(ReviewState::Rejected) => state == Some(Decision::Rejected),
             };
             let text = payload.text.as_deref().or(payload.raw_texts[1].as_deref()).unwrap();
             let words = asked.is_none_or(|asked| !self.erased.contains(number) && holds(text, asked));
