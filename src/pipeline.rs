@@ -28,7 +28,7 @@ pub use case::{Case, Explanation, Limit};
 pub use repeats::{Repeats, Said, Ticket, answer_once};
 pub use request::{Priority, ProductRef, Request};
 pub use response::Answer;
-pub use reviewing::{ReviewError, Reviewed, review};
+pub use reviewing::{MOST_NOTE, ReviewError, Reviewed, review};
 pub use second::SecondModels;
 pub use trouble::Trouble;
 pub use warm::warm;

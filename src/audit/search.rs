@@ -1,5 +1,6 @@
 //! Finding generations and serves in the log, and all that stands beside a generation.
 
+mod asked;
 mod filter;
 mod find;
 
@@ -19,8 +20,9 @@ use crate::words::Micros;
 /// The most records on a page.
 pub const MAX_PAGE: u32 = 500;
 
+pub use asked::{Asked, Misasked};
 pub use filter::{Filter, NoWords, ServeFilter, Words};
-pub use find::{Serve, entry_of_serve, generations, serve, serves, serves_around};
+pub use find::{Serve, entry_of_serve, generations, serve, serves, serves_around, times_shown_since};
 
 /// How a generation stands with those who review.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Deserialize)]

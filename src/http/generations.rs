@@ -16,15 +16,12 @@ use super::Problem;
 use super::auth::Caller;
 use super::body::Body;
 use crate::app::Shared;
-use crate::audit::search::{self, Filter, SearchError, Words};
-use crate::audit::{ReviewAction, references};
-use crate::pipeline::{self, ReviewError};
-use crate::words::{PlacementId, Revision, SegmentId, TemplateId};
+use crate::audit::ReviewAction;
+use crate::audit::search::{self, Asked, Misasked, SearchError};
+use crate::pipeline::{self, MOST_NOTE, ReviewError};
 
 /// The most records of one page.
 const MAX_PAGE: u32 = 200;
-/// The most characters of a note.
-const MAX_NOTE: usize = 2_000;
 
 /// What to search for, as sent.
 #[derive(Debug, Deserialize)]
@@ -56,67 +53,41 @@ pub(super) async fn list(
     query: Result<Query<Search>, QueryRejection>,
 ) -> Result<Response, Problem> {
     let Query(search) = query.map_err(|error| unreadable(&error.body_text()))?;
-    let filter = Filter {
-        placement: search.placement.map(PlacementId::new),
+    let asked = Asked {
+        placement: search.placement,
         product: search.product,
-        segment: search.segment.map(SegmentId::new),
-        template: search.template.map(TemplateId::new),
-        revision: search.revision.map(Revision::new),
-        outcome: word(search.outcome, "`outcome`: write `passed`, `blocked`, `failed` or `abandoned`")?,
-        reason: word(search.reason, REASONS)?,
+        segment: search.segment,
+        template: search.template,
+        revision: search.revision,
+        outcome: search.outcome,
+        reason: search.reason,
         rule: search.rule,
         locale: search.locale,
         model: search.model,
-        review: word(search.state, "`state`: write `awaiting`, `approved`, `rejected` or `flagged`")?,
-        user: user(&shared, search.user, search.user_hash).await?,
-        words: words(search.words)?,
+        state: search.state,
+        user: search.user,
+        user_hash: search.user_hash,
+        words: search.words,
         since: search.since,
         until: search.until,
+        ..Asked::default()
     };
+    let filter = asked.generations(&shared.store, &shared.parts.user_key).await.map_err(misasked)?;
     let limit = page_size(search.limit);
     let page = search::generations(&shared.store, &filter, limit, search.cursor.as_deref()).await;
     page.map(|page| Json(page).into_response()).map_err(failed)
 }
-
-/// What to write for a reason.
-pub(super) const REASONS: &str = "`reason`: write one of the reasons of answers, such as `guardrail`";
 
 /// The size of a page.
 pub(super) fn page_size(limit: Option<u32>) -> u32 {
     limit.unwrap_or(50).clamp(1, MAX_PAGE)
 }
 
-/// A value that is one of a few words.
-pub(super) fn word<T: serde::de::DeserializeOwned>(
-    sent: Option<String>,
-    fault: &str,
-) -> Result<Option<T>, Problem> {
-    let word = |sent: String| serde_json::from_value(sent.into()).map_err(|_| Problem::malformed(fault));
-    sent.map(word).transpose()
-}
-
-/// The words to find.
-pub(super) fn words(sent: Option<String>) -> Result<Option<Words>, Problem> {
-    let words = sent.as_deref().map(Words::parse).transpose();
-    words.map_err(|error| Problem::malformed(format!("`words`: {error}")))
-}
-
-/// The names that records give the user whom the shop calls so, or the one that was found in a record.
-pub(super) async fn user(
-    shared: &Shared,
-    reference: Option<String>,
-    hash: Option<String>,
-) -> Result<Option<Vec<String>>, Problem> {
-    match (reference, hash) {
-        (Some(_), Some(_)) => {
-            Err(Problem::malformed("`user_hash`: send either the user's reference, or the hash in a record"))
-        }
-        (None, hash) => Ok(hash.map(|hash| vec![hash])),
-        (Some(reference), None) => {
-            let digest = shared.parts.user_key.digest(&reference);
-            let names = references(&shared.store, &digest).await;
-            names.map(Some).map_err(|error| failed(error.into()))
-        }
+/// Why a search cannot be meant.
+pub(super) fn misasked(error: Misasked) -> Problem {
+    match error {
+        Misasked::Field { .. } => Problem::malformed(error.to_string()),
+        Misasked::Store(error) => failed(error.into()),
     }
 }
 
@@ -198,8 +169,8 @@ pub(super) async fn review(
 ) -> Result<Response, Problem> {
     let id = read_id(&id)?;
     let note = note.filter(|note| !note.is_empty());
-    if note.as_ref().is_some_and(|note| note.chars().count() > MAX_NOTE) {
-        return Err(Problem::malformed(format!("`note`: write at most {MAX_NOTE} characters")));
+    if note.as_ref().is_some_and(|note| note.chars().count() > MOST_NOTE) {
+        return Err(Problem::malformed(format!("`note`: write at most {MOST_NOTE} characters")));
     }
     // Whoever asked may hang up: what has begun is finished all the same.
     let reviewing =

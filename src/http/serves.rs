@@ -11,11 +11,10 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::Problem;
-use super::generations::{REASONS, failed, page_size, unreadable, user, word, words};
+use super::generations::{failed, misasked, page_size, unreadable};
 use crate::app::Shared;
-use crate::audit::search::{self, Page, Serve, ServeFilter};
+use crate::audit::search::{self, Asked, Page, Serve};
 use crate::casefile::{self, Why};
-use crate::words::{PlacementId, Revision, SegmentId, TemplateId};
 
 /// What to search for, as sent.
 #[derive(Debug, Deserialize)]
@@ -46,22 +45,25 @@ pub(super) async fn list(
     query: Result<Query<Search>, QueryRejection>,
 ) -> Result<Response, Problem> {
     let Query(search) = query.map_err(|error| unreadable(&error.body_text()))?;
-    let filter = ServeFilter {
-        placement: search.placement.map(PlacementId::new),
+    let asked = Asked {
+        placement: search.placement,
         product: search.product,
-        segment: search.segment.map(SegmentId::new),
-        template: search.template.map(TemplateId::new),
-        revision: search.revision.map(Revision::new),
-        tier: word(search.tier, "`tier`: write `user`, `segment`, `prewritten` or `none`")?,
-        source: word(search.source, "`source`: write `generated`, `cache`, `prewritten` or `none`")?,
-        reason: word(search.reason, REASONS)?,
+        segment: search.segment,
+        template: search.template,
+        revision: search.revision,
+        tier: search.tier,
+        source: search.source,
+        reason: search.reason,
         locale: search.locale,
-        user: user(&shared, search.user, search.user_hash).await?,
+        user: search.user,
+        user_hash: search.user_hash,
         generation: search.generation,
-        words: words(search.words)?,
+        words: search.words,
         since: search.since,
         until: search.until,
+        ..Asked::default()
     };
+    let filter = asked.serves(&shared.store, &shared.parts.user_key).await.map_err(misasked)?;
     let limit = page_size(search.limit);
     let page = match (search.at, search.cursor.as_deref()) {
         (Some(_), Some(_)) => {

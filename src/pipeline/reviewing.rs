@@ -19,6 +19,9 @@ use crate::stops::{About, Stops, wordings_text};
 use crate::store::StoreError;
 use crate::words::new_id;
 
+/// The most characters of what somebody says with a review.
+pub const MOST_NOTE: usize = 2_000;
+
 /// A review that was taken.
 #[derive(Debug, Serialize)]
 pub struct Reviewed {

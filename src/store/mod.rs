@@ -6,6 +6,7 @@
 pub(crate) mod copies;
 pub mod desk;
 pub(crate) mod export;
+pub mod filters;
 pub(crate) mod forget;
 pub mod idempotency;
 pub(crate) mod index;

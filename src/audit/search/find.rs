@@ -238,6 +238,43 @@ pub async fn serves_around(
     Ok(Page { items, next_cursor: None })
 }
 
+/// How often what a generation wrote was shown since then, as far as can be told at once; `most` where that is as often or
+/// more.
+///
+/// # Errors
+///
+/// When the store cannot be read.
+pub async fn times_shown_since(
+    store: &Store,
+    generation: Uuid,
+    since: Timestamp,
+    most: u32,
+) -> Result<u64, SearchError> {
+    let filter = ServeFilter { generation: Some(generation), since: Some(since), ..ServeFilter::default() };
+    let most = most as usize;
+    let mut search = Search::begin(store).await?;
+    let span = search.span(Some(since), None).await?;
+    let rows = Rows { from: span.from.saturating_mul(LINES), to: span.to.saturating_mul(LINES) };
+    let mut times = match filter.expression(None) {
+        Some(expression) => {
+            search.log.serve_rows(&expression, rows, most as i64).await.map_err(broken)?.len()
+        }
+        None => 0,
+    };
+    // What is not indexed yet is looked through, as long as that takes no time.
+    let tail = search.tail();
+    let mut window = Window::new(tail.to.saturating_mul(LINES), tail.from.saturating_mul(LINES), LINES);
+    while let Some(rows) = window.next() {
+        if times >= most || search.is_tired() {
+            break;
+        }
+        let (found, from) = search.listed_serves(&filter, rows, most - times).await?;
+        times += found.len();
+        window.done_from(from, rows);
+    }
+    Ok(times.min(most) as u64)
+}
+
 /// A serve by its id, with its text. `None` when there is none, or it was deleted for its age.
 ///
 /// # Errors
