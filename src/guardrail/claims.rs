@@ -244,6 +244,18 @@ impl Needs {
         }
     }
 
+    /// The paths of what conditions among them hold by.
+    pub(super) fn holds_by(&self, asking: &Asking<'_>) -> Vec<String> {
+        let mut paths = Vec::new();
+        self.each_condition(&mut |condition| {
+            let (_, steps) = condition.explain(&asking.scope);
+            let held = steps.into_iter().filter(|step| step.outcome == Truth::True);
+            paths.extend(held.map(|step| step.path.to_string()));
+        });
+        paths.dedup();
+        paths
+    }
+
     /// What keeps them from holding, each in a few words.
     pub(super) fn lacking(&self, asking: &Asking<'_>) -> Vec<String> {
         if self.truth(asking) == Truth::True {

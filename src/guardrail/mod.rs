@@ -38,6 +38,7 @@ mod sentences;
 mod settings;
 mod statement;
 mod styles;
+mod support;
 mod syntax;
 mod text;
 mod unmask;
@@ -73,6 +74,7 @@ pub use lint::{LINTS, Spot, Surroundings, lint};
 pub use load::{hash_of, load};
 pub use opinions::{Ask, Asking, Heard, Known, Opinion, Opinions, Question, QuestionKey, Service, questions};
 pub use rule::{Action, Enforcement, Evidence, Level, Rule, Standing};
+pub use support::{Relied, Supported, Voucher, support};
 
 /// How far personalisation goes: the maturity ladder of a placement, and the ceiling that compliance sets on it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

@@ -11,6 +11,7 @@ mod opinions;
 mod report;
 mod shadow;
 mod sweep;
+mod vouched;
 
 pub use backtest::{Backtest, Plan, backtest};
 pub use ground::{Facts, Origin, Text};
@@ -19,6 +20,7 @@ pub use opinions::KeptOpinions;
 pub use report::{Change, Changes, Count, Example, LeftOut, Report, RuleChanges};
 pub use shadow::{ShadowCounts, ShadowExample, ShadowReport, ShadowRule, Shadows, ShadowsTold, shadow};
 pub use sweep::{Hit, Kind, LastServe, Moments, Node, Standing, Standings, SweepReport, sweep};
+pub use vouched::{FactsOf, RulesOf, Told, Vouched, vouched};
 
 #[cfg(test)]
 mod tests;

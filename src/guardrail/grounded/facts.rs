@@ -50,6 +50,8 @@ pub(super) struct Attribute {
     pub(super) is_price: bool,
     /// Whether its value may be a range and nothing else: the ends of `2-4` add up to nothing.
     pub(super) is_range: bool,
+    /// From which byte of [`Known::squashed`] on it is read.
+    squashed: usize,
 }
 
 /// A figure of the facts.
@@ -194,6 +196,7 @@ impl Known {
             nouns,
             is_price,
             is_range: value.as_str().is_some_and(is_range),
+            squashed: self.squashed.len(),
         });
         if key.bytes().any(|b| b.is_ascii_digit()) {
             let key = said(key);
@@ -443,22 +446,26 @@ impl Known {
         }
     }
 
-    /// Whether these letters and digits stand in the facts in this order, however they are spaced. Digits at its ends
+    /// The attribute in which these letters and digits stand in this order, however they are spaced. Digits at its ends
     /// must be whole numbers there: `S8` is not in `S80`.
-    pub(super) fn names(&self, code: &str) -> bool {
+    pub(super) fn named(&self, code: &str) -> Option<usize> {
         let code: String =
             code.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect();
         let is_digit = |c: Option<char>| c.is_some_and(|c| c.is_ascii_digit());
         let apart = |at: usize| self.apart.get(at).copied().unwrap_or(true);
         let (starts, ends) = (is_digit(code.chars().next()), is_digit(code.chars().next_back()));
-        !code.is_empty()
-            && self.squashed.match_indices(&code).any(|(at, found)| {
-                let (before, rest) = self.squashed.split_at_checked(at).unwrap_or_default();
-                let after = rest.strip_prefix(found).unwrap_or_default();
-                let cuts_before = starts && is_digit(before.chars().next_back()) && !apart(at);
-                let cuts_after = ends && is_digit(after.chars().next()) && !apart(at + found.len());
-                !cuts_before && !cuts_after
-            })
+        if code.is_empty() {
+            return None;
+        }
+        let whole = |(at, found): &(usize, &str)| {
+            let (before, rest) = self.squashed.split_at_checked(*at).unwrap_or_default();
+            let after = rest.strip_prefix(found).unwrap_or_default();
+            let cuts_before = starts && is_digit(before.chars().next_back()) && !apart(*at);
+            let cuts_after = ends && is_digit(after.chars().next()) && !apart(at + found.len());
+            !cuts_before && !cuts_after
+        };
+        let (at, _) = self.squashed.match_indices(&code).find(whole)?;
+        Some(self.attributes.partition_point(|attribute| attribute.squashed <= at).saturating_sub(1))
     }
 }
 

@@ -110,6 +110,31 @@ pub(super) fn find(copy: Plain<'_>, sheet: &Sheet, steps: &mut Steps) -> Vec<Hit
     hits
 }
 
+/// The features that copy affirms and an attribute affirms too, or that both deny, each with what the attribute says.
+/// Ranges are of the copy as read.
+pub(super) fn supported(copy: Plain<'_>, sheet: &Sheet, steps: &mut Steps) -> Vec<(Range<usize>, Evidence)> {
+    let mentions = mentions(&LEXICON, copy);
+    if mentions.is_empty() {
+        return Vec::new();
+    }
+    let facts = Facts::of(sheet, &mentions, steps);
+    let all = 0..copy.small.len();
+    let mut found = Vec::new();
+    for mention in mentions {
+        if !steps.take(SENTENCE) {
+            break;
+        }
+        let Some(known) = facts.known.get(mention.feature) else { continue };
+        let attribute = match polarity(copy, &all, &mention.range) {
+            Polarity::Affirmed => known.affirmed,
+            Polarity::Denied => known.denied,
+            Polarity::Unclear => None,
+        };
+        found.extend(attribute.map(|attribute| (mention.range, sheet.evidence(attribute, steps))));
+    }
+    found
+}
+
 /// What it takes to hold a feature that is named against what is known of it.
 const JUDGING: usize = 50;
 

@@ -30,6 +30,7 @@ mod statements;
 mod steps;
 mod units;
 
+use std::ops::Range;
 use std::sync::OnceLock;
 
 use serde_json::{Map, Value};
@@ -37,11 +38,12 @@ use serde_json::{Map, Value};
 pub(super) use self::decimals::writes_decimal_comma;
 use self::facts::Known;
 use self::numbers::figures;
-use self::pairing::Pairing;
+use self::pairing::{Pairing, Stated, Support};
 use self::sheet::Sheet;
 use self::steps::Steps;
 use super::Ground;
-use super::rule::Hit;
+use super::rule::{Evidence, Hit};
+use super::statement::Cover;
 use super::text::{Text, slice};
 use crate::words::Locale;
 
@@ -110,6 +112,41 @@ fn stated_otherwise(text: &Text<'_>, sheet: &Sheet, steps: &mut Steps) -> Vec<Hi
     hits.into_iter().map(|hit| Hit { range: lined.origin(hit.range.clone()), ..hit }).collect()
 }
 
+/// What in a text stands in the facts, by its bytes, with the attribute that says so; nothing of what [`find`] finds, and
+/// nothing of what passes only because the facts do not speak of it.
+pub(super) fn supported(text: &Text<'_>, ground: &Ground<'_>) -> Vec<(Range<usize>, Evidence)> {
+    let here = Prepared::default();
+    let prepared = ground.prepared.unwrap_or(&here);
+    let (mut comparing, mut reading) = (Steps::new(MAX_STEPS), Steps::new(MAX_STEPS));
+    let lined = text.lined();
+    let mut found: Vec<(Range<usize>, Evidence)> = Vec::new();
+    let known = || prepared.known(ground.facts);
+    each_figure(text, ground.locale, known, &mut comparing, |pairing, stated, support, steps| {
+        if let Some(Support::Attribute(attribute)) = support {
+            found.push((lined.origin(stated.figure.range.clone()), pairing.said(attribute, steps)));
+        }
+    });
+    let mut named = Vec::new();
+    let sheet = prepared.sheet(ground.facts);
+    if sheet.is_whole() {
+        let small = statements::small(lined.text());
+        let copy = statements::Plain { written: lined.text(), small: &small };
+        let mut read = features::supported(copy, sheet, &mut reading);
+        read.extend(names::supported(copy, sheet, &mut reading));
+        named.extend(read.into_iter().map(|(range, evidence)| (lined.origin(range), evidence)));
+    }
+    let unsupported = Cover::of(find(text, ground).into_iter().map(|hit| hit.range).collect());
+    found.retain(|(range, _)| !unsupported.touches(range));
+    // A figure within a name tells more than the name. Of names that overlap the first counts.
+    let figures = Cover::of(found.iter().map(|(range, _)| range.clone()).collect());
+    named.retain(|(range, _)| !unsupported.touches(range) && !figures.touches(range));
+    named.sort_by_key(|(range, _)| (range.start, range.end));
+    named.dedup_by(|next, kept| next.0.start < kept.0.end);
+    found.extend(named);
+    found.sort_by_key(|(range, _)| range.start);
+    found
+}
+
 /// The figures that nothing in the facts supports. Without facts that is every figure.
 fn unsupported_figures<'k>(
     text: &Text<'_>,
@@ -117,15 +154,33 @@ fn unsupported_figures<'k>(
     known: impl FnOnce() -> &'k Known,
     steps: &mut Steps,
 ) -> Vec<Hit> {
+    let lined = text.lined();
+    let mut hits = Vec::new();
+    each_figure(text, locale, known, steps, |pairing, stated, support, steps| {
+        if support.is_none() {
+            let evidence = Some(pairing.evidence(stated, steps));
+            hits.push(Hit { evidence, ..Hit::at(lined.origin(stated.figure.range.clone())) });
+        }
+    });
+    hits
+}
+
+/// Tells of each figure of a text what it passes by, in their order.
+fn each_figure<'k>(
+    text: &Text<'_>,
+    locale: Option<&Locale>,
+    known: impl FnOnce() -> &'k Known,
+    steps: &mut Steps,
+    mut tell: impl FnMut(&Pairing<'_>, &Stated<'_>, Option<Support>, &mut Steps),
+) {
     // Lines count: `1. ` at the beginning of one only numbers it.
     let lined = text.lined();
     let decimal_comma = locale.map(|locale| writes_decimal_comma(locale.language()));
     let copy = figures(lined.text(), decimal_comma);
     if copy.figures.is_empty() {
-        return Vec::new();
+        return;
     }
     let pairing = Pairing { copy: &copy, known: known() };
-    let mut hits = Vec::new();
     let mut of_rating = false;
     let each = pairing.known.steps();
     for stated in (0..copy.tokens.len()).filter_map(|at| pairing.stated(at)) {
@@ -134,15 +189,13 @@ fn unsupported_figures<'k>(
         }
         // The scale of a rating, `4.5/5` or `4.5 out of 5`, states nothing by itself.
         let is_scale = std::mem::take(&mut of_rating);
-        let fine = pairing.is_supported(&stated);
+        let support = pairing.support(&stated);
         let range = &stated.figure.range;
-        of_rating = fine && is_rated(slice(copy.text, range.end..copy.text.len()));
-        if !fine && !is_scale {
-            let evidence = Some(pairing.evidence(&stated, steps));
-            hits.push(Hit { evidence, ..Hit::at(lined.origin(range.clone())) });
+        of_rating = support.is_some() && is_rated(slice(copy.text, range.end..copy.text.len()));
+        if support.is_some() || !is_scale {
+            tell(&pairing, &stated, support, steps);
         }
     }
-    hits
 }
 
 fn is_rated(rest: &str) -> bool {

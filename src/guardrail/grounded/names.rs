@@ -292,6 +292,45 @@ pub(super) fn find(copy: Plain<'_>, sheet: &Sheet, steps: &mut Steps) -> Vec<Hit
     hits
 }
 
+/// The names of chips, systems and lands that stand among the facts, each with the attribute that holds the first word of
+/// it that is known. Ranges are of the copy as read.
+pub(super) fn supported(copy: Plain<'_>, sheet: &Sheet, steps: &mut Steps) -> Vec<(Range<usize>, Evidence)> {
+    let Some((phrases, cues)) = CUES.as_ref() else { return Vec::new() };
+    let mut found = Vec::new();
+    for matched in phrases.find_overlapping_iter(copy.small) {
+        let at = matched.range();
+        let cue = cues.get(matched.pattern().as_usize());
+        let name = match cue {
+            Some(Cue::Chip) => before(copy, at.start),
+            Some(Cue::System | Cue::Land) => after(copy, at.end),
+            Some(Cue::Colours | Cue::Several) | None => continue,
+        };
+        let is_cue = whole(copy.small, at.clone(), false)
+            .is_some_and(|whole| whole == at || matches!(cue, Some(Cue::Chip)));
+        if !is_cue || !steps.take(CUE) {
+            continue;
+        }
+        let mut known: Option<(Range<usize>, usize)> = None;
+        for word in words(copy.small, name) {
+            let text = slice(copy.small, word.clone());
+            if text.chars().count() < 3 || !text.starts_with(char::is_alphabetic) || COMMON.contains(&text) {
+                continue;
+            }
+            if !steps.take(through(sheet.small().len())) {
+                return found;
+            }
+            let there = sheet.small().find(text).and_then(|at| sheet.at(at)).map(|(entry, _)| entry);
+            known = match (known, there) {
+                (Some((range, entry)), Some(_)) => Some((range.start..word.end, entry)),
+                (None, Some(entry)) => Some((word, entry)),
+                (known, None) => known,
+            };
+        }
+        found.extend(known.map(|(range, entry)| (range, sheet.evidence(entry, steps))));
+    }
+    found
+}
+
 /// Whether an attribute of this name says the colour.
 fn is_colour(name: &str) -> bool {
     ["colo", "farbe", "finish"].iter().any(|part| name.contains(part))

@@ -27,6 +27,15 @@ pub(super) struct Stated<'p> {
     roles: Roles,
 }
 
+/// What a figure of the copy passes by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Support {
+    /// The attribute at this place in [`Known::attributes`] says the same.
+    Attribute(usize),
+    /// Nothing: the facts do not speak of such a thing, and it need not stand there.
+    Unasked,
+}
+
 /// What a known figure must be for a figure of the copy to be about it.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Asked {
@@ -48,59 +57,82 @@ impl<'p> Pairing<'p> {
         Some(Stated { figure, at, dimension, roles })
     }
 
-    pub(super) fn is_supported(&self, stated: &Stated<'_>) -> bool {
+    /// What a figure passes by; `None` where nothing supports it.
+    pub(super) fn support(&self, stated: &Stated<'_>) -> Option<Support> {
         let words = slice(self.copy.text, stated.figure.range.clone());
         match &stated.figure.what {
             What::Code => {
                 let small = slice(&self.copy.small, stated.figure.range.clone());
-                self.known.names(words)
-                    || lexicon::also_called(small).iter().any(|name| self.known.names(name))
-                    || self.is_thousands(small)
-                    || small.strip_prefix('v').is_some_and(|version| self.known.names(version))
+                let named = |name: &str| self.known.named(name);
+                let found = named(words)
+                    .or_else(|| lexicon::also_called(small).iter().find_map(|name| named(name)))
+                    .or_else(|| self.thousands(small))
+                    .or_else(|| small.strip_prefix('v').and_then(named));
+                found.map(Support::Attribute)
             }
-            What::Count(value) => !self.is_miscounted(stated, *value),
+            What::Count(value) => {
+                if self.is_miscounted(stated, *value) {
+                    return None;
+                }
+                let things = self.things(stated);
+                let count = self.counts(&things).find(|count| count.value == *value);
+                Some(count.map_or(Support::Unasked, |count| Support::Attribute(count.attribute)))
+            }
             What::Date(date) => {
                 let asked = self.asked(stated);
-                let dated = self.about(&asked, stated).any(|fact| match fact.date {
+                let dated = self.about(&asked, stated).find(|fact| match fact.date {
                     Some(known) => date.is_in(known),
                     None => {
                         date.month.is_none() && date.quarter.is_none() && fact.value == f64::from(date.year)
                     }
                 });
-                dated || (stated.roles == 0 && self.is_name(stated.figure))
+                let named = || self.name(stated.figure).filter(|_| stated.roles == 0);
+                dated.map(|fact| fact.attribute).or_else(named).map(Support::Attribute)
             }
             What::Number { readings, items, unit, soft } => {
                 let asked = self.asked(stated);
                 let near = |reading: &Reading, unit: Option<Unit>| {
                     self.about(&asked, stated)
-                        .any(|fact| self.accepts(*reading, unit, stated.figure.slack, fact))
+                        .find(|fact| self.accepts(*reading, unit, stated.figure.slack, fact))
                 };
                 let bare = |reading: &Reading| {
                     let slack = stated.figure.slack;
                     self.known
                         .figures
                         .iter()
-                        .any(|fact| fact.unit.is_none() && is_near(*reading, fact.value, slack, ROUNDING))
+                        .find(|fact| fact.unit.is_none() && is_near(*reading, fact.value, slack, ROUNDING))
                 };
-                let holds = |reading: &Reading| near(reading, *unit) || (*soft && bare(reading));
-                let fits = readings.iter().any(holds)
-                    || (!items.is_empty() && items.iter().all(holds))
-                    // A number may be part of a name: `GT 220` where the facts say `GT220`.
-                    || (unit.is_none() && (self.is_name(stated.figure) || self.is_counted(stated, readings)));
+                let holds = |reading: &Reading| {
+                    let fact = near(reading, *unit).or_else(|| if *soft { bare(reading) } else { None });
+                    fact.map(|fact| fact.attribute)
+                };
+                let each = || {
+                    let first = items.first().and_then(holds)?;
+                    items.iter().skip(1).all(|item| holds(item).is_some()).then_some(first)
+                };
+                // A number may be part of a name: `GT 220` where the facts say `GT220`.
+                let plain = || match unit {
+                    None => self.name(stated.figure).or_else(|| self.counted(stated, readings)),
+                    Some(_) => None,
+                };
+                let fits = readings.iter().find_map(holds).or_else(each).or_else(plain)?;
                 let value = readings.first().map_or(0.0, |reading| reading.value);
                 let is_other = || {
-                    !self.is_name(stated.figure)
+                    self.name(stated.figure).is_none()
                         && (self.is_of_another_version(stated, readings) || self.is_miscounted(stated, value))
                 };
-                fits && (unit.is_some() || !is_other())
+                (unit.is_some() || !is_other()).then_some(Support::Attribute(fits))
             }
         }
     }
 
-    /// Whether the number with the word before it stands in the facts.
-    fn is_name(&self, figure: &Figure) -> bool {
+    /// The attribute in which the number stands with the word before it.
+    fn name(&self, figure: &Figure) -> Option<usize> {
         let (before, _) = &figure.neighbours;
-        !before.is_empty() && self.known.names(slice(self.copy.text, before.start..figure.range.end))
+        if before.is_empty() {
+            return None;
+        }
+        self.known.named(slice(self.copy.text, before.start..figure.range.end))
     }
 
     /// The known figures that a figure may be about.
@@ -204,16 +236,16 @@ impl<'p> Pairing<'p> {
         }
     }
 
-    /// Whether a code such as `12K` is a number of the facts in short.
-    fn is_thousands(&self, code: &str) -> bool {
-        let Some(value) = code.strip_suffix('k').and_then(|digits| digits.parse::<f64>().ok()) else {
-            return false;
-        };
+    /// The attribute whose number a code such as `12K` is in short.
+    fn thousands(&self, code: &str) -> Option<usize> {
+        let value = code.strip_suffix('k').and_then(|digits| digits.parse::<f64>().ok())?;
         let stated = |value: f64| Reading { value, decimals: 0 };
-        self.known.figures.iter().filter(|fact| fact.unit.is_none()).any(|fact| {
+        let is_it = |fact: &&KnownFigure| {
             [1000.0, 1024.0].iter().any(|k| is_near(stated(value * k), fact.value, Slack::None, 0.0))
                 || (fact.value == value && self.may_measure(fact, Dimension::Data))
-        })
+        };
+        let found = self.known.figures.iter().filter(|fact| fact.unit.is_none()).find(is_it);
+        found.map(|fact| fact.attribute)
     }
 
     /// Whether the facts give what stands before the number another one: `Bluetooth 5.0` where Bluetooth is 4.2.
@@ -313,10 +345,12 @@ impl<'p> Pairing<'p> {
             && self.counts(things).any(part)
     }
 
-    /// Whether the facts list as many of such things.
-    fn is_counted(&self, stated: &Stated<'_>, readings: &[Reading]) -> bool {
+    /// The attribute that lists as many of such things.
+    fn counted(&self, stated: &Stated<'_>, readings: &[Reading]) -> Option<usize> {
         let things = Things::behind(self.copy, stated.at);
-        self.counts(&things).any(|count| readings.iter().any(|reading| reading.value == count.value))
+        let as_many =
+            |count: &&KnownCount| readings.iter().any(|reading| reading.value == count.value);
+        self.counts(&things).find(as_many).map(|count| count.attribute)
     }
 
     /// The known counts of these things.
@@ -324,16 +358,20 @@ impl<'p> Pairing<'p> {
         self.known.counts.iter().filter(|count| count.things.are_like(things))
     }
 
+    /// What an attribute says, as evidence. A long value is not said of any number of figures.
+    pub(super) fn said(&self, attribute: usize, steps: &mut Steps) -> Evidence {
+        let length = |found: &Attribute| found.path.len() + found.value.as_str().map_or(0, str::len);
+        match self.attribute(attribute).filter(|found| steps.take(length(found))) {
+            Some(found) => Evidence { attribute: Some(found.path.clone()), value: Some(found.value.clone()) },
+            None => Evidence { attribute: None, value: None },
+        }
+    }
+
     /// The attribute that an unsupported figure contradicts: of those it is about the closest value, else the closest of
     /// the same dimension, else a price for an amount, else one whose name holds the noun that the figure counts.
     pub(super) fn evidence(&self, stated: &Stated<'_>, steps: &mut Steps) -> Evidence {
         let found = self.of_its_roles(stated).or_else(|| self.of_its_noun(stated));
-        // A long value is not said of any number of figures.
-        let length = |found: &Attribute| found.path.len() + found.value.as_str().map_or(0, str::len);
-        match found.and_then(|index| self.attribute(index)).filter(|found| steps.take(length(found))) {
-            Some(found) => Evidence { attribute: Some(found.path.clone()), value: Some(found.value.clone()) },
-            None => Evidence { attribute: None, value: None },
-        }
+        found.map_or(Evidence { attribute: None, value: None }, |found| self.said(found, steps))
     }
 
     fn of_its_roles(&self, stated: &Stated<'_>) -> Option<usize> {

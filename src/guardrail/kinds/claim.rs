@@ -14,7 +14,7 @@ use super::super::examples::head;
 use super::super::patterns::{Style, compile};
 use super::super::rule::Hit;
 use super::super::statement::{Cover, Statement, loose, plain};
-use super::super::text::{Reach, Text};
+use super::super::text::{Reach, Text, slice};
 use super::Phrases;
 use super::require::{any_of, lacks_fact};
 use crate::condition::Truth;
@@ -256,6 +256,36 @@ impl Claim {
             needs.relied_on(&asking, &mut relied);
         }
         relied
+    }
+
+    /// Where the text says what this claim allows, each with the wording that it says. Where the claim has no wording of its
+    /// own that is wherever its triggers stand and its needs hold.
+    pub(in crate::guardrail) fn said_with_leave<'c>(
+        &'c self,
+        text: &Text<'_>,
+        ground: &Ground<'_>,
+    ) -> Vec<(Range<usize>, Option<&'c str>)> {
+        let asking = Asking::of(ground, &self.register);
+        if self.whole_family || !self.register.allows(self.place, &asking) {
+            return Vec::new();
+        }
+        if self.wordings.is_empty() {
+            let found = self.triggers.as_ref().filter(|_| self.needs.is_some());
+            let found = found.map(|triggers| triggers.find(text)).unwrap_or_default();
+            return found.into_iter().map(|hit| (hit.range, None)).collect();
+        }
+        let own = self.register.said(text).iter().filter(|(_, claim)| *claim == self.place);
+        let wording = |range: &Range<usize>| {
+            let said = plain(slice(text.given(), range.clone()));
+            self.wordings.iter().find(|wording| wording.plain == said).map(|wording| wording.given.as_str())
+        };
+        own.map(|(range, _)| (range.clone(), wording(range))).collect()
+    }
+
+    /// The facts and attributes of the moment by which its needs hold, as paths.
+    pub(in crate::guardrail) fn holds_by(&self, ground: &Ground<'_>) -> Vec<String> {
+        let asking = Asking::of(ground, &self.register);
+        self.needs.as_ref().map(|needs| needs.holds_by(&asking)).unwrap_or_default()
     }
 
     fn is_of_family_of(&self, claim: usize) -> bool {
