@@ -22,7 +22,9 @@ pub const MAX_PAGE: u32 = 500;
 
 pub use asked::{Asked, Misasked};
 pub use filter::{Filter, NoWords, ServeFilter, Words};
-pub use find::{Serve, entry_of_serve, generations, serve, serves, serves_around, times_shown_since};
+pub use find::{
+    Serve, entry_of_serve, generations, serve, serves, serves_around, times_shown, times_shown_since,
+};
 
 /// How a generation stands with those who review.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Deserialize)]

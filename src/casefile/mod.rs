@@ -18,7 +18,7 @@ use uuid::Uuid;
 pub use library::{KeptGuardrails, Library, are_those, load};
 pub use page::{CHECK_CASE, CHECK_CHAIN, page};
 pub use policy::{ClaimThen, EvidenceThen, FileThen, PolicyThen, RuleThen, SetThen};
-pub use told::{AttemptThen, FindingThen, MessageThen, SegmentThen};
+pub use told::{AttemptThen, FindingThen, MessageThen, SegmentThen, attempts, findings};
 pub use why::{Why, why};
 
 use crate::audit::chained::{self, Chained, ChainedServe, Gone, Receipt, ReceiptKind};

@@ -1,12 +1,14 @@
 //! What a record says, laid out for people: values in, values out.
 
+use std::collections::BTreeSet;
+
 use serde::Serialize;
 use serde_json::Value;
 
 use super::words;
 use crate::audit::search::Generation;
 use crate::audit::{GenerationPayload, ServeRecord};
-use crate::generate::Attempt;
+use crate::generate::{Attempt, blurb_in};
 use crate::guardrail::Evidence;
 
 /// How many characters of the text are shown on either side of what a finding matched.
@@ -118,10 +120,13 @@ pub struct AttemptThen {
     pub repair: bool,
     /// What the model wrote, before any rule, or was said instead; `None` when nothing, or once it was erased.
     pub raw: Option<String>,
+    /// The copy in it, as rules judged it: without what stood around it. `None` where there is none.
+    #[serde(skip)]
+    pub copy: Option<String>,
 }
 
 /// Every attempt, in order. One that this version cannot read is named as such.
-pub(super) fn attempts(generation: &Generation) -> Vec<AttemptThen> {
+pub fn attempts(generation: &Generation) -> Vec<AttemptThen> {
     let recorded = generation.record.attempts.as_array().map(Vec::as_slice).unwrap_or_default();
     let raw = |index: usize| generation.payload.as_ref().and_then(|p| p.raw_texts.get(index)?.clone());
     let told = |(index, value): (usize, &Value)| {
@@ -140,6 +145,7 @@ pub(super) fn attempts(generation: &Generation) -> Vec<AttemptThen> {
                 upstream_request_id: None,
                 error: Some("this version cannot read what the record says of it".to_owned()),
                 repair: false,
+                copy: raw(index).as_deref().and_then(blurb_in),
                 raw: raw(index),
             };
         };
@@ -161,6 +167,7 @@ pub(super) fn attempts(generation: &Generation) -> Vec<AttemptThen> {
             upstream_request_id: attempt.upstream_request_id,
             error,
             repair: attempt.repair,
+            copy: raw(index).as_deref().and_then(blurb_in),
             raw: raw(index),
         }
     };
@@ -199,10 +206,13 @@ pub struct FindingThen {
     pub around: Option<(String, String)>,
     /// Of which attempt's text, from 1; `None` where that cannot be told.
     pub attempt: Option<usize>,
+    /// Where it stands in that attempt's copy, in characters; `None` where nothing stands there that it could have matched.
+    #[serde(skip)]
+    pub span: Option<(usize, usize)>,
 }
 
 /// Every finding, in order, with the text around what it matched.
-pub(super) fn findings(generation: &Generation) -> Vec<FindingThen> {
+pub fn findings(generation: &Generation) -> Vec<FindingThen> {
     let recorded = generation.record.findings.as_array().map(Vec::as_slice).unwrap_or_default();
     let payload = generation.payload.as_ref();
     let beside = |index: usize, field: &str| {
@@ -214,14 +224,30 @@ pub(super) fn findings(generation: &Generation) -> Vec<FindingThen> {
     let number = |value: &Value, field| {
         value.get(field).and_then(Value::as_u64).and_then(|number| usize::try_from(number).ok())
     };
-    let told = |(index, value): (usize, &Value)| {
+    let texts: Vec<(usize, String)> = payload.map(judged_texts).unwrap_or_default();
+    // Findings stand in the order of the texts that were judged, and of their places in each.
+    let mut first = 0;
+    let mut last: Option<(usize, usize)> = None;
+    let mut seen: BTreeSet<(String, usize, usize)> = BTreeSet::new();
+    let mut told = |(index, value): (usize, &Value)| {
         let matched = beside(index, "match");
         let span = number(value, "start").zip(number(value, "end"));
-        let place = matched.as_deref().zip(span).zip(payload);
-        let place = place.and_then(|((matched, span), payload)| place_of(matched, span, payload));
+        let rule = text(value, "rule").unwrap_or_default();
+        if let Some((start, end)) = span {
+            let again = !seen.insert((rule.clone(), start, end));
+            if again || last.is_some_and(|last| (start, end) < last) {
+                (first, seen) = ((first + 1).min(texts.len().saturating_sub(1)), BTreeSet::new());
+            }
+            last = Some((start, end));
+        }
+        let later = texts.get(first..).unwrap_or_default();
+        let place = matched.as_deref().zip(span).and_then(|(matched, span)| place_of(matched, span, later));
+        if let Some(place) = &place {
+            first = texts.iter().position(|(attempt, _)| *attempt == place.attempt).unwrap_or(first);
+        }
         FindingThen {
             number: index + 1,
-            rule: text(value, "rule").unwrap_or_default(),
+            rule,
             kind: text(value, "kind").unwrap_or_default(),
             level: text(value, "level").unwrap_or_default(),
             action: text(value, "action").unwrap_or_default(),
@@ -232,26 +258,32 @@ pub(super) fn findings(generation: &Generation) -> Vec<FindingThen> {
             evidence: value.get("evidence").and_then(|value| serde_json::from_value(value.clone()).ok()),
             message: beside(index, "message"),
             attempt: place.as_ref().map(|place| place.attempt),
+            span: place.as_ref().map(|place| place.span),
             around: place.map(|place| (place.before, place.after)),
             matched,
         }
     };
-    recorded.iter().enumerate().map(told).collect()
+    recorded.iter().enumerate().map(&mut told).collect()
 }
 
 struct Place {
     attempt: usize,
+    span: (usize, usize),
     before: String,
     after: String,
 }
 
-/// Where a finding stands. Its place counts in the text as it was judged: what the attempt wrote, without what stood around
-/// it; so the text that has the match right there is looked for first, and else the first that has it at all.
-fn place_of(matched: &str, (start, end): (usize, usize), payload: &GenerationPayload) -> Option<Place> {
-    let texts = || {
-        let written = payload.raw_texts.iter().enumerate();
-        written.filter_map(|(index, text)| Some((index + 1, text.as_deref()?.trim())))
-    };
+/// What each attempt wrote, as it was judged: without what stood around it. With the attempt's number, from 1.
+fn judged_texts(payload: &GenerationPayload) -> Vec<(usize, String)> {
+    let written = payload.raw_texts.iter().enumerate();
+    let judged = |raw: &str| blurb_in(raw).unwrap_or_else(|| raw.trim().to_owned());
+    written.filter_map(|(index, text)| Some((index + 1, judged(text.as_deref()?)))).collect()
+}
+
+/// Where a finding stands. Its place counts in the text as it was judged, so the text that has the match right there is
+/// looked for first, and else the first that has it at all.
+fn place_of(matched: &str, (start, end): (usize, usize), judged: &[(usize, String)]) -> Option<Place> {
+    let texts = || judged.iter().map(|(attempt, text)| (*attempt, text.as_str()));
     let place = |attempt: usize, text: &str, start: usize, end: usize| {
         let before: Vec<char> = text.chars().take(start).collect();
         let cut = before.len() > AROUND;
@@ -260,6 +292,7 @@ fn place_of(matched: &str, (start, end): (usize, usize), payload: &GenerationPay
         let more = text.chars().count() > end.saturating_add(AROUND);
         Place {
             attempt,
+            span: (start, end),
             before: if cut { format!("…{before}") } else { before },
             after: if more { format!("{after}…") } else { after },
         }
@@ -291,13 +324,13 @@ mod tests {
             ..GenerationPayload::default()
         };
         let check = |matched: &str, span, expected: Option<(usize, &str, &str)>| {
-            let place = place_of(matched, span, &payload);
+            let place = place_of(matched, span, &judged_texts(&payload));
             let told = place.as_ref().map(|p| (p.attempt, p.before.as_str(), p.after.as_str()));
             assert_eq!(told, expected, "{matched} {span:?}");
         };
         check("große", (4, 9), Some((2, "Ein ", " Lampe, ganz große Lampe.")));
         check("große", (22, 27), Some((2, "Ein große Lampe, ganz ", " Lampe.")));
-        check("quoted", (0, 6), Some((3, "\"", " große\"")));
+        check("quoted", (0, 6), Some((3, "", " große")));
         check("", (3, 3), Some((2, "Ein", " große Lampe, ganz große Lampe.")));
         check("nowhere", (0, 7), None);
         check("große", (usize::MAX - 1, usize::MAX), Some((2, "Ein ", " Lampe, ganz große Lampe.")));

@@ -11,6 +11,7 @@ mod approvals;
 mod assets;
 mod chart;
 mod compliance;
+mod copy;
 mod door;
 mod generation;
 mod generations;

@@ -5,6 +5,7 @@ use std::fmt;
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, Unit};
 
+use crate::guardrail::is_invisible;
 use crate::words::Micros;
 
 /// HTML that is safe to put on a page: made from values that are escaped or cannot hold markup.
@@ -33,6 +34,21 @@ pub(super) fn escape(text: &str) -> String {
         }
     }
     escaped
+}
+
+/// Writes a character of a text that somebody or something wrote, after the one before it. What nobody would see, or what
+/// turns the direction of writing, is shown by its number.
+pub(super) fn letter(html: &mut String, before: Option<char>, c: char) {
+    // What joins and colours the parts of an emoji is seen in it.
+    let is_pictured = |c: char| matches!(c, '\u{203c}'..='\u{3299}' | '\u{1f000}'..='\u{1faff}' | '\u{fe0f}');
+    let within = matches!(c, '\u{200d}' | '\u{fe0f}') && before.is_some_and(|c| is_pictured(c) || c.is_ascii_digit());
+    match c {
+        '\n' | '\t' => html.push(c),
+        c if !within && (c.is_control() || is_invisible(c)) => {
+            html.push_str(&format!("<span class=\"unseen\">⟨U+{:04X}⟩</span>", u32::from(c)));
+        }
+        c => html.push_str(&escape(c.encode_utf8(&mut [0; 4]))),
+    }
 }
 
 /// A moment in the reader's zone, to the minute; the whole of it in UTC when pointed at.

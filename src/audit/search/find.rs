@@ -275,6 +275,15 @@ pub async fn times_shown_since(
     Ok(times.min(most) as u64)
 }
 
+/// How often a generation's text was shown, as far as the log still tells; likewise.
+///
+/// # Errors
+///
+/// As [`times_shown_since`].
+pub async fn times_shown(store: &Store, generation: Uuid, most: u32) -> Result<u64, SearchError> {
+    times_shown_since(store, generation, Timestamp::MIN, most).await
+}
+
 /// A serve by its id, with its text. `None` when there is none, or it was deleted for its age.
 ///
 /// # Errors
