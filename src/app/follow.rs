@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use jiff::Timestamp;
+use jiff::civil::Date;
 use tokio::runtime::Handle;
 
 use super::Shared;
@@ -206,6 +207,15 @@ impl Shared {
         let done = aside(work).await.map_err(|_| RollbackError::Store(StoreError::Closed))?;
         self.follow_desk().await;
         done
+    }
+
+    /// When a day, such as `2026-12-01`, begins where the rules' dates do.
+    ///
+    /// # Errors
+    /// When it is no day: what to write instead.
+    pub fn day_begins(&self, day: &str) -> Result<Timestamp, &'static str> {
+        let zoned = day.parse::<Date>().and_then(|day| day.to_zoned(self.desk.settings().timezone.clone()));
+        zoned.map(|zoned| zoned.timestamp()).map_err(|_| "`from`: write a day such as 2026-12-01")
     }
 
     /// Somebody approves a proposal; it is in force when this returns, if nobody else and no later day is asked for. Answers

@@ -226,8 +226,24 @@ pub enum DeskError {
     Store(#[from] StoreError),
 }
 
+/// The most characters of a reason or a note.
+const MAX_NOTE: usize = 2_000;
+
+/// What somebody says of what they do, without blanks around it.
+///
+/// # Errors
+///
+/// When it is longer than notes may be: what to write instead.
+pub fn note(text: &str) -> Result<String, String> {
+    let text = text.trim();
+    match text.chars().count() > MAX_NOTE {
+        true => Err(format!("write at most {MAX_NOTE} characters")),
+        false => Ok(text.to_owned()),
+    }
+}
+
 /// Whether two names are of one person.
-fn same(one: &str, other: &str) -> bool {
+pub fn same(one: &str, other: &str) -> bool {
     one.trim().to_lowercase() == other.trim().to_lowercase()
 }
 

@@ -6,25 +6,19 @@ use axum::Json;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
-use jiff::Timestamp;
-use jiff::civil::Date;
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::auth::{Caller, Person};
 use super::body::Body;
 use super::{Pinned, Problem};
 use crate::app::Shared;
-use crate::audit::desk::{DeskError, due};
-use crate::guardrail;
-use crate::policy::Set;
+use crate::audit::desk::{DeskError, note};
 use crate::policy::rollback::RollbackError;
-use crate::store::desk::{self, ApprovalRow, ProposalRow, ProposalState};
-use crate::store::policies;
-use crate::store::{Store, StoreError};
+use crate::policy::{Difference, Proposal, Set};
+use crate::store::StoreError;
+use crate::store::desk::{self, ApprovalRow, ProposalRow};
 
-/// The most characters of a reason or a note.
-const MAX_NOTE: usize = 2_000;
 /// The most proposals that are listed.
 const MOST: u32 = 50;
 
@@ -80,103 +74,25 @@ fn failed(error: &StoreError) -> Problem {
 
 /// What somebody says, in so many characters at most.
 fn said(field: &str, text: Option<String>) -> Result<String, Problem> {
-    let text = text.unwrap_or_default().trim().to_owned();
-    match text.chars().count() > MAX_NOTE {
-        true => Err(Problem::malformed(format!("`{field}`: write at most {MAX_NOTE} characters"))),
-        false => Ok(text),
-    }
-}
-
-/// A proposal in short.
-#[derive(Debug, Serialize)]
-pub(super) struct Proposal {
-    hash: String,
-    since: Timestamp,
-    by: String,
-    state: ProposalState,
-    approvals: Vec<ApprovalRow>,
-    /// How many persons must approve it.
-    needs: usize,
-    /// From when on it is in force, once enough have approved it.
-    from: Option<Timestamp>,
-    rollback: bool,
-    report: Value,
-}
-
-impl Proposal {
-    async fn of(store: &Store, row: ProposalRow, needs: usize) -> Result<Self, StoreError> {
-        let approvals = desk::approvals(store, &row.hash).await?;
-        let ProposalRow { hash, at, by, state, report } = row;
-        let rollback = report.get("rollback").is_some();
-        Ok(Self {
-            from: due(&approvals, needs),
-            hash,
-            since: at,
-            by,
-            state,
-            approvals,
-            needs,
-            rollback,
-            report,
-        })
-    }
-
-    /// The same with its report as a few numbers.
-    fn in_short(mut self) -> Self {
-        let count = |name: &str| self.report.get(name).and_then(Value::as_array).map_or(0, Vec::len);
-        let sum = |name: &str| {
-            let rules = self.report.get("rules").and_then(Value::as_array).into_iter().flatten();
-            rules.filter_map(|rule| rule.get(name)?.as_u64()).sum::<u64>()
-        };
-        self.report = json!({
-            "diagnostics": count("diagnostics"),
-            "rules": count("rules"),
-            "missed": sum("missed"),
-            "wrongly_caught": sum("wrongly_caught"),
-            "backtest": self.report.get("backtest").and_then(backtest_in_short),
-        });
-        self
-    }
-}
-
-/// What a proposal would change, in numbers; `None` while that is being found out.
-fn backtest_in_short(backtest: &Value) -> Option<Value> {
-    const TOLD: [&str; 8] = [
-        "before",
-        "generations",
-        "complete",
-        "newly_blocked",
-        "newly_passed",
-        "changed",
-        "would_be_asked",
-        "fault",
-    ];
-    let told = TOLD.iter().filter_map(|name| Some(((*name).to_owned(), backtest.get(name)?.clone())));
-    backtest.is_object().then(|| Value::Object(told.collect()))
+    note(&text.unwrap_or_default()).map_err(|wrong| Problem::malformed(format!("`{field}`: {wrong}")))
 }
 
 /// The proposals that wait, each in short.
 pub(super) async fn waiting(shared: &Shared) -> Result<Vec<Proposal>, StoreError> {
-    let mut found = Vec::new();
-    let needs = shared.desk.settings().approvals;
-    if needs == 0 {
-        return Ok(found);
-    }
-    for row in desk::proposals(&shared.store, MOST).await? {
-        if matches!(row.state, ProposalState::Open | ProposalState::Approved) {
-            found.push(Proposal::of(&shared.store, row, needs).await?.in_short());
+    match shared.desk.settings().approvals {
+        0 => Ok(Vec::new()),
+        needs => {
+            let all = Proposal::all(&shared.store, MOST, needs).await?;
+            Ok(all.into_iter().filter(Proposal::waits).map(Proposal::in_short).collect())
         }
     }
-    Ok(found)
 }
 
 /// Every proposal, those that wait first.
 pub(super) async fn list(State(shared): State<Arc<Shared>>) -> Result<Json<Value>, Problem> {
-    let mut found = Vec::new();
-    for row in desk::proposals(&shared.store, MOST).await.map_err(|error| failed(&error))? {
-        let proposal = Proposal::of(&shared.store, row, shared.desk.settings().approvals).await;
-        found.push(proposal.map_err(|error| failed(&error))?.in_short());
-    }
+    let needs = shared.desk.settings().approvals;
+    let all = Proposal::all(&shared.store, MOST, needs).await.map_err(|error| failed(&error))?;
+    let found: Vec<Proposal> = all.into_iter().map(Proposal::in_short).collect();
     Ok(Json(json!({"proposals": found})))
 }
 
@@ -197,29 +113,18 @@ pub(super) async fn one(
     Path(begins): Path<String>,
 ) -> Result<Json<Value>, Problem> {
     let row = find(&shared, &begins).await?;
-    let hash = row.hash.clone();
+    let (hash, settings) = (row.hash.clone(), shared.desk.settings());
     let found = async {
-        let files = desk::proposed_files(&shared.store, &hash).await?.unwrap_or_default();
-        let in_force = policy.guardrails.hash().as_str();
-        let before = policies::by_hash(&shared.store, Set::Guardrails.as_str(), in_force).await?;
-        let proposal = Proposal::of(&shared.store, row, shared.desk.settings().approvals).await?;
-        Ok((proposal, files, before.unwrap_or_default()))
+        let proposal = Proposal::of(&shared.store, row, settings.approvals).await?;
+        Ok((proposal, Difference::of_proposal(&shared.store, &policy, settings, &hash).await?))
     };
-    let (proposal, files, before) = found.await.map_err(|error: StoreError| failed(&error))?;
-    let changed = |path: &&String| files.get(*path) != before.get(*path);
-    let names: std::collections::BTreeSet<&String> = files.keys().chain(before.keys()).collect();
-    let changed: Vec<_> = names.into_iter().filter(changed).collect();
-    let (rules, timezone) = (Arc::clone(&policy.guardrails), shared.desk.settings().timezone.clone());
-    let proposed = files.clone();
-    let told =
-        move || guardrail::load(&proposed, &timezone).0.map(|after| guardrail::changes(&rules, &after));
-    let changes = tokio::task::spawn_blocking(told).await.map_err(|_| Problem::internal())?;
+    let (proposal, difference) = found.await.map_err(|error: StoreError| failed(&error))?;
     Ok(Json(json!({
         "proposal": proposal,
         "against": policy.guardrails.hash(),
-        "changes": changes,
-        "changed": changed,
-        "files": files,
+        "changes": difference.changes,
+        "changed": difference.changed,
+        "files": difference.after,
     })))
 }
 
@@ -251,7 +156,7 @@ pub(super) async fn decide(
 ) -> Result<Response, Problem> {
     let hash = find(&shared, &begins).await?.hash;
     let note = said("note", note)?;
-    let since = from.map(|day| midnight(&shared, &day)).transpose()?;
+    let since = from.map(|day| shared.day_begins(&day).map_err(Problem::malformed)).transpose()?;
     let (work, of) = (Arc::clone(&shared), hash.clone());
     // Whoever asked may hang up: what has begun is finished all the same.
     let deciding = match action {
@@ -282,12 +187,4 @@ pub(super) async fn decide(
     let proposal = proposal.map_err(|error| failed(&error))?.in_short();
     let revision = shared.desk.pin().revision.clone();
     Ok((StatusCode::CREATED, Json(json!({"proposal": proposal, "revision": revision}))).into_response())
-}
-
-/// When a day begins where the rules' dates do.
-fn midnight(shared: &Shared, day: &str) -> Result<Timestamp, Problem> {
-    let timezone = shared.desk.settings().timezone.clone();
-    let zoned = day.parse::<Date>().and_then(|day| day.to_zoned(timezone));
-    let help = "`from`: write a day such as 2026-12-01";
-    zoned.map(|zoned| zoned.timestamp()).map_err(|_| Problem::malformed(help))
 }

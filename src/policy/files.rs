@@ -3,6 +3,7 @@
 use std::io::{self, Read as _};
 use std::path::Path;
 
+use super::Set;
 use crate::config::PolicySettings;
 use crate::diagnostic::{Diagnostic, Span};
 use crate::document::{Files, MAX_FILE};
@@ -162,4 +163,65 @@ fn walk(
 pub fn shown(path: &Path) -> String {
     let text = path.to_string_lossy().replace('\\', "/");
     text.strip_prefix("./").map_or_else(|| text.clone(), str::to_owned)
+}
+
+/// A set's files under the paths that the settings name: they may have stood elsewhere when they were kept.
+pub fn at_home(set: Set, files: &Files, settings: &PolicySettings) -> Files {
+    if set == Set::Guardrails {
+        return moved(files, &shown(&settings.guardrails));
+    }
+    let segments = shown(&settings.segments);
+    let name = segments.rsplit('/').next().unwrap_or(&segments);
+    let is_segments = |path: &str| {
+        path == segments || path.rsplit('/').next() == Some(name) && !path.ends_with(".prompty")
+    };
+    let (mut own, others): (Files, Files) = files.clone().into_iter().partition(|(path, _)| is_segments(path));
+    let mut home = moved(&others, &shown(&settings.prompts));
+    home.extend(own.pop_first().map(|(_, text)| (segments.clone(), text)));
+    home
+}
+
+/// Files under another folder than the one in which all of them stand; as they are where they are under it.
+fn moved(files: &Files, to: &str) -> Files {
+    let mut folders = files.keys().map(|path| path.rsplit_once('/').map_or("", |(folder, _)| folder));
+    let first = folders.next().unwrap_or_default();
+    let common = folders.fold(first, |common, folder| {
+        let mut at = common;
+        while !(at.is_empty()
+            || folder == at
+            || folder.strip_prefix(at).is_some_and(|rest| rest.starts_with('/')))
+        {
+            at = at.rsplit_once('/').map_or("", |(above, _)| above);
+        }
+        at
+    });
+    if common.is_empty() || common == to {
+        return files.clone();
+    }
+    let path = |path: &str| format!("{to}{}", path.strip_prefix(common).unwrap_or(path));
+    files.iter().map(|(name, text)| (path(name), text.clone())).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn files_that_stood_elsewhere_are_held_against_those_here() {
+        let files = |paths: &[&str]| -> Files {
+            paths.iter().map(|path| ((*path).to_owned(), String::new())).collect()
+        };
+        for (before, after) in [
+            (
+                &["/srv/old/rules/a.yml", "/srv/old/rules/cases/b.yml"][..],
+                &["rules/a.yml", "rules/cases/b.yml"][..],
+            ),
+            (&["rules/a.yml", "rules/cases/b.yml"], &["rules/a.yml", "rules/cases/b.yml"]),
+            (&["/srv/rules/a.yml"], &["rules/a.yml"]),
+            (&["/srv/a/x.yml", "/srv/ab/y.yml"], &["rules/a/x.yml", "rules/ab/y.yml"]),
+            (&[], &[]),
+        ] {
+            assert_eq!(moved(&files(before), "rules"), files(after));
+        }
+    }
 }

@@ -7,6 +7,8 @@ mod changes;
 mod check;
 mod desk;
 mod files;
+mod lines;
+mod proposal;
 pub mod rollback;
 
 use std::sync::Arc;
@@ -17,7 +19,9 @@ use serde_json::Map;
 pub use changes::copy_changes;
 pub use check::{Report, Service, accidents, below, check};
 pub use desk::{Desk, Edit, Kept, Order, Outcome, Refusal, Set, report};
-pub use files::{Read, Sources, read_dir, read_file, shown};
+pub use files::{Read, Sources, at_home, read_dir, read_file, shown};
+pub use lines::unified;
+pub use proposal::{Difference, Proposal};
 
 use crate::diagnostic::{Diagnostic, Severity};
 use crate::document::{Files, did_you_mean};

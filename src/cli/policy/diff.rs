@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::super::output::{Paint, folded, safe};
 use super::super::{ConfigArgs, Failure, Format, Shell};
 use super::editions::{Edition, Reader};
-use super::lines::unified;
+use crate::policy::unified;
 use crate::document::Files;
 use crate::guardrail::{self, Change, Effect};
 use crate::policy;

@@ -181,30 +181,18 @@ impl<'s> Reader<'s> {
         let mut edition = Edition { told: told(given, &named), guardrails: None, copy: None };
         if let Some(hash) = &named.guardrails {
             let kept = shelf.guardrails(hash).await?;
-            let files = moved(&kept.files, &policy::shown(&self.settings.policy.guardrails));
+            let files = policy::at_home(Set::Guardrails, &kept.files, &self.settings.policy);
             edition.guardrails = Some(Rules::Kept(kept, files));
         }
         if let Some(hash) = &named.prompts {
-            edition.copy = Some(self.at_home(shelf.prompts(hash).await?));
+            edition.copy =
+                Some(policy::at_home(Set::Prompts, &shelf.prompts(hash).await?, &self.settings.policy));
         }
         if named == Named::default() {
             let said = "nothing was ever in force here: the store keeps no policy";
             return Err(Failure::Failed(anyhow::anyhow!(said)));
         }
         Ok(edition)
-    }
-
-    /// Segments and prompts under the paths that the settings name: they may have stood elsewhere when they were kept.
-    fn at_home(&self, files: Files) -> Files {
-        let segments = self.segments();
-        let name = segments.rsplit('/').next().unwrap_or(&segments);
-        let is_segments = |path: &str| {
-            path == segments || path.rsplit('/').next() == Some(name) && !path.ends_with(".prompty")
-        };
-        let (mut own, others): (Files, Files) = files.into_iter().partition(|(path, _)| is_segments(path));
-        let mut home = moved(&others, &policy::shown(&self.settings.policy.prompts));
-        home.extend(own.pop_first().map(|(_, text)| (segments.clone(), text)));
-        home
     }
 
     /// The files below a folder, under the paths that the settings name, so that they can be held against others.
@@ -254,56 +242,11 @@ impl<'s> Reader<'s> {
     }
 }
 
-/// Files under another folder than the one in which all of them stand; as they are where they are under it.
-fn moved(files: &Files, to: &str) -> Files {
-    let mut folders = files.keys().map(|path| path.rsplit_once('/').map_or("", |(folder, _)| folder));
-    let first = folders.next().unwrap_or_default();
-    let common = folders.fold(first, |common, folder| {
-        let mut at = common;
-        while !(at.is_empty()
-            || folder == at
-            || folder.strip_prefix(at).is_some_and(|rest| rest.starts_with('/')))
-        {
-            at = at.rsplit_once('/').map_or("", |(above, _)| above);
-        }
-        at
-    });
-    if common.is_empty() || common == to {
-        return files.clone();
-    }
-    let path = |path: &str| format!("{to}{}", path.strip_prefix(common).unwrap_or(path));
-    files.iter().map(|(name, text)| (path(name), text.clone())).collect()
-}
-
 fn told(given: &str, named: &Named) -> String {
     let hashes: Vec<String> =
         [&named.guardrails, &named.prompts].into_iter().flatten().map(|hash| short(hash)).collect();
     match given {
         "in-force" => format!("in force ({})", hashes.join(", ")),
         _ => hashes.join(", "),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn files_that_stood_elsewhere_are_held_against_those_here() {
-        let files = |paths: &[&str]| -> Files {
-            paths.iter().map(|path| ((*path).to_owned(), String::new())).collect()
-        };
-        for (before, after) in [
-            (
-                &["/srv/old/rules/a.yml", "/srv/old/rules/cases/b.yml"][..],
-                &["rules/a.yml", "rules/cases/b.yml"][..],
-            ),
-            (&["rules/a.yml", "rules/cases/b.yml"], &["rules/a.yml", "rules/cases/b.yml"]),
-            (&["/srv/rules/a.yml"], &["rules/a.yml"]),
-            (&["/srv/a/x.yml", "/srv/ab/y.yml"], &["rules/a/x.yml", "rules/ab/y.yml"]),
-            (&[], &[]),
-        ] {
-            assert_eq!(moved(&files(before), "rules"), files(after));
-        }
     }
 }

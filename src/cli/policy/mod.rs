@@ -2,7 +2,6 @@
 
 mod diff;
 pub(super) mod editions;
-mod lines;
 mod proposals;
 mod rollback;
 mod show;

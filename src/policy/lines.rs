@@ -14,7 +14,7 @@ enum Line<'t> {
 }
 
 /// The unified form of what changes between two texts of a file; nothing where they are the same.
-pub(super) fn unified(path: &str, before: Option<&str>, after: Option<&str>) -> Vec<String> {
+pub fn unified(path: &str, before: Option<&str>, after: Option<&str>) -> Vec<String> {
     if before == after {
         return Vec::new();
     }
