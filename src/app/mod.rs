@@ -4,6 +4,7 @@ mod alerts;
 mod backtests;
 mod disk;
 mod follow;
+mod inquiries;
 mod listening;
 mod nodes;
 mod settle;
@@ -28,6 +29,7 @@ use self::disk::Disk;
 use self::follow::Followed;
 use self::listening::{MetricsServed, listen, raise_open_files};
 use self::settle::{kept, read_at_rest, read_sources, same_as_kept};
+pub use self::inquiries::{Answered, Asked, Inquiries, Inquiry, UnderWay};
 pub use self::shutdown::Shutdown;
 use self::spent::{generator, keep_ledger};
 use self::tasks::{
@@ -129,6 +131,8 @@ pub struct Shared {
     pub seal: Seal,
     /// Who signed in to the console lately, and who tried.
     pub door: console::Door,
+    /// What people asked of the log that takes longer than a page.
+    pub inquiries: Inquiries,
 }
 
 /// Why the service did not start.
@@ -281,6 +285,7 @@ impl App {
             console: settings.console,
             seal,
             door,
+            inquiries: Inquiries::default(),
         });
         shared.refresh_keys().await;
         edits.into_iter().for_each(|edit| shared.tell(edit));

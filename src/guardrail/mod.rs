@@ -36,6 +36,7 @@ mod rule;
 pub mod schema;
 mod sentences;
 mod settings;
+mod shown;
 mod statement;
 mod styles;
 mod support;
@@ -73,6 +74,7 @@ pub use kinds::Kind;
 pub use lint::{LINTS, Spot, Surroundings, lint};
 pub use load::{hash_of, load};
 pub use opinions::{Ask, Asking, Heard, Known, Opinion, Opinions, Question, QuestionKey, Service, questions};
+pub use shown::{ShownCeiling, ShownExample, ShownRetirement, ShownWaiver};
 pub use rule::{Action, Enforcement, Evidence, Level, Rule, Standing};
 pub use support::{Relied, Supported, Voucher, support};
 

@@ -221,12 +221,7 @@ pub(super) struct Place {
 
 impl Place {
     pub(super) fn of(written: &Node, applies: &Applies) -> Self {
-        let placements = match applies.placements.as_slice() {
-            [] => "over every placement".to_owned(),
-            some => format!("over {}", told::names(some)),
-        };
-        let when = written.get("when").map(|when| format!(" where `{}`", told::written(when)));
-        Self { told: format!("{placements}{}", when.unwrap_or_default()) }
+        Self { told: told::over(written, &applies.placements) }
     }
 }
 

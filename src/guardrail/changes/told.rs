@@ -84,6 +84,16 @@ fn joined(quoted: &[String], of: usize) -> String {
     }
 }
 
+/// Where something applies.
+pub(crate) fn over(written: &Node, placements: &[String]) -> String {
+    let placements = match placements {
+        [] => "over every placement".to_owned(),
+        some => format!("over {}", names(some)),
+    };
+    let when = written.get("when").map(|when| format!(" where `{}`", self::written(when)));
+    format!("{placements}{}", when.unwrap_or_default())
+}
+
 pub(crate) fn counted(number: usize, word: &str) -> String {
     format!("{number} {word}{}", if number == 1 { "" } else { "s" })
 }
@@ -122,7 +132,7 @@ pub(super) fn mode(mode: Enforcement) -> &'static str {
     }
 }
 
-pub(super) fn ceiling(ceiling: Ceiling) -> String {
+pub(crate) fn ceiling(ceiling: Ceiling) -> String {
     let mode = ceiling.mode.and_then(|mode| MODES.iter().find(|(_, known)| *known == mode));
     let parts = [
         mode.map(|(name, _)| format!("`{name}` at most")),
