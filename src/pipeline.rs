@@ -5,6 +5,7 @@
 //! ends in the record, and the next rung of the ladder. Every text on its way out is an `Approved`.
 
 mod case;
+mod check;
 mod generation;
 mod measure;
 mod repeats;
@@ -13,6 +14,7 @@ mod response;
 mod reviewing;
 mod rubric;
 mod second;
+mod trial;
 mod trouble;
 mod warm;
 
@@ -25,11 +27,13 @@ use tokio::time::Instant;
 use tracing::Instrument;
 
 pub use case::{Case, Explanation, Limit};
+pub use check::{Given, check};
 pub use repeats::{Repeats, Said, Ticket, answer_once};
 pub use request::{Priority, ProductRef, Request};
 pub use response::Answer;
 pub use reviewing::{MOST_NOTE, ReviewError, Reviewed, review};
 pub use second::SecondModels;
+pub use trial::{Asked, HadWritten, Laid, Standby, Trial, have_written, trial};
 pub use trouble::Trouble;
 pub use warm::warm;
 

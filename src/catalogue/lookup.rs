@@ -56,6 +56,30 @@ pub async fn page(
     Ok(last.map(|last| (read_many(page), last)))
 }
 
+/// At most so many products whose id begins with these words, or whose name holds them, each after its id. No words find
+/// nothing, and neither do more than [`super::MAX_ID`] characters.
+///
+/// # Errors
+///
+/// When the store cannot be read.
+pub async fn search(
+    store: &Store,
+    words: &str,
+    limit: u32,
+) -> Result<Vec<(String, Map<String, Value>)>, StoreError> {
+    /// How many names are looked at.
+    const NAMES: u32 = 100_000;
+    let words = words.trim();
+    if words.is_empty() || words.chars().count() > super::MAX_ID {
+        return Ok(Vec::new());
+    }
+    let ids = products::search(store, words, limit, NAMES).await?;
+    let mut found = look_up_many(store, &ids).await?;
+    // In the order found: those whose id begins so first.
+    found.sort_by_key(|(id, _)| ids.iter().position(|at| at == id));
+    Ok(found)
+}
+
 fn read_many(products: Vec<(String, String)>) -> Vec<(String, Map<String, Value>)> {
     let read = |(id, facts): (String, String)| match serde_json::from_str(&facts) {
         Ok(facts) => Some((id, facts)),

@@ -5,7 +5,7 @@ mod import;
 mod lookup;
 
 pub use import::{ImportError, Imported, LineFault, import};
-pub use lookup::{Catalogue, look_up, look_up_many, page};
+pub use lookup::{Catalogue, look_up, look_up_many, page, search};
 
 use serde_json::{Map, Value};
 

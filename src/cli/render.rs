@@ -9,13 +9,11 @@ use tokio::time::Instant;
 use super::output::{Paint, safe};
 use super::{ConfigArgs, Failure, Format, Shell};
 use crate::catalogue::{self, Product};
-use crate::fallback;
-use crate::guardrail::Draft;
-use crate::pipeline::{Case, Priority, ProductRef, Request};
+use crate::pipeline::{Asked, Case, Laid, Priority, ProductRef, Request};
 use crate::policy::{self, Policy};
 use crate::prompt::Placement;
 use crate::store::{Access, Store};
-use crate::words::{Locale, Tier};
+use crate::words::Tier;
 
 #[derive(Debug, Args)]
 #[command(
@@ -52,32 +50,21 @@ pub(super) async fn run(args: Render, shell: &mut Shell) -> Result<(), Failure> 
     let placement = placement(&policy, &args.placement)?;
     let request = Request { user_id, user, context, ..request(placement, &product) };
     let case = Case::of(&policy, Arc::default(), placement, &request, Ok(Arc::clone(&product)), now);
-    let explanation = case.explain();
-    let limit = case.limit();
-    let chosen = case.choose(limit.tier);
     let models =
         settings.providers.iter().map(|provider| provider.model.as_str()).collect::<Vec<_>>().join("\n");
-    let asked = chosen.filter(|_| limit.tier > Tier::Prewritten).map(|chosen| {
-        let inputs = chosen.template.inputs(&case.scope());
-        let key = case.key_for(&product, chosen, &models, limit.approval);
-        (key, policy.copy.prompts.render(chosen, &inputs).map_err(|error| error.to_string()))
-    });
-    let prewritten =
-        fallback::ladder(&policy.copy.prompts, chosen, placement, &case.locale, product.facts.as_object());
-    let rungs: Vec<fallback::Rung> = prewritten.collect();
-    let passes = |rung: &&fallback::Rung| {
-        Locale::parse(&rung.locale)
-            .is_some_and(|l| case.approve(&Draft::new(rung.text.as_str()), &l).is_some())
-    };
-    let prewritten = rungs.iter().find(passes).map(|rung| rung.text.clone()).unwrap_or_default();
-    for rung in rungs.iter().take_while(|rung| !passes(rung)) {
-        shell.out.talk(&format!("withdrawn by the guardrails: {}", safe(&rung.text)));
+    let Laid { explanation, asked, prewritten } = Laid::of(&case, &models);
+    for standby in prewritten.iter().take_while(|standby| !standby.passes) {
+        shell.out.talk(&format!("withdrawn by the guardrails: {}", safe(&standby.rung.text)));
     }
+    let prewritten = prewritten.into_iter().find(|standby| standby.passes);
+    let prewritten = prewritten.map(|standby| standby.rung.text).unwrap_or_default();
     if args.format == Format::Json {
         let (key, messages, fault) = match &asked {
             None => (None, None, None),
-            Some((key, Ok(prompt))) => (Some(key.to_string()), Some(&prompt.messages), None),
-            Some((key, Err(fault))) => (Some(key.to_string()), None, Some(fault)),
+            Some(Asked { key, prompt: Ok(prompt) }) => (Some(key.to_string()), Some(&prompt.messages), None),
+            Some(Asked { key, prompt: Err(fault) }) => {
+                (Some(key.to_string()), None, Some(fault.to_string()))
+            }
         };
         let value = json!({
             "placement": args.placement, "segment": explanation.segment, "template": explanation.template,
@@ -99,12 +86,12 @@ pub(super) async fn run(args: Render, shell: &mut Shell) -> Result<(), Failure> 
     }
     match asked {
         None => shell.out.line("nothing is asked: this placement serves pre-written copy here")?,
-        Some((key, Err(fault))) => {
+        Some(Asked { key, prompt: Err(fault) }) => {
             shell.out.line(&format!("{}       {key}", heading("key")))?;
             shell.out.error(&format!("the template cannot be rendered for this product: {fault}"));
             return Err(Failure::NotInOrder);
         }
-        Some((key, Ok(prompt))) => {
+        Some(Asked { key, prompt: Ok(prompt) }) => {
             shell.out.line(&format!("{}       {key}", heading("key")))?;
             for message in prompt.messages {
                 let role = json!(message.role);

@@ -12,9 +12,7 @@ use super::blurbs::product;
 use super::body::Body;
 use super::{Pinned, Problem};
 use crate::app::Shared;
-use crate::guardrail::{self, Opinions, Subject};
-use crate::pipeline::ProductRef;
-use crate::words::Locale;
+use crate::pipeline::{self, Given, ProductRef};
 
 /// A text to judge, as sent.
 #[derive(Debug, Deserialize)]
@@ -48,36 +46,18 @@ pub(super) async fn check(
         (None, Some(given)) => facts_of(&shared, given).await?,
         (None, None) => Map::new(),
     };
-    let place = shared.judging.enter().ok_or_else(Problem::overloaded)?.wait().await;
-    let (context, inputs) = (body.context.unwrap_or_default(), body.attributes.unwrap_or_default());
-    let (text, placement, asked) = (body.text, body.placement, body.locale);
-    let (at, judged_by) = ((shared.parts.now)(), Arc::clone(&policy));
-    let stops = shared.parts.stops.pin();
-    // A long text takes its time, and those who answer pages have none to give.
-    let judging = tokio::task::spawn_blocking(move || {
-        // Whoever asked may be gone before the end: the place is taken as long as the work goes on.
-        let _place = place;
-        // What the public wrote supports no claim here either.
-        let facts = judged_by.copy.segments.attributes.trusted(&facts).unwrap_or(facts);
-        let locale = asked.as_deref().or_else(|| context.get("locale").and_then(Value::as_str));
-        let locale = locale.and_then(Locale::parse);
-        let subject = Subject {
-            text: &text,
-            facts: &facts,
-            context: &context,
-            placement: placement.as_deref(),
-            locale: locale.as_ref(),
-            inputs: &inputs,
-            instructions: None,
-            at,
-            opinions: Opinions::Unknown,
-        };
-        guardrail::judge(&judged_by.guardrails, &subject).under(stops.bans(), &text)
-    });
-    let judgement = judging.await.map_err(|error| {
-        tracing::error!(%error, "a text could not be judged");
-        Problem::internal()
-    })?;
+    let place = shared.judging.enter().ok_or_else(Problem::overloaded)?;
+    let given = Given {
+        text: body.text,
+        facts,
+        context: body.context.unwrap_or_default(),
+        inputs: body.attributes.unwrap_or_default(),
+        placement: body.placement,
+        locale: body.locale,
+    };
+    let (at, stops) = ((shared.parts.now)(), shared.parts.stops.pin());
+    let checked = pipeline::check(&policy, stops, place, at, given, |_, _| ()).await;
+    let (judgement, ()) = checked.ok_or_else(Problem::internal)?;
     let mut answer = serde_json::json!({"verdict": judgement.verdict, "findings": judgement.findings, "revision": policy.revision});
     if let Value::Object(answer) = &mut answer {
         let more =

@@ -372,7 +372,7 @@ impl<'a> Case<'a> {
         })
     }
 
-    fn rungs<'b>(&'b self, chosen: Option<Chosen<'b>>) -> impl Iterator<Item = Rung> + 'b {
+    pub(super) fn rungs<'b>(&'b self, chosen: Option<Chosen<'b>>) -> impl Iterator<Item = Rung> + 'b {
         let facts = self.product.as_ref().ok().and_then(|product| product.facts.as_object());
         fallback::ladder(&self.policy.copy.prompts, chosen, self.placement, &self.locale, facts)
     }

@@ -95,6 +95,9 @@ pub(super) enum Wanted {
     Found,
     /// What is in the log or is written now; written for that purpose.
     Written(Purpose),
+    /// The same for a person who asks for it, and not for a page that may be the first of many: it is admitted at once, and
+    /// paid as a page's.
+    OnPurpose,
 }
 
 /// A generation that was started.
@@ -133,6 +136,7 @@ pub(super) fn start(
     let purpose = match wanted {
         Wanted::Found => job.purpose,
         Wanted::Written(purpose) => purpose,
+        Wanted::OnPurpose => Purpose::Page,
     };
     let counted = counted(parts, case, chosen);
     let user = case.user().filter(|_| chosen.template.tier() == Tier::User);
@@ -184,7 +188,7 @@ fn can_start(parts: &Parts, case: &Case<'_>, key: Key, wanted: Wanted) -> Result
             parts.admission.admits(&key, case.placement.admit, case.placement.ttl.hard, case.now)
         }
         // Whoever asks in bulk, or for copy that is there already, asks on purpose.
-        Wanted::Written(_) => true,
+        Wanted::Written(_) | Wanted::OnPurpose => true,
     };
     if admitted { can_write(parts, &case.stops) } else { Err(Reason::NotAdmitted) }
 }

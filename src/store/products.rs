@@ -55,6 +55,37 @@ pub(crate) async fn page(
     Ok(sqlx::query_as(sql).bind(after).bind(limit).fetch_all(store.reader()).await?)
 }
 
+/// The ids of at most `limit` products of the edition in force whose id begins with these words, or whose name holds them, in
+/// whatever case the letters A to Z are. Of a catalogue of more than `most` products, only so many names are looked at.
+pub(crate) async fn search(
+    store: &Store,
+    words: &str,
+    limit: u32,
+    most: u32,
+) -> Result<Vec<String>, StoreError> {
+    let by_id = "SELECT product_id FROM catalogue
+                 WHERE edition = (SELECT value FROM meta WHERE name = 'catalogue_edition')
+                   AND product_id >= $1 AND product_id < $1 || char(1114111)
+                 ORDER BY product_id LIMIT $2";
+    // The index holds all that is asked of it: no facts are read.
+    let by_name = "SELECT product_id FROM (
+                       SELECT product_id, lower(CASE WHEN json_valid(facts) THEN facts ->> 'name' END) AS name
+                       FROM catalogue INDEXED BY catalogue_name
+                       WHERE edition = (SELECT value FROM meta WHERE name = 'catalogue_edition') LIMIT $3)
+                   WHERE instr(name, lower($1)) > 0 LIMIT $2";
+    let mut found: Vec<String> =
+        sqlx::query_scalar(by_id).bind(words).bind(limit).fetch_all(store.reader()).await?;
+    let named: Vec<String> =
+        sqlx::query_scalar(by_name).bind(words).bind(limit).bind(most).fetch_all(store.reader()).await?;
+    for id in named {
+        if !found.contains(&id) {
+            found.push(id);
+        }
+    }
+    found.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
+    Ok(found)
+}
+
 /// How many products the edition in force has.
 pub(crate) async fn count(store: &Store) -> Result<i64, StoreError> {
     let query = sqlx::query_scalar(

@@ -42,6 +42,10 @@ CREATE TABLE assignments (
     PRIMARY KEY (placement, locale)
 ) WITHOUT ROWID;
 
+-- Products by what is in their name, in small letters.
+CREATE INDEX catalogue_name
+    ON catalogue (edition, lower(CASE WHEN json_valid(facts) THEN facts ->> 'name' END), product_id);
+
 INSERT INTO meta (name, value) VALUES
     ('counted', 0); -- up to which entry of the chain `counts` and `awaiting` tell
 UPDATE meta SET value = 8 WHERE name = 'schema';
