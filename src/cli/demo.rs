@@ -43,6 +43,8 @@ struct DemoKeys {
     serve: String,
     review: String,
     compliance: String,
+    /// Signs in to the console, where it may do everything.
+    admin: String,
 }
 
 pub(super) async fn run(args: Demo, shell: &mut Shell) -> Result<(), Failure> {
@@ -64,6 +66,7 @@ pub(super) async fn run(args: Demo, shell: &mut Shell) -> Result<(), Failure> {
         serve: make(Role::Serve, "demo pages").await?,
         review: make(Role::Review, "demo reviewer").await?,
         compliance: make(Role::Compliance, "demo compliance").await?,
+        admin: make(Role::Admin, "demo visitor").await?,
     };
     let app = match App::start(settings, Arc::clone(&shell.now)).await {
         Ok(app) => app,

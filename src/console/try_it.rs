@@ -25,7 +25,7 @@ use crate::guardrail::{Action, Finding, Judgement, Verdict};
 use crate::pipeline::{self, Given, HadWritten, Laid, Priority, ProductRef, Request, Standby, Trial};
 use crate::policy::Policy;
 use crate::segment::{Class, Declared, Outcome, Type};
-use crate::words::{Locale, PlacementId, Source, Tier};
+use crate::words::{Locale, PlacementId, Reason, Source, Tier};
 
 /// The longest text that is judged, in characters.
 const MOST: usize = 20_000;
@@ -210,8 +210,6 @@ struct Found {
 struct SegmentSeen {
     id: String,
     chosen: bool,
-    /// Whether it was asked at all: what stands below the one chosen decides nothing.
-    counts: bool,
     meaning: &'static str,
     said: &'static str,
     steps: Vec<StepSeen>,
@@ -261,6 +259,7 @@ struct Results {
     shown: ShownSeen,
     segment: String,
     segments: Vec<SegmentSeen>,
+    below: Vec<SegmentSeen>,
     template: Option<String>,
     locale: String,
     tier: &'static str,
@@ -530,7 +529,10 @@ fn shown_of(trial: &Trial) -> ShownSeen {
         findings: seen(&shown.findings),
         badge,
         source,
-        reason: shown.reason.map(words::reason),
+        reason: shown.reason.map(|reason| match reason {
+            Reason::NotAdmitted => "Nothing is written for this yet; a page that asks may have it written.",
+            other => words::reason(other),
+        }),
         generation: shown.generation.map(|id| id.to_string()),
         template: shown.template.as_ref().map(ToString::to_string),
     }
@@ -539,13 +541,13 @@ fn shown_of(trial: &Trial) -> ShownSeen {
 fn results_of(policy: &Policy, trial: &Trial, request: &Request) -> Results {
     let Laid { explanation, asked, prewritten } = &trial.laid;
     let chosen = explanation.segment.as_str();
-    let mut counts = true;
-    let mut segments: Vec<SegmentSeen> = Vec::with_capacity(explanation.segments.len());
-    for outcome in &explanation.segments {
-        let is_chosen = outcome.segment.as_str() == chosen;
-        segments.push(SegmentSeen { chosen: is_chosen, counts, ..segment_of(outcome) });
-        counts &= !is_chosen;
-    }
+    let seen = |outcome: &Outcome| {
+        SegmentSeen { chosen: outcome.segment.as_str() == chosen, ..segment_of(outcome) }
+    };
+    // What stands below the one chosen decides nothing.
+    let asked_of = explanation.segments.iter().position(|outcome| outcome.segment.as_str() == chosen);
+    let (segments, below) =
+        explanation.segments.split_at(asked_of.map_or(explanation.segments.len(), |at| at + 1));
     let (key, messages, fault) = match asked {
         None => (None, Vec::new(), None),
         Some(asked) => match &asked.prompt {
@@ -565,7 +567,8 @@ fn results_of(policy: &Policy, trial: &Trial, request: &Request) -> Results {
     let mut results = Results {
         shown: shown_of(trial),
         segment: chosen.to_owned(),
-        segments,
+        segments: segments.iter().map(seen).collect(),
+        below: below.iter().map(seen).collect(),
         template: explanation.template.clone(),
         locale: explanation.locale.clone(),
         tier: words::tier(explanation.tier),
@@ -658,7 +661,6 @@ fn segment_of(outcome: &Outcome) -> SegmentSeen {
     SegmentSeen {
         id: outcome.segment.to_string(),
         chosen: false,
-        counts: true,
         meaning: meaning(outcome.outcome),
         said: words::matched(outcome.outcome.as_str()),
         steps: outcome.conditions.iter().map(step).collect(),

@@ -112,7 +112,11 @@ pub(super) fn closing(out: &Output, told: &[Told], calls: u64) -> Result<(), Fai
 
 pub(super) fn addresses(out: &Output, base: &str, keys: &DemoKeys) -> Result<(), Failure> {
     out.line("")?;
-    out.line(&format!("Serving on {} until Ctrl-C. As a page asks:", out.paint(Paint::Accent, base)))?;
+    out.line(&format!("Serving on {} until Ctrl-C.", out.paint(Paint::Accent, base)))?;
+    let console = format!("{base}/console/");
+    out.line(&format!("The reviewers' console: {}", out.paint(Paint::Accent, &console)))?;
+    out.line(&format!("  sign in with {}", keys.admin))?;
+    out.line("As a page asks:")?;
     out.line(&format!("  curl -s {base}/v1/blurbs -H 'authorization: Bearer {}' \\", keys.serve))?;
     out.line(r#"    -d '{"placement": "why-this", "product": {"name": "Lumo lamp"}, "deadline_ms": 3000}'"#)?;
     out.line("As a reviewer looks into the log:")?;
