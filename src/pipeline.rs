@@ -6,6 +6,7 @@
 
 mod case;
 mod check;
+mod editing;
 mod generation;
 mod measure;
 mod repeats;
@@ -16,6 +17,7 @@ mod rubric;
 mod second;
 mod trial;
 mod trouble;
+mod waiting;
 mod warm;
 
 use std::sync::Arc;
@@ -25,9 +27,11 @@ use std::time::Duration;
 use jiff::Timestamp;
 use tokio::time::Instant;
 use tracing::Instrument;
+use uuid::Uuid;
 
 pub use case::{Case, Explanation, Limit};
 pub use check::{Given, check};
+pub use editing::{Edit, EditError, LONGEST_EDIT, edit, edit_judged};
 pub use repeats::{Repeats, Said, Ticket, answer_once};
 pub use request::{Priority, ProductRef, Request};
 pub use response::Answer;
@@ -35,6 +39,7 @@ pub use reviewing::{MOST_NOTE, ReviewError, Reviewed, review};
 pub use second::SecondModels;
 pub use trial::{Asked, HadWritten, Laid, Standby, Trial, have_written, trial};
 pub use trouble::Trouble;
+pub use waiting::{Now, Together, approve_together, judge_waiting, now_of, rules_mark};
 pub use warm::warm;
 
 use crate::audit::{Decision, Recorder, Rejected, Reviews, UserKey};
@@ -195,7 +200,7 @@ async fn best(parts: &Arc<Parts>, case: &Case<'_>, deadline: Instant, may_genera
     let Limit { tier, reason: limited, approval } = case.limit();
     let chosen = case.choose(tier);
     let mut reason = limited;
-    let mut pending = false;
+    let (mut pending, mut awaits) = (false, None);
     match (&case.product, chosen) {
         (Err(unknown), _) => reason = Some(*unknown),
         (Ok(_), None) => reason = reason.or(Some(Reason::Mode)),
@@ -205,15 +210,15 @@ async fn best(parts: &Arc<Parts>, case: &Case<'_>, deadline: Instant, may_genera
         (Ok(_), Some(chosen)) => match written(parts, case, chosen, approval, deadline, may_generate).await {
             Ok(served) => return served.because(limited),
             Err(shortfall) => {
-                (reason, pending) = (Some(shortfall.reason), shortfall.pending);
+                (reason, pending, awaits) = (Some(shortfall.reason), shortfall.pending, shortfall.awaits);
                 if let Some(served) = segment_level(parts, case, chosen, approval, may_generate) {
-                    return Served { reason, pending, ..served };
+                    return Served { reason, pending, awaits, ..served };
                 }
             }
         },
     }
     let served = prewritten(case, chosen);
-    Served { reason: served.reason.or(reason), pending, ..served }
+    Served { reason: served.reason.or(reason), pending, awaits, ..served }
 }
 
 /// Why there is no generated copy for a request.
@@ -221,11 +226,13 @@ struct Shortfall {
     reason: Reason,
     /// Whether it is being written, and will be served next time.
     pending: bool,
+    /// The generation whose text waits for a person.
+    awaits: Option<Uuid>,
 }
 
 impl From<Reason> for Shortfall {
     fn from(reason: Reason) -> Self {
-        Self { reason, pending: false }
+        Self { reason, pending: false, awaits: None }
     }
 }
 
@@ -286,7 +293,7 @@ async fn written(
             // However soon it is there now, a person comes before the next page.
             (Err(_elapsed), _) if approval => Err(Reason::AwaitingApproval.into()),
             (Err(_elapsed), Some(reason)) => Err(reason.into()),
-            (Err(_elapsed), None) => Err(Shortfall { reason: Reason::Deadline, pending: true }),
+            (Err(_elapsed), None) => Err(Shortfall { reason: Reason::Deadline, pending: true, awaits: None }),
             (Ok(None), _) => Err(Reason::Upstream.into()),
             // Somebody looked for it who may not have it written.
             (Ok(Some(Err(Reason::NotAdmitted))), _) if joined && may_generate => continue,
@@ -314,7 +321,11 @@ fn wanted(case: &Case<'_>, may_generate: bool) -> Wanted {
 fn released(parts: &Parts, served: Served, approval: bool) -> Result<Served, Shortfall> {
     let decision = || served.generation.and_then(|generation| parts.reviews.decision(generation));
     if approval && decision() != Some(Decision::Approved) {
-        return Err(Reason::AwaitingApproval.into());
+        return Err(Shortfall {
+            reason: Reason::AwaitingApproval,
+            pending: false,
+            awaits: served.generation,
+        });
     }
     Ok(served)
 }
@@ -362,7 +373,7 @@ fn approved(
             let guardrails = Arc::clone(&case.policy.guardrails);
             let about = About { generation: kept.generation, guardrails };
             let ask = || second::look_into(parts, &about, case.questions(text, chosen), case.now);
-            return Err(Shortfall { reason: Reason::Guardrail, pending: may_ask && ask() });
+            return Err(Shortfall { reason: Reason::Guardrail, pending: may_ask && ask(), awaits: None });
         }
         // What a person approved is not replaced while it will pass again by itself before long.
         Err(judgement)
@@ -389,6 +400,7 @@ fn approved(
         models: Some(Arc::clone(&kept.models)),
         stale: Some(kept.stale),
         expires: Some(kept.expires),
+        awaits: None,
     }))
 }
 

@@ -134,6 +134,18 @@ pub(super) fn generation(
     })
 }
 
+/// Seals a generation whose record names its user as another record of the log does already.
+pub(super) fn generation_named(
+    record: GenerationRecord,
+    payload: &GenerationPayload,
+) -> Result<Sealed, serde_json::Error> {
+    let user = record.user.clone();
+    let sealed = generation(GenerationRecord { user: None, ..record.clone() }, payload)?;
+    let Some(stood) = &sealed.payload else { return Ok(sealed) };
+    let stored = StoredGeneration { payload_hash: stood.hash(), record: GenerationRecord { user, ..record } };
+    Ok(Sealed { bytes: records::encode(GENERATION, &stored)?, ..sealed })
+}
+
 /// Seals a review.
 pub(super) fn review(record: ReviewRecord, note: Option<String>) -> Result<Sealed, serde_json::Error> {
     let payload = note.map(|note| Payload::seal(&ReviewPayload { note })).transpose()?;

@@ -368,6 +368,8 @@ pub(super) async fn forget_words(
     record: &GenerationRecord,
     payload: &GenerationPayload,
 ) -> Result<(), StoreError> {
+    // What is erased can be shown no more, whoever approves it.
+    waiting::forget(append, record.id).await?;
     let at = append.reach().await?;
     if at.format != FORMAT {
         // It was indexed in a way that is not known here: all of it goes, and is made anew.
@@ -404,6 +406,11 @@ pub(super) async fn forget(
     bytes: &[u8],
     payload: Option<&GenerationPayload>,
 ) -> Result<(), StoreError> {
+    if kind == GENERATION
+        && let Ok(Record::Generation(stored)) = records::decode(bytes)
+    {
+        waiting::forget_whole(append, stored.record.id).await?;
+    }
     let at = append.reach().await?;
     if at.format != FORMAT {
         return append.clear_indexes(FORMAT).await;

@@ -36,7 +36,7 @@ mod writer;
 
 pub use holding::{Holding, NotUndone};
 pub use records::{
-    Decision, ErasureRecord, Event, ExportRecord, FORMAT, GapCause, GapRecord, GenerationPayload,
+    Decision, Edited, ErasureRecord, Event, ExportRecord, FORMAT, GapCause, GapRecord, GenerationPayload,
     GenerationRecord, HoldRecord, HoldScope, KeyChange, KeyRecord, Outcome, PolicyRecord, PurgeRecord,
     PurgeScope, Record, Retained, RetentionRecord, ReviewAction, ReviewPayload, ReviewRecord, RuleVerdict,
     Run, ServeRecord, Step, StepRecord, StopKind, StopRecord, StoredGeneration, StoredReview, StoredVerdict,

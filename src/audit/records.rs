@@ -106,6 +106,18 @@ pub struct GenerationRecord {
     /// Where a person must approve its text: the key that the question has while nobody must.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub plain_key: Option<String>,
+    /// Of a text that a person wrote in place of another one: whose it took the place of, and who that was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub edited: Option<Edited>,
+}
+
+/// A person's edit of the text of a generation.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Edited {
+    /// The generation whose text was edited.
+    pub from: Uuid,
+    /// The name of the key, or of the person, that edited it.
+    pub by: String,
 }
 
 impl GenerationRecord {
@@ -214,6 +226,9 @@ pub struct ReviewRecord {
     /// Of an undo: what holds no longer.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub undoes: Option<Undone>,
+    /// Whether it is a second person's look at an approval: a note agrees with it, a rejection overturns it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub second_look: bool,
 }
 
 impl ReviewRecord {

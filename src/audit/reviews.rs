@@ -10,6 +10,7 @@ use super::erase;
 use super::records::{Decision, GenerationRecord, ReviewRecord};
 use super::search::{self, Decided, Generation, PassedGeneration, ServeFilter};
 use super::stops::{self, Change};
+use super::waiting::{self, Approval};
 use crate::guardrail::wording_of;
 use crate::store::{Store, StoreError, forget, log};
 
@@ -270,6 +271,16 @@ impl Reviews {
     /// As [`search::rejected_for_key`].
     pub async fn rejected_for_key(&self, cache_key: &str) -> Result<Vec<Generation>, StoreError> {
         search::rejected_for_key(&self.store, cache_key).await
+    }
+
+    /// Records approvals, and what follows from them, in one transaction; `false` when the text that an edit was made from was
+    /// erased meanwhile, and nothing is recorded.
+    ///
+    /// # Errors
+    ///
+    /// When the store cannot be written: then nothing has an effect.
+    pub async fn approve(&self, approval: &Approval) -> Result<bool, StoreError> {
+        waiting::approve(&self.store, approval).await
     }
 
     /// Learns what was decided on a generation before this process began; [`decision`](Self::decision) knows it from here on.

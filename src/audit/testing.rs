@@ -47,6 +47,7 @@ pub(super) fn generation(n: u64) -> GenerationRecord {
         rejudged: None,
         written_by: Vec::new(),
         plain_key: None,
+        edited: None,
     }
 }
 
@@ -103,6 +104,7 @@ pub(super) fn review(n: u64, generation: u64, action: ReviewAction) -> ReviewRec
         at: at(n as i64),
         by: "jo".into(),
         undoes: None,
+        second_look: false,
     }
 }
 

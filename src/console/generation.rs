@@ -16,7 +16,7 @@ use super::say::{Safe, ago, id as short, number, when};
 use super::session::Reader;
 use crate::app::Shared;
 use crate::audit::search::{self, Generation, SearchError};
-use crate::audit::{Decision, Outcome, ServeRecord};
+use crate::audit::{Decision, Holding, Outcome, ServeRecord};
 use crate::casefile::{self, words};
 use crate::replay::{FactsOf, RulesOf, Told, Vouched, vouched};
 
@@ -143,7 +143,10 @@ fn text_of(generation: &Generation) -> Option<(String, Option<usize>)> {
         return Some((text.clone(), None));
     }
     let attempts = casefile::attempts(generation);
-    let last = attempts.into_iter().rev().find_map(|attempt| Some((attempt.copy.or(attempt.raw)?, attempt.number)))?;
+    let last = attempts
+        .into_iter()
+        .rev()
+        .find_map(|attempt| Some((attempt.copy.or(attempt.raw)?, attempt.number)))?;
     Some((last.0, Some(last.1)))
 }
 
@@ -175,8 +178,7 @@ pub(super) async fn look(
     let shown = attempt.map_or(Shown::Passed(&text), Shown::Attempt);
     let notes: Vec<Note> = findings.iter().map(|finding| Note::of_record(finding, shown)).collect();
     let told = Told { text: &text, generation: Some(generation), serve: serve.map(|(serve, _)| serve) };
-    let vouched =
-        vouched(&shared.store, &shared.editions, &shared.desk.pin(), &shared.judging, told).await?;
+    let vouched = vouched(&shared.store, &shared.editions, &shared.desk.pin(), &shared.judging, told).await?;
     Ok(Look {
         copy: Some(MarkedCopy::of(&text, &generation.record.locale, &notes, &vouched.supported)),
         missing: None,
@@ -190,7 +192,10 @@ pub(super) async fn look(
 fn grounds(vouched: &Vouched) -> Vec<String> {
     let mut said = Vec::new();
     if vouched.busy {
-        said.push("Much is being judged at the moment. Load the page again to see what the facts support.".to_owned());
+        said.push(
+            "Much is being judged at the moment. Load the page again to see what the facts support."
+                .to_owned(),
+        );
     }
     match &vouched.facts {
         FactsOf::Catalogue(changed) => {
@@ -203,14 +208,19 @@ fn grounds(vouched: &Vouched) -> Vec<String> {
             }));
         }
         FactsOf::Prompt => {
-            said.push("The product is not in the catalogue: the facts are those that the prompt held.".to_owned());
+            said.push(
+                "The product is not in the catalogue: the facts are those that the prompt held.".to_owned(),
+            );
         }
         FactsOf::None => said.push(
-            "The product's facts are not known any more, so nothing can be said to support the text.".to_owned(),
+            "The product's facts are not known any more, so nothing can be said to support the text."
+                .to_owned(),
         ),
     }
     if vouched.rules == RulesOf::Now {
-        said.push("The rules of that day cannot be read any more: claims are told by those in force.".to_owned());
+        said.push(
+            "The rules of that day cannot be read any more: claims are told by those in force.".to_owned(),
+        );
     }
     said
 }
@@ -231,18 +241,19 @@ pub(super) fn stand(reader: &Reader, generation: &Generation) -> Stand {
         Outcome::Failed => ("repair", "no text"),
         Outcome::Abandoned => ("repair", "given up"),
     };
-    let decisive = generation.reviews.iter().rev().find(|review| review.record.action.decision().is_some());
-    let decision = match decisive.and_then(|review| review.record.action.decision()) {
-        Some(Decision::Approved) => Some(("approved", "pass")),
-        Some(Decision::Rejected) => Some(("rejected", "block")),
-        None if record.approval && record.outcome == Outcome::Passed => Some(("awaits approval", "note")),
-        None => None,
+    let holding = Holding::of(generation.reviews.iter().map(|review| &review.record));
+    let decisive = holding.decided().and_then(|(decided, decision)| {
+        let review = generation.reviews.iter().find(|review| review.record.id == decided.id)?;
+        Some((review, decision))
+    });
+    let decision = match decisive {
+        Some((_, Decision::Approved)) => Some(("approved", "pass")),
+        Some((_, Decision::Rejected)) => Some(("rejected", "block")),
+        _ if record.approval && record.outcome == Outcome::Passed => Some(("awaits approval", "note")),
+        _ => None,
     };
-    let after = decisive.map_or(0, |review| review.seq);
-    let flagged = generation
-        .reviews
-        .iter()
-        .any(|review| review.seq > after && review.record.action == crate::audit::ReviewAction::Flag);
+    let flagged = holding.is_flagged();
+    let decisive = decisive.map(|(review, _)| review);
     let decided = decisive.map(|review| {
         let by = super::say::escape(words::by(&review.record.by));
         Safe(format!("by {by}, {}", when(review.record.at, &reader.zone)))

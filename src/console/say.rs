@@ -41,7 +41,8 @@ pub(super) fn escape(text: &str) -> String {
 pub(super) fn letter(html: &mut String, before: Option<char>, c: char) {
     // What joins and colours the parts of an emoji is seen in it.
     let is_pictured = |c: char| matches!(c, '\u{203c}'..='\u{3299}' | '\u{1f000}'..='\u{1faff}' | '\u{fe0f}');
-    let within = matches!(c, '\u{200d}' | '\u{fe0f}') && before.is_some_and(|c| is_pictured(c) || c.is_ascii_digit());
+    let within =
+        matches!(c, '\u{200d}' | '\u{fe0f}') && before.is_some_and(|c| is_pictured(c) || c.is_ascii_digit());
     match c {
         '\n' | '\t' => html.push(c),
         c if !within && (c.is_control() || is_invisible(c)) => {

@@ -795,7 +795,7 @@ async fn write_and_judge(parts: &Arc<Parts>, job: &Arc<Job>, terms: &Terms) -> V
 }
 
 /// That a person rejected this text for this question, as a finding.
-fn rejected(stops: &Stops, key: &Key, text: &str) -> Option<Judgement> {
+pub(super) fn rejected(stops: &Stops, key: &Key, text: &str) -> Option<Judgement> {
     stops.rejected(key.as_bytes(), text).then(|| {
         let finding = Finding {
             rule: REJECTED.into(),
@@ -921,7 +921,7 @@ pub(super) fn without_texts(attempts: &[Attempt]) -> Value {
     attempts.iter().map(|attempt| without(json!(attempt), &["text", "refusal", "said"])).collect()
 }
 
-fn without(value: Value, fields: &[&str]) -> Value {
+pub(super) fn without(value: Value, fields: &[&str]) -> Value {
     match value {
         Value::Object(mut map) => {
             fields.iter().for_each(|field| drop(map.remove(*field)));
@@ -966,6 +966,7 @@ fn record(job: &Job, verdicts: &Verdicts, finished: Timestamp) -> GenerationReco
         approval: job.approval,
         rejudged: None,
         plain_key: job.approval.then(|| job.other.to_string()),
+        edited: None,
     }
 }
 

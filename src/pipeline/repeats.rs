@@ -365,6 +365,7 @@ async fn again(
         corrected: given.beside,
         stale: None,
         expires: None,
+        awaits: None,
     };
     match response::repeated(parts, &case, &served, request, fields.serve_id, by).await {
         true => loop {

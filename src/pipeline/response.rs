@@ -41,6 +41,8 @@ pub(super) struct Served {
     pub(super) corrected: bool,
     pub(super) stale: Option<Timestamp>,
     pub(super) expires: Option<Timestamp>,
+    /// The generation whose text waits for a person, in whose place this is served.
+    pub(super) awaits: Option<Uuid>,
 }
 
 impl Served {
@@ -61,6 +63,7 @@ impl Served {
             corrected: false,
             stale: None,
             expires: None,
+            awaits: None,
         }
     }
 
@@ -218,7 +221,8 @@ fn acceptable(served: Served, case: &Case<'_>, request: &Request) -> Served {
     if request.accept.is_none_or(|accept| served.tier >= accept) {
         return served;
     }
-    Served { reason: served.reason, pending: served.pending, ..Served::nothing(&case.locale) }
+    let Served { reason, pending, awaits, .. } = served;
+    Served { reason, pending, awaits, ..Served::nothing(&case.locale) }
 }
 
 /// Hands the record of an answer that was given before to the log. Whether it may be given again: copy that a model wrote only
@@ -303,7 +307,7 @@ fn record(
         template: served.template.clone(),
         pending: served.pending,
         repeats: which.repeats,
-        awaits: None,
+        awaits: served.awaits,
         instead_of: which.instead_of,
     };
     (record, text)

@@ -83,7 +83,15 @@ pub async fn review(
         return undo(parts, found, note, by).await;
     }
     let at = (parts.now)();
-    let record = ReviewRecord { id: new_id(at), generation_id, action, at, by: by.clone(), undoes: None };
+    let record = ReviewRecord {
+        id: new_id(at),
+        generation_id,
+        action,
+        at,
+        by: by.clone(),
+        undoes: None,
+        second_look: false,
+    };
     let mut reviewed = Reviewed { record: record.clone(), stop_id: None, warning: None };
     if matches!(action, ReviewAction::Flag | ReviewAction::Note) {
         let recorded = parts.recorder.review(record, note).await;
@@ -92,24 +100,13 @@ pub async fn review(
     }
     let texts = texts(parts, &found).await;
     let wordings = wordings(&texts);
-    let keys = keys(&found.record);
     let mut changes = Vec::new();
     match action {
         ReviewAction::Flag | ReviewAction::Note | ReviewAction::Undo => {}
         ReviewAction::Approve => {
-            let stops = parts.stops.pin();
-            if let Some(stop) = texts.iter().find_map(|text| stops.taken_down(text)) {
-                return Err(ReviewError::Stopped(stop));
-            }
-            changes.push(Change::Approve { generation: generation_id });
-            // The same words for the same question, rejected in another generation, would stand in the way.
-            let same = stops.register().rejections.values().filter(|rejection| {
-                rejection.generation != generation_id
-                    && rejection.cache_key.split(' ').any(|key| keys.iter().any(|known| known == key))
-                    && rejection.wordings.iter().any(|wording| wordings.contains(wording))
-            });
-            changes.extend(same.map(|rejection| Change::Approve { generation: rejection.generation }));
-            reviewed.warning = held_back(&stops, &found.record);
+            let let_in = approving(parts, &found).await?;
+            changes.extend(let_in.into_iter().map(|generation| Change::Approve { generation }));
+            reviewed.warning = held_back(&parts.stops.pin(), &found.record);
         }
         ReviewAction::Reject | ReviewAction::Takedown => {
             changes.extend(rejection(&found.record, &wordings));
@@ -144,7 +141,7 @@ pub async fn review(
 }
 
 /// Known first and dropped from memory, then in force: whoever looks once more at the end of an answer sees both.
-async fn take_effect(parts: &Parts, changes: Vec<Change>) {
+pub(super) async fn take_effect(parts: &Parts, changes: Vec<Change>) {
     if let Err(error) = parts.look_at_reviews().await {
         tracing::warn!(%error, "reviews cannot be read; those already known stay in force");
     }
@@ -176,7 +173,15 @@ async fn undo(
         let newest = found.reviews.last().map_or(0, |review| review.seq);
         let (at, action) = ((parts.now)(), ReviewAction::Undo);
         let undoes = Some(undone);
-        let record = ReviewRecord { id: new_id(at), generation_id, action, at, by: by.clone(), undoes };
+        let record = ReviewRecord {
+            id: new_id(at),
+            generation_id,
+            action,
+            at,
+            by: by.clone(),
+            undoes,
+            second_look: false,
+        };
         let put = parts.reviews.decide_unless_reviewed(newest, record.clone(), note.clone(), &changes).await;
         if put.map_err(|error| ReviewError::Unwritable(error.to_string()))? {
             take_effect(parts, changes).await;
@@ -213,11 +218,6 @@ async fn undoing(
     Ok(changes)
 }
 
-/// The keys of the question that a generation answered: with and without a person's approval.
-fn keys(record: &GenerationRecord) -> Vec<String> {
-    [Some(record.cache_key.clone()), record.plain_key.clone()].into_iter().flatten().collect()
-}
-
 fn wordings(texts: &[String]) -> Vec<Wording> {
     let mut wordings: Vec<Wording> = texts.iter().map(|text| wording_of(text)).collect();
     wordings.sort_unstable();
@@ -232,6 +232,28 @@ fn rejection(record: &GenerationRecord, wordings: &[Wording]) -> Option<Change> 
         cache_key: keys(record).join(" "),
         text: wordings_text(wordings),
     })
+}
+
+/// The keys of the question that a generation answered: with and without a person's approval.
+pub(super) fn keys(record: &GenerationRecord) -> Vec<String> {
+    [Some(record.cache_key.clone()), record.plain_key.clone()].into_iter().flatten().collect()
+}
+
+/// The generations whose rejection would stand in the way of this one once it is approved: itself, and those that say the same
+/// for the same question.
+pub(super) async fn approving(parts: &Parts, found: &Generation) -> Result<Vec<Uuid>, ReviewError> {
+    let (texts, stops) = (texts(parts, found).await, parts.stops.pin());
+    if let Some(stop) = texts.iter().find_map(|text| stops.taken_down(text)) {
+        return Err(ReviewError::Stopped(stop));
+    }
+    let (id, keys) = (found.record.id, keys(&found.record));
+    let wordings = wordings(&texts);
+    let same = stops.register().rejections.values().filter(|rejection| {
+        rejection.generation != id
+            && rejection.cache_key.split(' ').any(|key| keys.iter().any(|known| known == key))
+            && rejection.wordings.iter().any(|wording| wordings.contains(wording))
+    });
+    Ok(std::iter::once(id).chain(same.map(|rejection| rejection.generation)).collect())
 }
 
 /// The texts of a generation, whichever somebody saw or may see: as it passed or, where it did not, as a model last wrote it,
@@ -249,7 +271,7 @@ async fn texts(parts: &Parts, found: &Generation) -> Vec<String> {
 }
 
 /// Why a text that is approved is not shown all the same.
-fn held_back(stops: &Stops, record: &GenerationRecord) -> Option<&'static str> {
+pub(super) fn held_back(stops: &Stops, record: &GenerationRecord) -> Option<&'static str> {
     let about = About {
         product: record.product.as_deref(),
         placement: Some(record.placement.as_str()),

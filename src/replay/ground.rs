@@ -98,7 +98,7 @@ pub struct Text {
 
 impl Text {
     /// What a generation wrote: the text that passed, or the last that was blocked. `None` when that is not there any more.
-    pub(super) fn of_generation(
+    pub fn of_generation(
         record: &GenerationRecord,
         payload: GenerationPayload,
         facts: Option<Arc<Facts>>,
@@ -152,7 +152,7 @@ impl Text {
     }
 
     /// What it is judged against at an instant, with what second models are known to have said.
-    fn ground<'g>(&'g self, at: Timestamp, known: &'g dyn Known) -> Ground<'g> {
+    pub fn ground<'g>(&'g self, at: Timestamp, known: &'g dyn Known) -> Ground<'g> {
         Ground {
             facts: &self.facts.map,
             facts_hash: self.facts.hash,
@@ -178,7 +178,7 @@ impl Text {
     ///
     /// # Errors
     /// The judgement, when it does not pass.
-    pub(super) fn approve(
+    pub fn approve(
         &self,
         guardrails: &Guardrails,
         bans: &Bans,

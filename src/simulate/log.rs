@@ -193,6 +193,7 @@ impl Records {
                 at: finished,
                 by,
                 undoes: None,
+                second_look: false,
             }));
         }
         let raw = (outcome != Outcome::Failed).then(|| text.clone());
@@ -226,6 +227,7 @@ impl Records {
             rejudged: None,
             written_by: Vec::new(),
             plain_key: None,
+            edited: None,
         };
         let payload = GenerationPayload {
             inputs: json!({"product": {"name": format!("Number {product}, a {noun}"), "material": make, "room": place}}),

@@ -21,6 +21,7 @@ mod sqlite;
 pub mod stops;
 pub(crate) mod texts;
 pub mod users;
+pub(crate) mod waiting;
 
 use std::path::PathBuf;
 use std::pin::Pin;

@@ -559,6 +559,7 @@ async fn what_another_process_decided_is_known_with_the_next_look() {
         at: copyrail::app::wall_clock()(),
         by: "another node".into(),
         undoes: None,
+        second_look: false,
     };
     let recorder = &app.app().shared.parts.recorder;
     recorder.review(record(copyrail::audit::ReviewAction::Approve), None).await.unwrap();

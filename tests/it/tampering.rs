@@ -59,6 +59,7 @@ fn generation(n: u64) -> (GenerationRecord, GenerationPayload) {
         rejudged: None,
         written_by: Vec::new(),
         plain_key: None,
+        edited: None,
     };
     let messages = json!([{"role": "user", "content": "Write."}]);
     (record, GenerationPayload { messages, raw_texts: vec![text.clone()], text, ..Default::default() })
@@ -190,6 +191,7 @@ pub async fn write_log(folder: &Path) -> String {
             at: at(n as i64),
             by,
             undoes: None,
+            second_look: false,
         };
         recorder.review(record, Some(note.into())).await.unwrap();
     };

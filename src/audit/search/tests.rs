@@ -101,6 +101,7 @@ impl Model {
                 rejudged: None,
                 written_by: Vec::new(),
                 plain_key: None,
+                edited: None,
                 ..generation(n)
             };
             let text = Self::words(dice);

@@ -9,18 +9,47 @@ CREATE TABLE counts (
     PRIMARY KEY (what, hour, name)
 ) WITHOUT ROWID;
 
--- Texts that wait for a person. Made from the chain likewise.
+-- Texts that wait for a person. Made from the chain likewise. What was erased does not wait.
 CREATE TABLE awaiting (
     generation TEXT    PRIMARY KEY,
     seq        INTEGER NOT NULL, -- its entry
     at         INTEGER NOT NULL, -- since when it waits, microseconds since 1970, UTC
     placement  TEXT    NOT NULL,
     locale     TEXT    NOT NULL,
-    text       TEXT    NOT NULL, -- a hash of the text: equal where texts are; empty once it was erased
+    cache_key  TEXT    NOT NULL, -- of the question that it answers
+    text       TEXT    NOT NULL, -- a hash of the text: equal where texts are
     findings   INTEGER NOT NULL, -- how many findings it has
     waited     INTEGER NOT NULL, -- how many pages wanted it and got another text
-    last       INTEGER           -- when one last did
+    last       INTEGER,          -- when one last did
+    judged     TEXT    NOT NULL, -- by which rules and under which stops it was last looked at; empty: by none
+    held       TEXT    NOT NULL  -- why it could not be shown then, approved or not; empty: it could
 ) WITHOUT ROWID;
+CREATE INDEX awaiting_text ON awaiting (text);
+CREATE INDEX awaiting_key ON awaiting (cache_key);
+
+-- What people decided, one row a decision, and whether a second person has looked at an approval. Made from the chain
+-- likewise.
+CREATE TABLE decisions (
+    review     TEXT    PRIMARY KEY, -- the review's id, a UUID v7
+    generation TEXT    NOT NULL,
+    at         INTEGER NOT NULL,
+    by         TEXT    NOT NULL,
+    decision   TEXT    NOT NULL, -- approved, rejected or undecided
+    stands     INTEGER NOT NULL, -- whether it is the latest on its generation
+    placement  TEXT    NOT NULL,
+    segment    TEXT    NOT NULL,
+    product    TEXT,
+    template   TEXT    NOT NULL,
+    draw       INTEGER NOT NULL, -- 1 to 10,000 by the generation's id; 0 of a text that a person edited
+    looked_by  TEXT,             -- the second person who looked at it
+    looked_at  INTEGER,
+    outcome    TEXT              -- agreed or overturned
+) WITHOUT ROWID;
+CREATE INDEX decisions_generation ON decisions (generation);
+CREATE INDEX decisions_by ON decisions (by, at);
+CREATE INDEX decisions_open ON decisions (at) WHERE decision = 'approved' AND stands = 1 AND looked_by IS NULL;
+CREATE INDEX decisions_product ON decisions (product, placement, segment, at) WHERE decision = 'approved' AND stands = 1;
+CREATE INDEX decisions_template ON decisions (template, at) WHERE decision = 'approved' AND stands = 1;
 
 -- Searches that people keep under a name.
 CREATE TABLE filters (
