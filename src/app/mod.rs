@@ -33,7 +33,8 @@ use self::settle::{kept, read_at_rest, read_sources, same_as_kept};
 pub use self::shutdown::Shutdown;
 use self::spent::{generator, keep_ledger};
 use self::tasks::{
-    forget, index_log, keep_heads, refresh, retain, say_in_force, sweep, until, warm_up, watch_files,
+    forget, index_log, judge_waiting, keep_heads, refresh, retain, say_in_force, sweep, until, warm_up,
+    watch_files,
 };
 use crate::audit::erase::{EraseError, Erased, Order};
 use crate::audit::heads::Keeper;
@@ -133,6 +134,8 @@ pub struct Shared {
     pub door: console::Door,
     /// What people asked of the log that takes longer than a page.
     pub inquiries: Inquiries,
+    /// Who looks at which text that waits.
+    pub holding: console::Holding,
 }
 
 /// Why the service did not start.
@@ -286,6 +289,7 @@ impl App {
             seal,
             door,
             inquiries: Inquiries::default(),
+            holding: console::Holding::default(),
         });
         shared.refresh_keys().await;
         edits.into_iter().for_each(|edit| shared.tell(edit));
@@ -307,6 +311,7 @@ impl App {
         background.spawn(forget(Arc::clone(&shared), stopped.clone()));
         background.spawn(keep_heads(Arc::clone(&shared), settings.audit.heads_every, stopped.clone()));
         background.spawn(index_log(shared.store.clone(), stopped.clone()));
+        background.spawn(judge_waiting(Arc::clone(&shared), stopped.clone()));
         background.spawn(retain(Arc::clone(&shared), settings.audit.retention, stopped.clone()));
         let ledger = tokio::spawn(keep_ledger(Arc::clone(&shared)));
         let router = http::router(Arc::clone(&shared), console::router(&shared));

@@ -126,6 +126,25 @@ pub(super) async fn index_log(store: Store, stopped: watch::Receiver<bool>) {
     .await;
 }
 
+/// Texts that wait for a person are looked at anew within seconds once rules, placements, stops or the day are others.
+pub(super) async fn judge_waiting(shared: Arc<Shared>, stopped: watch::Receiver<bool>) {
+    const AT_ONCE: u32 = 100;
+    every(Duration::from_secs(2), stopped.clone(), || async {
+        while !*stopped.borrow() {
+            let policy = shared.desk.pin();
+            match pipeline::judge_waiting(&shared.parts, &policy, &shared.store, AT_ONCE).await {
+                Ok(looked_at) if looked_at > 0 => {}
+                Ok(_) => return,
+                Err(error) => {
+                    tracing::debug!(%error, "texts that wait for a person cannot be looked at anew");
+                    return;
+                }
+            }
+        }
+    })
+    .await;
+}
+
 /// What is too old is deleted every hour, for the first time a minute after the start.
 pub(super) async fn retain(shared: Arc<Shared>, retention: Retention, stopped: watch::Receiver<bool>) {
     tokio::select! {

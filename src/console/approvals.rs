@@ -1,26 +1,1021 @@
-//! The approval queue: one decision after another.
+//! The approval queue: one decision after another; and the second looks at some of them.
 
 use std::sync::Arc;
 
 use askama::Template;
 use axum::Router;
-use axum::response::Response;
-use axum::routing::get;
+use axum::extract::{Path, RawQuery, State};
+use axum::http::{HeaderMap, HeaderName, HeaderValue};
+use axum::response::{IntoResponse, Redirect, Response};
+use axum::routing::{get, post};
+use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value, json};
+use uuid::Uuid;
 
-use super::page::{Frame, Place, show};
-use super::session::Reader;
+use super::differing;
+use super::page::{Failed, Frame, Place, done, page_or, show};
+use super::say::{self, Safe};
+use super::session::{Form, Reader};
 use crate::app::Shared;
+use crate::audit::search::Generation;
+use crate::audit::waiting::{self, Assignment, DRAWN_OF, Filter, Group};
+use crate::audit::{Decision, ReviewAction};
+use crate::guardrail::{Action, Finding};
+use crate::pipeline::{self, Now, ReviewError};
+use crate::store::keys::Role;
+
+/// How many groups of equal texts the list shows.
+const LISTED: u32 = 25;
+/// How many approvals that wait for a second look the list shows.
+const LOOKS: u32 = 25;
+/// For how long an approval may still be looked at a second time.
+const LOOKED_FOR: SignedDuration = SignedDuration::from_hours(30 * 24);
+/// How many facts stand beside a text.
+const FACTS: usize = 40;
+/// The most characters of a fact that are shown.
+const LONGEST_FACT: usize = 240;
+/// The most characters of a note.
+pub(super) const MAX_NOTE: usize = 2_000;
+/// How many of [`DRAWN_OF`] approvals a second person looks at.
+const SECOND_LOOKS: u32 = 500;
 
 pub(super) fn routes() -> Router<Arc<Shared>> {
-    Router::new().route("/console/approvals", get(page))
+    Router::new()
+        .route("/console/approvals", get(page))
+        .route("/console/approvals/decide", post(decide))
+        .route("/console/approvals/look", post(look))
+        .route("/console/approvals/undo/{id}", post(undo))
+        .route("/console/approvals/assign", post(assign))
+}
+
+/// What the address asks for.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(default)]
+pub(super) struct Ask {
+    /// Which tab: empty, `looks`, `reviewers`.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    tab: String,
+    #[serde(skip_serializing_if = "String::is_empty")]
+    placement: String,
+    #[serde(skip_serializing_if = "String::is_empty")]
+    locale: String,
+    /// Whose: empty, those of the reader and of nobody; `all`.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    whose: String,
+    /// `with`, `without`.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    findings: String,
+    /// `held`: those that could not be shown now.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    show: String,
+    /// The text that is open.
+    #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "id_or_none")]
+    at: Option<Uuid>,
+}
+
+/// An id, unless it is none.
+fn id_or_none<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Option<Uuid>, D::Error> {
+    Ok(Option::<String>::deserialize(from)?.and_then(|id| id.parse().ok()))
+}
+
+impl Ask {
+    /// What an address asked for, by its query; whatever it holds beside.
+    pub(super) fn of_query(query: &str) -> Self {
+        serde_urlencoded::from_str(query).unwrap_or_default()
+    }
+
+    fn filter(&self, reader: &Reader) -> Filter {
+        let given = |value: &String| Some(value.clone()).filter(|value| !value.is_empty());
+        Filter {
+            placement: given(&self.placement),
+            locale: given(&self.locale),
+            findings: match self.findings.as_str() {
+                "with" => Some(true),
+                "without" => Some(false),
+                _ => None,
+            },
+            held: self.show == "held",
+            reviewer: (self.whose != "all").then(|| reader.name.clone()),
+        }
+    }
+
+    /// The same without a text that is open, as the query of an address.
+    fn back(&self) -> String {
+        serde_urlencoded::to_string(Self { at: None, ..self.clone() }).unwrap_or_default()
+    }
+
+    /// The address of this page with a text open.
+    fn address(&self, at: Option<Uuid>) -> String {
+        let query = serde_urlencoded::to_string(Self { at, ..self.clone() }).unwrap_or_default();
+        if query.is_empty() { "/console/approvals".to_owned() } else { format!("/console/approvals?{query}") }
+    }
 }
 
 #[derive(Template)]
 #[template(path = "approvals.html")]
 struct Approvals {
     frame: Frame,
+    queue: Safe,
 }
 
-async fn page(reader: Reader) -> Response {
-    show(&Approvals { frame: Frame::of(&reader, Place::Approvals, "Approval queue") })
+/// All of the page but its frame: what a decision puts in place.
+#[derive(Template)]
+#[template(path = "approvals_queue.html")]
+struct Queue {
+    ask: Ask,
+    back: String,
+    tabs: Vec<Tab>,
+    /// `38 decided today, 412 wait`.
+    decided: u64,
+    waiting: u64,
+    rows: Vec<Row>,
+    more: u64,
+    held: u64,
+    empty: &'static str,
+    placements: Vec<String>,
+    locales: Vec<String>,
+    assignments: Vec<(Assignment, Safe)>,
+    reviewers: Vec<String>,
+    token: String,
+    item: Safe,
+}
+
+struct Tab {
+    name: &'static str,
+    address: String,
+    count: Option<String>,
+    current: bool,
+}
+
+/// A line of the list.
+struct Row {
+    address: String,
+    text: String,
+    placement: String,
+    locale: String,
+    said: String,
+    badge: Option<(&'static str, String)>,
+    selected: bool,
+    holder: Option<String>,
+}
+
+/// The text that is open.
+#[derive(Template)]
+#[template(path = "approvals_item.html")]
+struct Item {
+    id: Uuid,
+    back: String,
+    token: String,
+    /// Whether the keyboard goes here.
+    focus: bool,
+    may: bool,
+    shows_inputs: bool,
+    copy: Safe,
+    characters: u64,
+    locale: String,
+    placement: String,
+    segment: String,
+    template: String,
+    product: Option<String>,
+    product_name: Option<String>,
+    since: Safe,
+    waited: u64,
+    questions: u64,
+    held: Option<String>,
+    findings: Vec<Found>,
+    facts: Vec<(String, String)>,
+    before: Option<Before>,
+    holder: Option<String>,
+    look: Option<Looked>,
+    edited: Option<String>,
+    link: String,
+    edit: String,
+}
+
+/// What a second look is at.
+struct Looked {
+    by: String,
+    at: Safe,
+    edited: bool,
+}
+
+/// The last text that was approved before.
+struct Before {
+    id: Uuid,
+    same_product: bool,
+    difference: Safe,
+    equal: bool,
+}
+
+/// A finding beside the text.
+pub(super) struct Found {
+    pub(super) number: usize,
+    pub(super) class: &'static str,
+    pub(super) word: &'static str,
+    pub(super) rule: String,
+    pub(super) message: String,
+    pub(super) matched: String,
+    pub(super) evidence: String,
+}
+
+/// Findings as they stand beside a text.
+pub(super) fn found(findings: &[Finding]) -> Vec<Found> {
+    let one = |(at, finding): (usize, &Finding)| {
+        let (class, word) = match finding.action {
+            _ if finding.shadow => ("note", "on trial"),
+            _ if finding.waived => ("note", "waived"),
+            Action::Note => ("note", "note"),
+            Action::Fix | Action::Repair => ("repair", "repair"),
+            Action::Block => ("block", "blocks"),
+        };
+        let evidence = finding.evidence.as_ref();
+        let evidence = evidence.and_then(|evidence| {
+            let value = evidence.value.as_ref().map(value_said)?;
+            Some(format!("The facts say {}: {value}.", evidence.attribute.as_deref().unwrap_or("otherwise")))
+        });
+        Found {
+            number: at + 1,
+            class,
+            word,
+            rule: finding.rule.clone(),
+            message: finding.message.clone(),
+            matched: bounded(&finding.matched),
+            evidence: evidence.unwrap_or_default(),
+        }
+    };
+    findings.iter().take(100).enumerate().map(one).collect()
+}
+
+/// A text with its findings marked in place, each with its number.
+pub(super) fn marked(text: &str, findings: &[Finding]) -> Safe {
+    let length = text.chars().count();
+    let mut spans: Vec<(usize, usize, usize)> = findings
+        .iter()
+        .take(100)
+        .enumerate()
+        .filter(|(_, finding)| finding.start < finding.end && finding.end <= length)
+        .filter(|(_, finding)| finding.end - finding.start < length)
+        .map(|(at, finding)| (finding.start, finding.end, at))
+        .collect();
+    spans.sort_unstable();
+    let shown = found(findings);
+    let (mut html, mut chars, mut at) = (String::with_capacity(text.len() * 2), text.chars(), 0);
+    for (start, end, which) in spans {
+        if start < at {
+            continue;
+        }
+        let before: String = chars.by_ref().take(start - at).collect();
+        let within: String = chars.by_ref().take(end - start).collect();
+        at = end;
+        let (class, number) = shown.get(which).map_or(("note", which + 1), |one| (one.class, one.number));
+        html += &visible(&before);
+        html += &format!("<mark class=\"{class}\">{}<sup>{number}</sup></mark>", visible(&within));
+    }
+    html += &visible(&chars.collect::<String>());
+    Safe(html)
+}
+
+/// Text as HTML, with what nobody would see shown by its number.
+fn visible(text: &str) -> String {
+    let mut html = String::with_capacity(text.len());
+    for c in text.chars() {
+        let unseen = matches!(c, '\u{200b}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}');
+        if unseen || (c.is_control() && c != '\n' && c != '\t') {
+            html += &format!("<span class=\"unseen\">⟨U+{:04X}⟩</span>", u32::from(c));
+        } else {
+            html += &say::escape(c.encode_utf8(&mut [0; 4]));
+        }
+    }
+    html
+}
+
+fn bounded(text: &str) -> String {
+    let mut chars = text.chars();
+    let begins: String = chars.by_ref().take(LONGEST_FACT).collect();
+    if chars.next().is_some() { format!("{begins}…") } else { begins }
+}
+
+fn value_said(value: &Value) -> String {
+    match value {
+        Value::String(text) => bounded(text),
+        Value::Bool(true) => "yes".to_owned(),
+        Value::Bool(false) => "no".to_owned(),
+        Value::Array(items) if items.iter().all(|item| !item.is_object() && !item.is_array()) => {
+            bounded(&items.iter().map(value_said).collect::<Vec<_>>().join(", "))
+        }
+        other => bounded(&other.to_string()),
+    }
+}
+
+/// Facts, each by its path.
+fn facts(map: &Map<String, Value>) -> Vec<(String, String)> {
+    fn add(path: &str, map: &Map<String, Value>, facts: &mut Vec<(String, String)>) {
+        for (name, value) in map {
+            let path = if path.is_empty() { name.clone() } else { format!("{path}.{name}") };
+            match value {
+                Value::Object(map) => add(&path, map, facts),
+                Value::Null => {}
+                _ if facts.len() >= FACTS => return,
+                value => facts.push((path, value_said(value))),
+            }
+        }
+    }
+    let mut facts = Vec::new();
+    add("", map, &mut facts);
+    facts
+}
+
+/// Which texts somebody decides on together: what is held is known by this.
+fn held_as(text: &str, placement: &str, locale: &str) -> String {
+    format!("{text} {placement} {locale}")
+}
+
+fn of_group(group: &Group) -> String {
+    held_as(&group.text, &group.placement, &group.locale)
+}
+
+/// Which text is open after a decision on one of this list: the next that nobody else looks at.
+fn next(shared: &Shared, reader: &Reader, groups: &[Group], after: Option<&str>) -> Option<Uuid> {
+    let now = (shared.parts.now)();
+    let at = after.and_then(|after| groups.iter().position(|group| of_group(group) == after));
+    let (before, behind) = groups.split_at(at.unwrap_or(0));
+    let free = |group: &&Group| {
+        Some(of_group(group).as_str()) != after
+            && shared.holding.holder(&of_group(group), reader, now).is_none()
+    };
+    behind.iter().chain(before).find(free).map(|group| group.first)
+}
+
+async fn page(
+    State(shared): State<Arc<Shared>>,
+    reader: Reader,
+    headers: HeaderMap,
+    RawQuery(query): RawQuery,
+) -> Response {
+    let ask = Ask::of_query(&query.unwrap_or_default());
+    let made = async {
+        if reader.part && headers.get("hx-target").is_some_and(|target| target == "item") {
+            let item = item(&shared, &reader, &ask, ask.at, false).await?;
+            return Ok(axum::response::Html(item.0).into_response());
+        }
+        let queue = queue(&shared, &reader, &ask, None).await?;
+        if reader.part {
+            return Ok(axum::response::Html(queue.0.0).into_response());
+        }
+        let frame = Frame::of(&reader, Place::Approvals, "Approval queue");
+        Ok(show(&Approvals { frame, queue: queue.0 }))
+    };
+    page_or(&reader, made.await)
+}
+
+/// What the reader's share of approvals is that a second person looks at.
+fn share(_shared: &Shared) -> u32 {
+    SECOND_LOOKS.min(DRAWN_OF)
+}
+
+/// The part of the page that decisions change, and which text is open in it.
+async fn queue(
+    shared: &Arc<Shared>,
+    reader: &Reader,
+    ask: &Ask,
+    open: Option<Option<Uuid>>,
+) -> Result<(Safe, Option<Uuid>), Failed> {
+    let (store, now) = (&shared.store, (shared.parts.now)());
+    let filter = ask.filter(reader);
+    let today = now.to_zoned(reader.zone.clone()).start_of_day().map_or(now, |day| day.timestamp());
+    let since = now.saturating_sub(LOOKED_FOR).unwrap_or(now);
+    let decided = waiting::decided_by(store, &reader.name, today).await?;
+    let looking = ask.tab == "looks";
+    let most = if looking { LOOKS } else { 0 };
+    let placement = filter.placement.as_deref();
+    let (looks, open_looks) =
+        waiting::second_looks(store, &reader.name, share(shared), since, placement, most).await?;
+    let (waiting_groups, waiting_texts) =
+        waiting::count(store, &Filter { held: false, ..filter.clone() }).await?;
+    let (held_groups, _) = waiting::count(store, &Filter { held: true, ..filter.clone() }).await?;
+    let mut rows = Vec::new();
+    let (mut at, mut more) = (None, 0);
+    match ask.tab.as_str() {
+        "reviewers" => {}
+        "looks" => {
+            let first = looks.first().map(|look| look.generation);
+            at = open.unwrap_or(ask.at).or(first);
+            let ids: Vec<Uuid> = looks.iter().map(|look| look.generation).collect();
+            let texts = waiting::texts(store, &ids).await?;
+            more = open_looks.saturating_sub(u64::try_from(looks.len()).unwrap_or(0));
+            rows.extend(looks.iter().map(|look| Row {
+                address: ask.address(Some(look.generation)),
+                text: texts.get(&look.generation).map(|text| bounded(text)).unwrap_or_default(),
+                placement: look.placement.clone(),
+                locale: String::new(),
+                said: format!("approved by {} {}", look.by, say::ago(look.at, now)),
+                badge: look.edited.then(|| ("note", "edited".to_owned())),
+                selected: at == Some(look.generation),
+                holder: None,
+            }));
+        }
+        _ => {
+            let groups = waiting::groups(store, &filter, LISTED).await?;
+            at = open.unwrap_or(ask.at).or_else(|| next(shared, reader, &groups, None));
+            let ids: Vec<Uuid> = groups.iter().map(|group| group.first).collect();
+            let texts = waiting::texts(store, &ids).await?;
+            let opened = match at {
+                Some(id) => waiting::one(store, id).await?,
+                None => None,
+            };
+            let opened = opened.map(|one| held_as(&one.text, &one.placement, &one.locale));
+            let shown = u64::try_from(groups.len()).unwrap_or(0);
+            more = if filter.held { held_groups } else { waiting_groups }.saturating_sub(shown);
+            rows.extend(groups.iter().map(|group| {
+                let key = of_group(group);
+                Row {
+                    address: ask.address(Some(group.first)),
+                    text: texts.get(&group.first).map(|text| bounded(text)).unwrap_or_default(),
+                    placement: group.placement.clone(),
+                    locale: group.locale.clone(),
+                    said: waited_said(group, now),
+                    badge: match (group.held.is_empty(), group.findings) {
+                        (false, _) => Some(("block", "held back".to_owned())),
+                        (true, 0) => None,
+                        (true, count) => Some(("note", say::counted(count, "finding"))),
+                    },
+                    selected: opened.as_deref() == Some(key.as_str()),
+                    holder: shared.holding.holder(&key, reader, now),
+                }
+            }));
+        }
+    }
+    let item = match ask.tab.as_str() {
+        "reviewers" => Safe::default(),
+        _ => item(shared, reader, ask, at, open.is_some()).await?,
+    };
+    let places = waiting::places(store).await?;
+    let mut placements: Vec<String> = places.iter().map(|(placement, _)| placement.clone()).collect();
+    let mut locales: Vec<String> = places.into_iter().map(|(_, locale)| locale).collect();
+    placements.extend(Some(ask.placement.clone()).filter(|placement| !placement.is_empty()));
+    locales.extend(Some(ask.locale.clone()).filter(|locale| !locale.is_empty()));
+    let (mut assignments, mut reviewers) = (Vec::new(), Vec::new());
+    if ask.tab == "reviewers" {
+        for assignment in waiting::assignments(store).await? {
+            placements.push(assignment.placement.clone());
+            let at = say::when(assignment.at, &reader.zone);
+            assignments.push((assignment, at));
+        }
+        let policy = shared.desk.pin();
+        placements.extend(policy.copy.prompts.placements().map(|placement| placement.id.to_string()));
+        reviewers = reviewers_of(shared, now).await?;
+    }
+    for list in [&mut placements, &mut locales] {
+        list.sort_unstable();
+        list.dedup();
+    }
+    let tab =
+        |tab: &str| Ask { tab: tab.to_owned(), at: None, show: String::new(), ..ask.clone() }.address(None);
+    let tabs = vec![
+        Tab {
+            name: "Waiting",
+            address: tab(""),
+            count: Some(say::number(waiting_texts)),
+            current: !looking && ask.tab != "reviewers",
+        },
+        Tab {
+            name: "Second looks",
+            address: tab("looks"),
+            count: Some(say::number(open_looks)),
+            current: looking,
+        },
+        Tab { name: "Reviewers", address: tab("reviewers"), count: None, current: ask.tab == "reviewers" },
+    ];
+    let empty = match (ask.tab.as_str(), filter.held) {
+        ("looks", _) => {
+            "Nothing waits for a second look. A share of approvals comes here, and every text that a person edited, for somebody else to look at."
+        }
+        (_, true) => "No text that waits is held back by the rules or stops in force.",
+        _ => {
+            "Nothing waits. Texts come here where a placement's file says `approval: true`: each one before its first serve."
+        }
+    };
+    let view = Queue {
+        back: ask.back(),
+        tabs,
+        decided,
+        waiting: waiting_texts,
+        rows,
+        more,
+        held: held_groups,
+        empty,
+        placements,
+        locales,
+        assignments,
+        reviewers,
+        token: reader.token.clone(),
+        item,
+        ask: ask.clone(),
+    };
+    let html = view.render().map_err(|error| {
+        tracing::error!(%error, "the approval queue cannot be written");
+        Failed::Store
+    })?;
+    Ok((Safe(html), at))
+}
+
+fn waited_said(group: &Group, now: Timestamp) -> String {
+    let waited = match group.waited {
+        0 => "no page yet".to_owned(),
+        count => say::counted(count, "page"),
+    };
+    let since = say::ago(group.since, now);
+    match group.questions {
+        1 => format!("{waited}, since {since}"),
+        many => format!("{waited}, {} questions, since {since}", say::number(many)),
+    }
+}
+
+/// Whoever may be assigned to texts: those whose keys may decide on them, and those who did of late.
+async fn reviewers_of(shared: &Shared, now: Timestamp) -> Result<Vec<String>, Failed> {
+    let since = now.saturating_sub(LOOKED_FOR).unwrap_or(now);
+    let mut names = waiting::deciders(&shared.store, since).await?;
+    let keys = shared.keys.load();
+    let may = keys.values().filter(|row| row.holds(now) && row.role.allows(Role::Review));
+    names.extend(may.map(crate::http::auth::signs_as));
+    names.sort_unstable();
+    names.dedup();
+    Ok(names)
+}
+
+/// The text that is open, for whoever reads it, who holds it from here on.
+async fn item(
+    shared: &Arc<Shared>,
+    reader: &Reader,
+    ask: &Ask,
+    at: Option<Uuid>,
+    focus: bool,
+) -> Result<Safe, Failed> {
+    let Some(id) = at else { return Ok(Safe::default()) };
+    let now = (shared.parts.now)();
+    let Some(generation) = shared.parts.reviews.generation(id).await? else {
+        return Err(Failed::Missing(format!("The log holds no generation {id}.")));
+    };
+    let policy = shared.desk.pin();
+    let place = shared.judging.enter();
+    let permit = match place {
+        Some(place) => Some(place.wait().await),
+        None => return Err(Failed::NotNow("Too many texts wait to be judged.".to_owned())),
+    };
+    let stands = pipeline::now_of(&shared.parts, &policy, &generation).await?;
+    drop(permit);
+    let Some(stands) = stands else {
+        return Err(Failed::NotNow("The text of this generation was erased.".to_owned()));
+    };
+    let looking = ask.tab == "looks";
+    let waits = if looking { None } else { waiting::one(&shared.store, id).await? };
+    let (mut questions, mut waited, mut holder, mut held) = (1, 0, None, stands.held.clone());
+    if let Some(one) = &waits {
+        let members = waiting::together_with(&shared.store, one).await?;
+        questions = u64::try_from(members.len()).unwrap_or(0);
+        waited = members.iter().map(|member| member.waited).sum();
+        let key = held_as(&one.text, &one.placement, &one.locale);
+        holder = shared.holding.take(&key, reader, now);
+        if held.is_none() && !one.held.is_empty() {
+            // What no rule says: a newer text that was approved for the same question.
+            held = Some(one.held.clone());
+        }
+    }
+    let view = view(shared, reader, (ask, &generation, &stands), focus).await?;
+    let view =
+        Item { questions, waited, holder, held, may: view.may && (looking || waits.is_some()), ..view };
+    let html = view.render().map_err(|error| {
+        tracing::error!(%error, "a text that waits cannot be written");
+        Failed::Store
+    })?;
+    let note = match (&waits, generation.decided(), looking) {
+        (None, Some((_, decision)), false) => decided_note(&generation, decision),
+        _ => String::new(),
+    };
+    Ok(Safe(note + &html))
+}
+
+/// Says that somebody decided on a text already.
+fn decided_note(generation: &Generation, decision: Decision) -> String {
+    let by = generation.reviews.iter().rev().find(|review| review.record.action.decision().is_some());
+    let by = by.map_or_else(|| "Somebody".to_owned(), |review| review.record.by.clone());
+    let did = match decision {
+        Decision::Approved => "approved",
+        Decision::Rejected => "rejected",
+        Decision::Undecided => return String::new(),
+    };
+    format!("<p class=\"note\">{} {did} this text. It waits no longer.</p>", say::escape(&by))
+}
+
+async fn view(
+    shared: &Shared,
+    reader: &Reader,
+    (ask, generation, stands): (&Ask, &Generation, &Now),
+    focus: bool,
+) -> Result<Item, Failed> {
+    let (id, record) = (generation.record.id, &generation.record);
+    let mut before = None;
+    if let Some(last) = waiting::approved_before(&shared.store, record).await?
+        && let Some(last) = shared.parts.reviews.generation(last).await?
+        && let Some(text) = last.payload.as_ref().and_then(|payload| payload.text.clone())
+    {
+        let now = stands.text.clone();
+        let equal = text == now;
+        let difference = tokio::task::spawn_blocking(move || differing::words(&text, &now)).await;
+        let same_product = last.record.product == record.product;
+        let difference = difference.map_err(|_| Failed::Store)?;
+        before = Some(Before { id: last.record.id, same_product, difference, equal });
+    }
+    let inputs = generation.payload.as_ref().and_then(|payload| payload.inputs.get("product"));
+    let product = inputs.and_then(Value::as_object);
+    let name = product.and_then(|product| product.get("name")).and_then(Value::as_str).map(bounded);
+    let look = (ask.tab == "looks").then(|| {
+        let approved =
+            generation.reviews.iter().rev().find(|review| review.record.action == ReviewAction::Approve);
+        approved.map(|review| Looked {
+            by: review.record.by.clone(),
+            at: say::when(review.record.at, &reader.zone),
+            edited: record.edited.is_some(),
+        })
+    });
+    let back = ask.back();
+    let next = ask.address(None);
+    let next = serde_urlencoded::to_string([("next", next)]).unwrap_or_default();
+    Ok(Item {
+        id,
+        back,
+        token: reader.token.clone(),
+        focus,
+        may: reader.reviews(),
+        shows_inputs: reader.reviews(),
+        copy: marked(&stands.text, stands.findings()),
+        characters: u64::try_from(stands.text.chars().count()).unwrap_or(0),
+        locale: record.locale.clone(),
+        placement: record.placement.to_string(),
+        segment: record.segment.to_string(),
+        template: record.template.to_string(),
+        product: record.product.clone(),
+        product_name: name,
+        since: say::when(record.finished, &reader.zone),
+        waited: 0,
+        questions: 1,
+        held: None,
+        findings: found(stands.findings()),
+        facts: product.filter(|_| reader.reviews()).map(facts).unwrap_or_default(),
+        before,
+        holder: None,
+        look: look.flatten(),
+        edited: record.edited.as_ref().map(|edited| edited.by.clone()),
+        link: format!("/console/generations/{id}"),
+        edit: format!("/console/generations/{id}/edit?{next}"),
+    })
+}
+
+/// A decision, as its form says it.
+#[derive(Debug, Deserialize)]
+struct Decided {
+    id: Uuid,
+    action: String,
+    #[serde(default)]
+    note: String,
+    #[serde(default)]
+    back: String,
+}
+
+/// A note as it is kept.
+pub(super) fn note(note: &str) -> Result<Option<String>, Failed> {
+    let note = note.trim();
+    if note.chars().count() > MAX_NOTE {
+        return Err(Failed::Malformed(format!("The note is longer than {MAX_NOTE} characters.")));
+    }
+    Ok(Some(note.to_owned()).filter(|note| !note.is_empty()))
+}
+
+/// Why a review was not taken.
+pub(super) fn unreviewed(error: ReviewError) -> Failed {
+    match error {
+        ReviewError::Unknown(_) => Failed::Missing(format!("{}.", capital(&error.to_string()))),
+        ReviewError::Unreadable(error) => error.into(),
+        ReviewError::Unwritable(error) => {
+            tracing::error!(%error, "a review could not be recorded and has no effect");
+            Failed::Store
+        }
+        error => Failed::NotNow(format!("{}.", capital(&error.to_string()))),
+    }
+}
+
+fn capital(text: &str) -> String {
+    let mut chars = text.chars();
+    chars.next().map(|first| first.to_uppercase().collect::<String>() + chars.as_str()).unwrap_or_default()
+}
+
+async fn decide(State(shared): State<Arc<Shared>>, Form(reader, sent): Form<Decided>) -> Response {
+    // Whoever sent it may be gone before the end: what has begun is finished all the same.
+    let (part, shared) = (reader.part, Arc::clone(&shared));
+    let decided = tokio::spawn(async move { decided(&shared, &reader, &sent).await });
+    answered(part, decided.await.unwrap_or(Err(Failed::Store)))
+}
+
+/// A part for the page's script, or the way back to the page.
+fn answered(part: bool, made: Result<(Response, String), Failed>) -> Response {
+    match made {
+        Ok((response, _)) if part => response,
+        Ok((_, back)) => Redirect::to(&back).into_response(),
+        Err(failed) => failed.into_response(),
+    }
+}
+
+async fn decided(
+    shared: &Arc<Shared>,
+    reader: &Reader,
+    sent: &Decided,
+) -> Result<(Response, String), Failed> {
+    reader.must_review()?;
+    let (ask, note) = (Ask::of_query(&sent.back), note(&sent.note)?);
+    let action = match sent.action.as_str() {
+        "approve" => ReviewAction::Approve,
+        "reject" => ReviewAction::Reject,
+        "flag" => ReviewAction::Flag,
+        _ => return Err(Failed::Malformed("This is no decision on a text.".to_owned())),
+    };
+    let groups = waiting::groups(&shared.store, &ask.filter(reader), LISTED).await?;
+    let Some(one) = waiting::one(&shared.store, sent.id).await? else {
+        let said = "Somebody else decided on this text meanwhile. Nothing was changed.";
+        return shown(shared, reader, &ask, next(shared, reader, &groups, None), said, None).await;
+    };
+    let key = held_as(&one.text, &one.placement, &one.locale);
+    let after = next(shared, reader, &groups, Some(&key));
+    let together: Vec<Uuid> =
+        waiting::together_with(&shared.store, &one).await?.into_iter().map(|one| one.generation).collect();
+    let (parts, by) = (&shared.parts, reader.name.clone());
+    let (said, of) = match action {
+        ReviewAction::Approve => {
+            let policy = shared.desk.pin();
+            let approved = pipeline::approve_together(parts, &policy, sent.id, &together, (note, by)).await;
+            let approved = approved.map_err(unreviewed)?;
+            let count = u64::try_from(approved.approved.len()).unwrap_or(0);
+            let left = u64::try_from(approved.left_out.len()).unwrap_or(0);
+            let mut said = match count {
+                0 => "Somebody else decided on this text meanwhile.".to_owned(),
+                1 => "Approved.".to_owned(),
+                many => format!("Approved for {} questions.", say::number(many)),
+            };
+            if left > 0 {
+                said += &format!(
+                    " {} with the same words, in which rules find something, by itself.",
+                    waits_on(left)
+                );
+            }
+            if let Some(warning) = approved.warning {
+                said += &format!(" It is not shown: {warning}");
+            }
+            (said, approved.approved)
+        }
+        ReviewAction::Reject => {
+            for id in &together {
+                let review = (ReviewAction::Reject, note.clone());
+                pipeline::review(parts, *id, review, by.clone()).await.map_err(unreviewed)?;
+            }
+            let said = match together.len() {
+                1 => "Rejected. It does not come back for its question.".to_owned(),
+                many => format!("Rejected for {many} questions."),
+            };
+            (said, together)
+        }
+        action => {
+            let reviewed = pipeline::review(parts, sent.id, (action, note), by).await;
+            reviewed.map_err(unreviewed)?;
+            ("Flagged. It waits on.".to_owned(), vec![sent.id])
+        }
+    };
+    let undo = (!of.is_empty()).then(|| undo_address(shared, reader, &ask, of));
+    shown(shared, reader, &ask, after, &said, undo).await
+}
+
+fn waits_on(count: u64) -> String {
+    if count == 1 { "One waits on".to_owned() } else { format!("{} wait on", say::number(count)) }
+}
+
+fn undo_address(shared: &Shared, reader: &Reader, ask: &Ask, generations: Vec<Uuid>) -> String {
+    let id = shared.holding.remember(reader, generations, (shared.parts.now)());
+    let back = ask.back();
+    if back.is_empty() {
+        format!("/console/approvals/undo/{id}")
+    } else {
+        format!("/console/approvals/undo/{id}?{back}")
+    }
+}
+
+/// The page with the next text open, and what was done.
+async fn shown(
+    shared: &Arc<Shared>,
+    reader: &Reader,
+    ask: &Ask,
+    open: Option<Uuid>,
+    said: &str,
+    undo: Option<String>,
+) -> Result<(Response, String), Failed> {
+    if !reader.part {
+        return Ok((().into_response(), ask.address(open)));
+    }
+    let (queue, at) = queue(shared, reader, ask, Some(open)).await?;
+    let mut response = done(axum::response::Html(queue.0).into_response(), said, undo.as_deref());
+    if let Ok(address) = HeaderValue::from_str(&ask.address(at)) {
+        response.headers_mut().insert(HeaderName::from_static("hx-replace-url"), address);
+    }
+    Ok((response, ask.address(at)))
+}
+
+/// The page after an edit of a text of the queue that `next` leads back to; `None` where that is another page.
+pub(super) async fn after_edit(
+    shared: &Arc<Shared>,
+    reader: &Reader,
+    next_page: &str,
+    new: Uuid,
+    said: &str,
+) -> Result<Option<Response>, Failed> {
+    let (path, query) = next_page.split_once('?').unwrap_or((next_page, ""));
+    if path != "/console/approvals" || !reader.part {
+        return Ok(None);
+    }
+    let ask = Ask::of_query(query);
+    let groups = waiting::groups(&shared.store, &ask.filter(reader), LISTED).await?;
+    let open = next(shared, reader, &groups, None);
+    let undo = undo_address(shared, reader, &ask, vec![new]);
+    shown(shared, reader, &ask, open, said, Some(undo)).await.map(|(response, _)| Some(response))
+}
+
+async fn undo(
+    State(shared): State<Arc<Shared>>,
+    Path(id): Path<Uuid>,
+    RawQuery(query): RawQuery,
+    Form(reader, ()): Form<()>,
+) -> Response {
+    let ask = Ask::of_query(&query.unwrap_or_default());
+    let part = reader.part;
+    let undone = tokio::spawn(async move { undone(&shared, &reader, &ask, id).await });
+    match undone.await.unwrap_or(Err(Failed::Store)) {
+        Ok((said, back)) if part => {
+            let to = json!({"path": back, "target": "#queue", "swap": "innerHTML"}).to_string();
+            let mut response = done(().into_response(), &said, None);
+            if let Ok(to) = HeaderValue::from_str(&to) {
+                response.headers_mut().insert(HeaderName::from_static("hx-location"), to);
+            }
+            response
+        }
+        Ok((_, back)) => Redirect::to(&back).into_response(),
+        Err(failed) => failed.into_response(),
+    }
+}
+
+async fn undone(
+    shared: &Arc<Shared>,
+    reader: &Reader,
+    ask: &Ask,
+    id: Uuid,
+) -> Result<(String, String), Failed> {
+    reader.must_review()?;
+    let Some(generations) = shared.holding.recall(reader, id) else {
+        return Err(Failed::NotNow("This was undone already, or is too long ago.".to_owned()));
+    };
+    for generation in &generations {
+        let review = (ReviewAction::Undo, None);
+        let undone = pipeline::review(&shared.parts, *generation, review, reader.name.clone()).await;
+        undone.map_err(unreviewed)?;
+    }
+    let said = match generations.len() {
+        1 => "Undone. The text stands as it did before.".to_owned(),
+        many => format!("Undone. {many} texts stand as they did before."),
+    };
+    Ok((said, ask.address(generations.first().copied())))
+}
+
+/// A second look, as its form says it.
+#[derive(Debug, Deserialize)]
+struct LookedAt {
+    id: Uuid,
+    action: String,
+    #[serde(default)]
+    note: String,
+    #[serde(default)]
+    back: String,
+}
+
+async fn look(State(shared): State<Arc<Shared>>, Form(reader, sent): Form<LookedAt>) -> Response {
+    let (part, shared) = (reader.part, Arc::clone(&shared));
+    let looked = tokio::spawn(async move { looked_at(&shared, &reader, &sent).await });
+    answered(part, looked.await.unwrap_or(Err(Failed::Store)))
+}
+
+async fn looked_at(
+    shared: &Arc<Shared>,
+    reader: &Reader,
+    sent: &LookedAt,
+) -> Result<(Response, String), Failed> {
+    reader.must_review()?;
+    let (ask, note) = (Ask::of_query(&sent.back), note(&sent.note)?);
+    let agrees = match sent.action.as_str() {
+        "agree" => true,
+        "overturn" => false,
+        _ => return Err(Failed::Malformed("This is no second look.".to_owned())),
+    };
+    let now = (shared.parts.now)();
+    let since = now.saturating_sub(LOOKED_FOR).unwrap_or(now);
+    let found = shared.parts.reviews.generation(sent.id).await?;
+    let approval = found.as_ref().and_then(|found| {
+        let decides = |review: &&crate::audit::search::Review| review.record.action.decision().is_some();
+        found
+            .reviews
+            .iter()
+            .rev()
+            .find(decides)
+            .filter(|review| review.record.action == ReviewAction::Approve)
+    });
+    match approval {
+        None => {
+            return Err(Failed::NotNow(
+                "No approval of this text stands that could be looked at.".to_owned(),
+            ));
+        }
+        Some(review) if review.record.by == reader.name => {
+            return Err(Failed::NotNow(
+                "You approved this text yourself; a second look is somebody else's.".to_owned(),
+            ));
+        }
+        Some(_) => {}
+    }
+    let by = (note, reader.name.clone());
+    pipeline::second_look(&shared.parts, sent.id, agrees, by).await.map_err(unreviewed)?;
+    let placement = Some(ask.placement.as_str()).filter(|placement| !placement.is_empty());
+    let (looks, _) =
+        waiting::second_looks(&shared.store, &reader.name, share(shared), since, placement, 1).await?;
+    let open = looks.first().map(|look| look.generation);
+    let said = match agrees {
+        true => "You agree with the approval.",
+        false => "Overturned. The text is on no page from now on.",
+    };
+    let undo = (!agrees).then(|| undo_address(shared, reader, &ask, vec![sent.id]));
+    shown(shared, reader, &ask, open, said, undo).await
+}
+
+/// An assignment, as its form says it.
+#[derive(Debug, Deserialize)]
+struct Assigned {
+    placement: String,
+    #[serde(default)]
+    locale: String,
+    #[serde(default)]
+    reviewer: String,
+    #[serde(default)]
+    back: String,
+}
+
+async fn assign(State(shared): State<Arc<Shared>>, Form(reader, sent): Form<Assigned>) -> Response {
+    let made = async {
+        let ask = Ask { tab: "reviewers".to_owned(), ..Ask::of_query(&sent.back) };
+        let now = (shared.parts.now)();
+        let long = |text: &str| text.chars().count() > 200 || text.chars().any(char::is_control);
+        if sent.placement.is_empty() || long(&sent.placement) || long(&sent.locale) {
+            return Err(Failed::Malformed("Choose a placement.".to_owned()));
+        }
+        let known = sent.reviewer.is_empty() || reviewers_of(&shared, now).await?.contains(&sent.reviewer);
+        if !known {
+            return Err(Failed::Malformed("Nobody of this name may decide on texts.".to_owned()));
+        }
+        let (by, at) = (reader.name.clone(), now);
+        let Assigned { placement, locale, reviewer, .. } = sent;
+        let said = match reviewer.as_str() {
+            "" => format!("Nobody in particular looks at {placement} now."),
+            name => format!("{name} looks at {placement} now."),
+        };
+        waiting::assign(&shared.store, Assignment { placement, locale, reviewer, by, at }).await?;
+        shown(&shared, &reader, &ask, None, &said, None).await
+    };
+    let made = made.await;
+    answered(reader.part, made)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_say_what_is_asked_for_and_nothing_else() {
+        assert_eq!(Ask::default().address(None), "/console/approvals");
+        let query = "placement=why-this&whose=all&findings=with&at=none&x=1";
+        let ask = Ask::of_query(query);
+        assert_eq!(ask.back(), "placement=why-this&whose=all&findings=with");
+        assert_eq!(Ask::of_query(&ask.back()), ask);
+        let id = "0192f0c1-0000-7000-8000-000000000001";
+        assert_eq!(Ask::of_query(&format!("at={id}")).at.map(|at| at.to_string()).as_deref(), Some(id));
+    }
+
+    #[test]
+    fn facts_are_told_by_their_paths() {
+        let given = json!({"name": "Lamp", "features": {"watts": 7, "warm": true}, "colours": ["red", "blue"], "none": null});
+        let told = facts(given.as_object().unwrap());
+        let told: Vec<_> = told.iter().map(|(path, value)| format!("{path}: {value}")).collect();
+        assert_eq!(told, ["name: Lamp", "features.watts: 7", "features.warm: yes", "colours: red, blue"]);
+    }
 }

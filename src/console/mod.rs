@@ -12,10 +12,13 @@ mod assets;
 mod chart;
 mod compliance;
 mod copy;
+mod differing;
 mod door;
+mod editing;
 mod generation;
 mod generations;
 mod glossary;
+mod holding;
 mod oidc;
 mod overview;
 mod page;
@@ -34,6 +37,7 @@ use axum::response::Redirect;
 use axum::routing::get;
 
 pub use door::Door;
+pub use holding::Holding;
 pub use seal::Seal;
 
 use crate::app::Shared;
@@ -47,6 +51,7 @@ pub fn router(shared: &Arc<Shared>) -> Router<Arc<Shared>> {
         .merge(generations::routes())
         .merge(generation::routes())
         .merge(approvals::routes())
+        .merge(editing::routes())
         .merge(compliance::routes())
         .merge(try_it::routes())
         .merge(reports::routes())

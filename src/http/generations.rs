@@ -10,15 +10,16 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use jiff::Timestamp;
 use serde::Deserialize;
+use serde_json::json;
 use uuid::Uuid;
 
-use super::Problem;
 use super::auth::Caller;
 use super::body::Body;
+use super::{Pinned, Problem};
 use crate::app::Shared;
 use crate::audit::ReviewAction;
 use crate::audit::search::{self, Asked, Misasked, SearchError};
-use crate::pipeline::{self, MOST_NOTE, ReviewError};
+use crate::pipeline::{self, EditError, MOST_NOTE, ReviewError};
 
 /// The most records of one page.
 const MAX_PAGE: u32 = 200;
@@ -157,6 +158,48 @@ pub(super) struct ReviewRequest {
     note: Option<String>,
 }
 
+/// An edit, as sent.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct EditRequest {
+    text: String,
+    #[serde(default)]
+    note: Option<String>,
+}
+
+/// Puts a person's text in the place of a generation's, once it passes; 201 with the id that it is recorded under.
+pub(super) async fn edit(
+    State(shared): State<Arc<Shared>>,
+    Pinned(policy): Pinned,
+    Caller(by): Caller,
+    Path(id): Path<String>,
+    Body(EditRequest { text, note }): Body<EditRequest>,
+) -> Result<Response, Problem> {
+    let id = read_id(&id)?;
+    let note = read_note(note)?;
+    let editing =
+        tokio::spawn(async move { pipeline::edit(&shared.parts, &policy, id, (&text, note), by).await });
+    match editing.await.map_err(|_| Problem::internal())? {
+        Ok(edit) => {
+            let said = json!({"id": edit.id, "edited": id, "text": edit.text, "findings": edit.findings});
+            Ok((StatusCode::CREATED, Json(said)).into_response())
+        }
+        Err(EditError::NoText(why)) => Err(Problem::malformed(format!("`text`: {why}"))),
+        Err(EditError::Refused(judgement)) => Err(Problem::does_not_pass(judgement.findings)),
+        Err(error @ EditError::NothingToEdit(_)) => Err(Problem::not_now(format!("{error}."))),
+        Err(EditError::Review(error)) => Err(unreviewed(error, id)),
+    }
+}
+
+/// What a person says of what they decide.
+fn read_note(note: Option<String>) -> Result<Option<String>, Problem> {
+    let note = note.filter(|note| !note.is_empty());
+    match note.as_ref().is_some_and(|note| note.chars().count() > MOST_NOTE) {
+        true => Err(Problem::malformed(format!("`note`: write at most {MOST_NOTE} characters"))),
+        false => Ok(note),
+    }
+}
+
 /// Records what a person decided on a generation; the latest of `approve`, `reject` and `takedown` holds, `flag` and
 /// `note` decide nothing. It has its effect on this node before it is answered, and within two seconds on others.
 /// `takedown` bans the wording itself too, wherever it is generated next. `undo` voids the latest approval, rejection or flag
@@ -168,27 +211,30 @@ pub(super) async fn review(
     Body(ReviewRequest { action, note }): Body<ReviewRequest>,
 ) -> Result<Response, Problem> {
     let id = read_id(&id)?;
-    let note = note.filter(|note| !note.is_empty());
-    if note.as_ref().is_some_and(|note| note.chars().count() > MOST_NOTE) {
-        return Err(Problem::malformed(format!("`note`: write at most {MOST_NOTE} characters")));
-    }
+    let note = read_note(note)?;
     // Whoever asked may hang up: what has begun is finished all the same.
     let reviewing =
         tokio::spawn(async move { pipeline::review(&shared.parts, id, (action, note), by).await });
-    match reviewing.await.map_err(|_| Problem::internal())? {
-        Ok(reviewed) => Ok((StatusCode::CREATED, Json(reviewed)).into_response()),
-        Err(ReviewError::Unknown(id)) => Err(no_such_generation(id)),
-        Err(ReviewError::NothingToApprove(outcome)) => Err(Problem::nothing_to_approve(outcome.as_str())),
-        Err(ReviewError::Stopped(stop)) => Err(Problem::stopped(stop)),
-        Err(ReviewError::NotUndone(why)) => Err(Problem::nothing_to_undo(&why.to_string())),
-        Err(error @ ReviewError::Overtaken) => Err(Problem::not_now(format!("{error}; look at it again."))),
-        Err(error @ ReviewError::Unreadable(_)) => {
+    let reviewed = reviewing.await.map_err(|_| Problem::internal())?;
+    let reviewed = reviewed.map_err(|error| unreviewed(error, id))?;
+    Ok((StatusCode::CREATED, Json(reviewed)).into_response())
+}
+
+/// Why a review was not taken.
+fn unreviewed(error: ReviewError, generation: Uuid) -> Problem {
+    match error {
+        ReviewError::Unknown(id) => no_such_generation(id),
+        ReviewError::NothingToApprove(outcome) => Problem::nothing_to_approve(outcome.as_str()),
+        ReviewError::Stopped(stop) => Problem::stopped(stop),
+        ReviewError::NotUndone(why) => Problem::nothing_to_undo(&why.to_string()),
+        error @ ReviewError::Overtaken => Problem::not_now(format!("{error}; look at it again.")),
+        error @ ReviewError::Unreadable(_) => {
             tracing::error!(%error, "a generation cannot be read");
-            Err(Problem::store_unavailable())
+            Problem::store_unavailable()
         }
-        Err(error @ ReviewError::Unwritable(_)) => {
-            tracing::error!(%error, generation = %id, "a review could not be recorded and has no effect");
-            Err(Problem::log_unavailable())
+        error @ ReviewError::Unwritable(_) => {
+            tracing::error!(%error, %generation, "a review could not be recorded and has no effect");
+            Problem::log_unavailable()
         }
     }
 }

@@ -212,6 +212,7 @@ pub fn router(shared: Arc<Shared>, pages: Router<Arc<Shared>>) -> Router {
         .route("/v1/generations", get(generations::list))
         .route("/v1/generations/{id}", get(generations::one))
         .route("/v1/generations/{id}/reviews", post(generations::review))
+        .route("/v1/generations/{id}/edits", post(generations::edit))
         .route("/v1/serves", get(serves::list))
         .route("/v1/serves/{id}", get(serves::one))
         .route_layer(needs(Role::Review));

@@ -6,6 +6,7 @@ use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 
 use crate::diagnostic::Diagnostic;
+use crate::guardrail::Finding;
 
 /// An error that a caller sees.
 #[derive(Debug, Serialize)]
@@ -18,6 +19,9 @@ pub struct Problem {
     /// What is wrong with files that it is about.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     diagnostics: Vec<Diagnostic>,
+    /// What rules find in a text that it is about.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    findings: Vec<Finding>,
     #[serde(skip)]
     retry_after: Option<u32>,
 }
@@ -30,6 +34,7 @@ impl Problem {
             status: status.as_u16(),
             detail: detail.into(),
             diagnostics: Vec::new(),
+            findings: Vec::new(),
             retry_after: None,
         }
     }
@@ -160,6 +165,14 @@ impl Problem {
             "This idempotency key was used for another request",
             detail,
         )
+    }
+
+    /// 422: the rules in force do not let a text pass.
+    pub fn does_not_pass(findings: Vec<Finding>) -> Self {
+        let detail = "The rules in force do not let this text pass, so nothing was changed; `findings` says where and why.";
+        let kind = "urn:copyrail:does-not-pass";
+        let problem = Self::new(StatusCode::UNPROCESSABLE_ENTITY, kind, "The text does not pass", detail);
+        Self { findings, ..problem }
     }
 
     /// 429: a publishable key is over its limit.

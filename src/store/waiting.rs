@@ -187,13 +187,29 @@ impl Append {
         );
         let query = query.bind(&row.review).bind(&row.generation).bind(micros(row.at)).bind(&row.by);
         let new = query.bind(&row.decision).bind(row.draw).execute(&mut *self.0).await?.rows_affected() > 0;
-        if new {
-            let query = sqlx::query(
-                "UPDATE decisions SET stands = (review = (SELECT max(review) FROM decisions WHERE generation = $1))
-                 WHERE generation = $1",
-            );
-            query.bind(&row.generation).execute(&mut *self.0).await?;
-        }
+        if new { self.settle_decisions(&row.generation).await } else { Ok(()) }
+    }
+
+    /// A decision was undone, and is as if it had never been taken; answers how many pages wanted the text by then.
+    pub(crate) async fn drop_decision(&mut self, review: &str, generation: &str) -> Result<i64, StoreError> {
+        let query = sqlx::query_scalar("DELETE FROM decisions WHERE review = $1 RETURNING waited");
+        let waited: Option<i64> = query.bind(review).fetch_optional(&mut *self.0).await?;
+        let query = sqlx::query(
+            "UPDATE decisions SET looked_by = NULL, looked_at = NULL, outcome = NULL
+             WHERE generation = $1 AND outcome = 'overturned'",
+        );
+        query.bind(generation).execute(&mut *self.0).await?;
+        self.settle_decisions(generation).await?;
+        Ok(waited.unwrap_or(0))
+    }
+
+    /// The latest decision on a generation stands, and no other.
+    async fn settle_decisions(&mut self, generation: &str) -> Result<(), StoreError> {
+        let query = sqlx::query(
+            "UPDATE decisions SET stands = (review = (SELECT max(review) FROM decisions WHERE generation = $1))
+             WHERE generation = $1",
+        );
+        query.bind(generation).execute(&mut *self.0).await?;
         Ok(())
     }
 
