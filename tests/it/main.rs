@@ -19,6 +19,7 @@ mod check;
 mod claims;
 mod commands;
 mod conditions;
+mod console_door;
 mod crash;
 mod declared;
 mod demo;

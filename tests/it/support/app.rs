@@ -87,6 +87,11 @@ impl TestApp {
         Ok(())
     }
 
+    /// Sets a variable of the environment for when it is next started.
+    pub fn set(&mut self, variable: &str, value: &str) {
+        self.environment.insert(variable.to_owned(), value.to_owned());
+    }
+
     pub fn app(&self) -> &App {
         self.app.as_ref().unwrap()
     }

@@ -2,6 +2,8 @@
 
 mod app;
 mod command;
+pub mod console;
+pub mod oidc;
 mod upstream;
 
 pub use app::{Answered, TestApp, ask};
