@@ -19,12 +19,15 @@ mod generation;
 mod generations;
 mod glossary;
 mod holding;
+mod lists;
 mod oidc;
 mod overview;
 mod page;
 mod reports;
+mod review;
 mod say;
 mod seal;
+mod serves;
 mod session;
 mod sign_in;
 mod try_it;
@@ -48,7 +51,10 @@ pub fn router(shared: &Arc<Shared>) -> Router<Arc<Shared>> {
     Router::new()
         .merge(sign_in::routes())
         .merge(overview::routes())
+        .merge(lists::routes())
         .merge(generations::routes())
+        .merge(serves::routes())
+        .merge(review::routes())
         .merge(generation::routes())
         .merge(approvals::routes())
         .merge(editing::routes())

@@ -10,7 +10,7 @@ use axum::http::request::Parts as Head;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{Html, IntoResponse, Redirect, Response};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::session::{self, MAX_FORM, Reader};
 use super::{assets, sign_in};
@@ -108,7 +108,12 @@ pub(super) fn show(view: &impl Template) -> Response {
 /// Says what was done, on the page that it was done from: a part of the page to put in place, and a sentence that its script
 /// shows. `undo` is the address that undoes it, where that can be done.
 pub(super) fn done(part: Response, said: &str, undo: Option<&str>) -> Response {
-    let told = json!({"said": {"text": said, "undo": undo}}).to_string();
+    events(part, &json!({"said": {"text": said, "undo": undo}}))
+}
+
+/// Tells the page's script of events: an object of each event's detail by its name.
+pub(super) fn events(part: Response, told: &Value) -> Response {
+    let told = told.to_string();
     // A header holds plain characters alone; JSON can say all others by their numbers.
     let told: String = told.chars().flat_map(escaped).collect();
     let mut response = part;

@@ -151,6 +151,25 @@ pub(super) fn took(micros: u64) -> String {
     }
 }
 
+/// The beginning of a text that somebody or something wrote, at most so many characters of it; what nobody would see in it, or
+/// what turns the direction of writing, is shown by its number.
+pub(super) fn seen(text: &str, most: usize) -> Safe {
+    let mut html = String::with_capacity(text.len().min(most * 4));
+    for c in text.chars().take(most) {
+        match c {
+            '\n' => html.push('\n'),
+            c if c.is_control() || is_invisible(c) => {
+                html.push_str(&format!("<span class=\"unseen\">⟨U+{:04X}⟩</span>", u32::from(c)));
+            }
+            c => html.push_str(&escape(c.encode_utf8(&mut [0; 4]))),
+        }
+    }
+    if text.chars().nth(most).is_some() {
+        html.push('…');
+    }
+    Safe(html)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -2,7 +2,9 @@
 //
 //   data-row            an entry of a list; j and k move among them, enter opens its first link
 //   data-key="a"        pressed by that key, within the marked entry or else on the page; its label is what ? says of it
+//   data-mark           around rows: a click marks one, a second click on its link follows it
 //   data-confirm="…"    asks first, in that sentence
+//   data-confirm-from   likewise, in a sentence that is fetched from that address
 //   data-copy="…"       copies that
 //   hx-…                htmx; a response's header `hx-trigger: {"said": {text, undo}}` shows the text, with undo
 (() => {
@@ -34,6 +36,7 @@
     const within = marked()?.querySelector(wanted);
     return seen(within) ? within : [...document.querySelectorAll(wanted)].find(seen);
   };
+  let clicked = null;
   const writes = (element) => element.closest('input, textarea, select, [contenteditable]') !== null;
 
   document.addEventListener('focusin', ({ target: element }) => {
@@ -101,11 +104,23 @@
     dialog.addEventListener('close', () => answer(dialog.returnValue === 'yes'), { once: true });
     dialog.showModal();
   });
+  const fetched = async (address) => {
+    const response = await fetch(address, { headers: { 'hx-request': 'true' } });
+    const told = new DOMParser().parseFromString(await response.text(), 'text/html').body.textContent.trim();
+    if (!response.ok) throw new Error(told);
+    return told;
+  };
   document.addEventListener('htmx:confirm', (event) => {
-    const sentence = event.detail.elt.dataset.confirm;
-    if (!sentence) return;
+    const { elt, triggeringEvent, issueRequest } = event.detail;
+    const asks = triggeringEvent?.submitter ?? elt;
+    const sentence = asks.dataset.confirm ?? elt.dataset.confirm;
+    const from = asks.dataset.confirmFrom;
+    if (!sentence && !from) return;
     event.preventDefault();
-    ask(sentence).then((yes) => yes && event.detail.issueRequest(true));
+    (sentence ? Promise.resolve(sentence) : fetched(from))
+      .then(ask)
+      .then((yes) => yes && issueRequest(true))
+      .catch((error) => say(error.message || 'The service does not answer. Nothing was changed.'));
   });
   document.addEventListener('submit', (event) => {
     const form = event.target;
@@ -139,6 +154,16 @@
     clearTimeout(say.timer);
     say.timer = setTimeout(() => toast.remove(), undo ? 15000 : 6000);
   };
+  // Once the marked entry is decided on, the next one is marked; where it was the last, it stays marked as it comes anew.
+  document.addEventListener('reviewed', ({ detail }) => {
+    const row = marked();
+    if (detail.action === 'undo' || row?.dataset.id !== detail.id) return;
+    const all = rows();
+    mark(all[all.indexOf(row) + 1]);
+  });
+  document.addEventListener('htmx:load', ({ detail: { elt } }) => {
+    if (elt.matches?.('[data-row]') && !marked()) mark(elt);
+  });
   document.addEventListener('said', ({ detail }) => say(detail.text, detail.undo));
   document.addEventListener('htmx:responseError', ({ detail }) => {
     const told = new DOMParser().parseFromString(detail.xhr.responseText, 'text/html').body.textContent.trim();
@@ -147,6 +172,13 @@
   document.addEventListener('htmx:sendError', () => say('The service does not answer. Nothing was changed.'));
 
   document.addEventListener('click', (event) => {
+    const row = event.target.closest('[data-mark] [data-row]');
+    const pressed = event.target.closest('a, button, input, label, summary');
+    if (row && row !== clicked && (!pressed || pressed.matches('.text')) && !event.ctrlKey && !event.metaKey && !event.shiftKey && event.detail > 0) {
+      event.preventDefault();
+      mark(row);
+    }
+    clicked = row;
     if (event.target.closest('[data-keys]')) showKeys();
     const copied = event.target.closest('[data-copy]');
     if (copied) navigator.clipboard?.writeText(copied.dataset.copy).then(() => say(`Copied ${copied.dataset.copy}`));
