@@ -147,6 +147,8 @@ struct Row {
     list: String,
     /// The list's address with this one marked.
     here: String,
+    /// The same as where an edit leads back to.
+    back: String,
 }
 
 impl Row {
@@ -154,6 +156,7 @@ impl Row {
         let record = &generation.record;
         let id = record.id.to_string();
         let (text, missing) = text(generation, LONG);
+        let here = format!("/console/generations?{}", search.with(&[("at", &id)]));
         Self {
             id: record.id,
             badge: Badge::reviewed(generation).into_iter().next().unwrap_or_else(|| Badge::of(record.outcome)),
@@ -168,7 +171,8 @@ impl Row {
             token: reader.token.clone(),
             is_marked: search.get("at") == id,
             list: search.with(&[("at", "")]),
-            here: format!("/console/generations?{}", search.with(&[("at", &id)])),
+            back: serde_urlencoded::to_string([("next", &here)]).unwrap_or_default(),
+            here,
         }
     }
 }

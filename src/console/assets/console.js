@@ -111,13 +111,12 @@
     return told;
   };
   document.addEventListener('htmx:confirm', (event) => {
-    const { elt, triggeringEvent, issueRequest } = event.detail;
-    const asks = triggeringEvent?.submitter ?? elt;
-    const sentence = asks.dataset.confirm ?? elt.dataset.confirm;
-    const from = asks.dataset.confirmFrom;
-    if (!sentence && !from) return;
+    // Of several buttons in a form the one that asks sends by itself: once a dialog took the focus, nobody knows which it was.
+    const { elt, issueRequest } = event.detail;
+    const { confirm: sentence, confirmFrom } = elt.dataset;
+    if (!sentence && !confirmFrom) return;
     event.preventDefault();
-    (sentence ? Promise.resolve(sentence) : fetched(from))
+    (sentence ? Promise.resolve(sentence) : fetched(confirmFrom))
       .then(ask)
       .then((yes) => yes && issueRequest(true))
       .catch((error) => say(error.message || 'The service does not answer. Nothing was changed.'));
