@@ -143,10 +143,7 @@ fn text_of(generation: &Generation) -> Option<(String, Option<usize>)> {
         return Some((text.clone(), None));
     }
     let attempts = casefile::attempts(generation);
-    let last = attempts
-        .into_iter()
-        .rev()
-        .find_map(|attempt| Some((attempt.copy.or(attempt.raw)?, attempt.number)))?;
+    let last = attempts.into_iter().rev().find_map(|attempt| Some((attempt.copy.or(attempt.raw)?, attempt.number)))?;
     Some((last.0, Some(last.1)))
 }
 
@@ -178,7 +175,8 @@ pub(super) async fn look(
     let shown = attempt.map_or(Shown::Passed(&text), Shown::Attempt);
     let notes: Vec<Note> = findings.iter().map(|finding| Note::of_record(finding, shown)).collect();
     let told = Told { text: &text, generation: Some(generation), serve: serve.map(|(serve, _)| serve) };
-    let vouched = vouched(&shared.store, &shared.editions, &shared.desk.pin(), &shared.judging, told).await?;
+    let vouched =
+        vouched(&shared.store, &shared.editions, &shared.desk.pin(), &shared.judging, told).await?;
     Ok(Look {
         copy: Some(MarkedCopy::of(&text, &generation.record.locale, &notes, &vouched.supported)),
         missing: None,
@@ -192,10 +190,7 @@ pub(super) async fn look(
 fn grounds(vouched: &Vouched) -> Vec<String> {
     let mut said = Vec::new();
     if vouched.busy {
-        said.push(
-            "Much is being judged at the moment. Load the page again to see what the facts support."
-                .to_owned(),
-        );
+        said.push("Much is being judged at the moment. Load the page again to see what the facts support.".to_owned());
     }
     match &vouched.facts {
         FactsOf::Catalogue(changed) => {
@@ -208,19 +203,14 @@ fn grounds(vouched: &Vouched) -> Vec<String> {
             }));
         }
         FactsOf::Prompt => {
-            said.push(
-                "The product is not in the catalogue: the facts are those that the prompt held.".to_owned(),
-            );
+            said.push("The product is not in the catalogue: the facts are those that the prompt held.".to_owned());
         }
         FactsOf::None => said.push(
-            "The product's facts are not known any more, so nothing can be said to support the text."
-                .to_owned(),
+            "The product's facts are not known any more, so nothing can be said to support the text.".to_owned(),
         ),
     }
     if vouched.rules == RulesOf::Now {
-        said.push(
-            "The rules of that day cannot be read any more: claims are told by those in force.".to_owned(),
-        );
+        said.push("The rules of that day cannot be read any more: claims are told by those in force.".to_owned());
     }
     said
 }

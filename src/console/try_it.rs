@@ -110,8 +110,7 @@ impl Tried {
         match Locale::parse(&self.locale) {
             Some(_) => _ = context.insert("locale".to_owned(), self.locale.clone().into()),
             None if self.locale.is_empty() => {}
-            None => faults
-                .push("Locale: write a language, such as de, or one with a country, such as en-GB.".into()),
+            None => faults.push("Locale: write a language, such as de, or one with a country, such as en-GB.".into()),
         }
         let request = Request {
             placement: PlacementId::new(self.placement.clone()),
@@ -338,8 +337,12 @@ async fn made(
     judged: Option<Judged>,
 ) -> Result<Response, Failed> {
     let policy = shared.desk.pin();
-    let placements: Vec<String> =
-        policy.copy.prompts.placements().map(|placement| placement.id.to_string()).collect();
+    let placements: Vec<String> = policy
+        .copy
+        .prompts
+        .placements()
+        .map(|placement| placement.id.to_string())
+        .collect();
     if tried.placement.is_empty() {
         tried.placement = placements.first().cloned().unwrap_or_default();
     }
@@ -424,7 +427,9 @@ async fn write(
         return Redirect::to(&tried.address()).into_response();
     }
     let (badge, word, said, generation) = match had {
-        HadWritten::Passed(id) => ("pass", "passed", "It is written and may be shown.".to_owned(), Some(id)),
+        HadWritten::Passed(id) => {
+            ("pass", "passed", "It is written and may be shown.".to_owned(), Some(id))
+        }
         HadWritten::Without(reason, id) => ("block", "no copy", words::reason(reason).to_owned(), id),
         HadWritten::Pending => ("note", "being written", "It takes its time.".to_owned(), None),
     };
@@ -489,8 +494,7 @@ async fn judged(shared: &Arc<Shared>, pasted: &Pasted) -> Result<Judged, Failed>
     let place = place.ok_or_else(|| Failed::NotNow("Too many texts are being judged.".to_owned()))?;
     let (at, stops) = ((shared.parts.now)(), shared.parts.stops.pin());
     let checked = pipeline::check(&policy, stops, place, at, given, |_, _| ()).await;
-    let (judgement, ()) =
-        checked.ok_or_else(|| Failed::NotNow("The text could not be judged.".to_owned()))?;
+    let (judgement, ()) = checked.ok_or_else(|| Failed::NotNow("The text could not be judged.".to_owned()))?;
     Ok(judged_of(&pasted.text, &judgement, about))
 }
 
@@ -537,8 +541,9 @@ fn shown_of(trial: &Trial) -> ShownSeen {
 fn results_of(policy: &Policy, trial: &Trial, request: &Request) -> Results {
     let Laid { explanation, asked, prewritten } = &trial.laid;
     let chosen = explanation.segment.as_str();
-    let seen =
-        |outcome: &Outcome| SegmentSeen { chosen: outcome.segment.as_str() == chosen, ..segment_of(outcome) };
+    let seen = |outcome: &Outcome| {
+        SegmentSeen { chosen: outcome.segment.as_str() == chosen, ..segment_of(outcome) }
+    };
     // What stands below the one chosen decides nothing.
     let asked_of = explanation.segments.iter().position(|outcome| outcome.segment.as_str() == chosen);
     let (segments, below) =
@@ -588,9 +593,7 @@ fn results_of(policy: &Policy, trial: &Trial, request: &Request) -> Results {
         facts: lines,
     };
     if !request.personalisation && !request.user.is_empty() {
-        results
-            .ignored
-            .push("Nothing of the visitor was read: they have not agreed to personalisation.".into());
+        results.ignored.push("Nothing of the visitor was read: they have not agreed to personalisation.".into());
     }
     let named = policy.copy.segments.iter().find(|segment| segment.id.as_str() == chosen);
     if let Some(named) = named {
@@ -691,12 +694,11 @@ fn told(finding: &Finding) -> (&'static str, &'static str) {
 fn seen(findings: &[Finding]) -> Vec<FindingSeen> {
     let of = |(at, finding): (usize, &Finding)| {
         let (meaning, action) = told(finding);
-        let evidence =
-            finding.evidence.as_ref().map(|evidence| match (&evidence.attribute, &evidence.value) {
-                (Some(path), Some(value)) => format!("{path}: {}", plain(value)),
-                (Some(path), None) => path.clone(),
-                _ => "Nothing supports this.".to_owned(),
-            });
+        let evidence = finding.evidence.as_ref().map(|evidence| match (&evidence.attribute, &evidence.value) {
+            (Some(path), Some(value)) => format!("{path}: {}", plain(value)),
+            (Some(path), None) => path.clone(),
+            _ => "Nothing supports this.".to_owned(),
+        });
         FindingSeen {
             number: at + 1,
             rule: finding.rule.clone(),
@@ -725,8 +727,7 @@ fn marked(text: &str, findings: &[Finding]) -> Safe {
         let stretch = visible(&stretch);
         let here = || findings.iter().enumerate().filter(|(_, f)| f.start <= *from && *to <= f.end);
         let order = |meaning: &str| ["note", "repair", "block"].iter().position(|known| *known == meaning);
-        let Some(worst) = here().map(|(_, finding)| told(finding).0).max_by_key(|meaning| order(meaning))
-        else {
+        let Some(worst) = here().map(|(_, finding)| told(finding).0).max_by_key(|meaning| order(meaning)) else {
             html.push_str(&stretch);
             continue;
         };
