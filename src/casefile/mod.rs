@@ -18,7 +18,7 @@ use uuid::Uuid;
 pub use library::{KeptGuardrails, Library, are_those, load};
 pub use page::{CHECK_CASE, CHECK_CHAIN, page};
 pub use policy::{ClaimThen, EvidenceThen, FileThen, PolicyThen, RuleThen, SetThen};
-pub use told::{AttemptThen, FindingThen, MessageThen, SegmentThen, attempts, findings};
+pub use told::{AttemptThen, FindingThen, MessageThen, SegmentThen, attempts, findings, segments};
 pub use why::{Why, why};
 
 use crate::audit::chained::{self, Chained, ChainedServe, Gone, Receipt, ReceiptKind};
@@ -201,6 +201,15 @@ pub struct PayloadThen {
     pub missing: Option<String>,
 }
 
+/// How much of a case is told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Depth {
+    /// All of it, so that it can be checked without copyrail.
+    Whole,
+    /// What a page shows.
+    Brief,
+}
+
 /// How many answers that showed a text are listed.
 const MOST_SHOWN: u32 = 20;
 
@@ -245,16 +254,43 @@ impl Case {
         masked: bool,
         made: Timestamp,
     ) -> Result<Self, CaseError> {
+        Self::with(store, library, id, Depth::Whole, masked, made).await
+    }
+
+    /// The same for a page: without the files that were in force, and without the bytes of entries and what stands beside
+    /// them.
+    ///
+    /// # Errors
+    ///
+    /// As of [`Case::of`].
+    pub async fn brief(
+        store: &Store,
+        library: &Library,
+        id: Uuid,
+        masked: bool,
+        made: Timestamp,
+    ) -> Result<Self, CaseError> {
+        Self::with(store, library, id, Depth::Brief, masked, made).await
+    }
+
+    async fn with(
+        store: &Store,
+        library: &Library,
+        id: Uuid,
+        depth: Depth,
+        masked: bool,
+        made: Timestamp,
+    ) -> Result<Self, CaseError> {
         let generation = search::generation(store, id).await?;
         if let Some(generation) = generation {
-            return Ok(Self::told(store, library, None, Some(generation), masked, made).await?);
+            return Ok(Self::told(store, library, None, Some(generation), depth, masked, made).await?);
         }
         let serve = chained::serve(store, id).await?.ok_or(CaseError::Unknown(id))?;
         let generation = match serve.record.generation_id {
             Some(id) => search::generation(store, id).await?,
             None => None,
         };
-        Ok(Self::told(store, library, Some(serve), generation, masked, made).await?)
+        Ok(Self::told(store, library, Some(serve), generation, depth, masked, made).await?)
     }
 
     async fn told(
@@ -262,6 +298,7 @@ impl Case {
         library: &Library,
         serve: Option<ChainedServe>,
         generation: Option<Generation>,
+        depth: Depth,
         masked: bool,
         made: Timestamp,
     ) -> Result<Self, StoreError> {
@@ -281,10 +318,15 @@ impl Case {
             found.extend(chained::entry(store, serve.seq).await?);
         }
         found.sort_by_key(|entry| entry.seq);
-        let policies = policy::then(library, serve.as_ref().map(|s| &s.record), generation.as_ref()).await?;
+        let files = depth == Depth::Whole;
+        let policies =
+            policy::then(library, serve.as_ref().map(|s| &s.record), generation.as_ref(), files).await?;
         let mut entries = Vec::new();
         for entry in &found {
-            entries.push(entry_then(store, entry, masked).await?);
+            entries.push(match depth {
+                Depth::Whole => entry_then(store, entry, masked).await?,
+                Depth::Brief => entry_named(entry),
+            });
         }
         let generation = match generation {
             Some(generation) => {
@@ -463,6 +505,13 @@ fn decisions(generation: &Generation, shown: Option<Timestamp>) -> (Option<Decid
     let standing =
         standing.and_then(|(record, _)| before.iter().find(|review| review.record.id == record.id));
     (standing.and_then(decided), since.iter().filter_map(decided).collect())
+}
+
+/// An entry without its bytes.
+fn entry_named(entry: &Chained) -> EntryThen {
+    let Chained { seq, kind, at, prev, hash, .. } = entry;
+    let (kind, prev, hash) = (kind.clone(), prev.clone(), hash.clone());
+    EntryThen { seq: *seq, kind, at: *at, prev, hash, bytes: None, missing: None, payload: None }
 }
 
 async fn entry_then(store: &Store, entry: &Chained, masked: bool) -> Result<EntryThen, StoreError> {

@@ -179,16 +179,18 @@ pub(super) async fn shown(
     Ok(then)
 }
 
-/// What was in force when it was shown, and when it was written where that was something else.
+/// What was in force when it was shown, and when it was written where that was something else; the files too where `files`
+/// says so.
 pub(super) async fn then(
     library: &Library,
     serve: Option<&ServeRecord>,
     generation: Option<&Generation>,
+    files: bool,
 ) -> Result<Vec<PolicyThen>, StoreError> {
     let matched = Matched::of(generation);
     let mut all: Vec<PolicyThen> = Vec::new();
     if let Some(serve) = serve {
-        all.push(shown(library, serve, &matched, true).await?);
+        all.push(shown(library, serve, &matched, files).await?);
     }
     if let Some(generation) = generation {
         let record = &generation.record;
@@ -203,7 +205,9 @@ pub(super) async fn then(
                 let guardrails = Some(record.guardrails.as_str());
                 let mut then =
                     rules(library, "written", &record.revision, guardrails, copy, &matched).await?;
-                add_files(library, &mut then, guardrails, copy, Some(record.template.as_str())).await?;
+                if files {
+                    add_files(library, &mut then, guardrails, copy, Some(record.template.as_str())).await?;
+                }
                 all.push(then);
             }
         }

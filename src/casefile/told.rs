@@ -28,7 +28,7 @@ pub struct SegmentThen {
 }
 
 /// How the segments came out for a serve, up to the one chosen.
-pub(super) fn segments(record: &ServeRecord) -> Vec<SegmentThen> {
+pub fn segments(record: &ServeRecord) -> Vec<SegmentThen> {
     #[derive(serde::Deserialize)]
     struct Segment {
         segment: String,

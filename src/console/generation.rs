@@ -5,29 +5,43 @@ use std::sync::Arc;
 
 use askama::Template;
 use axum::Router;
-use axum::extract::{Path, State};
-use axum::response::{Html, IntoResponse, Response};
+use axum::extract::{Path, Query, State};
+use axum::http::header;
+use axum::response::{Html, IntoResponse, Redirect, Response};
 use axum::routing::get;
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+use serde_json::Value;
 use uuid::Uuid;
 
-use super::copy::{MarkedCopy, Note, Shown, Vouch, shown, value_said};
+use super::compare::changes;
+use super::copy::{MarkedCopy, Note, Shown, Vouch, path_part, rule_link, shown, value_said};
 use super::page::{Failed, Frame, Place, show};
-use super::say::{Safe, ago, id as short, number, when};
+use super::say::{Safe, ago, exactly, id as short, money, number, took, when};
 use super::session::Reader;
 use crate::app::Shared;
 use crate::audit::search::{self, Generation, SearchError};
 use crate::audit::{Decision, Holding, Outcome, ServeRecord};
-use crate::casefile::{self, words};
+use crate::casefile::{self, Asked, Case, CaseError, PolicyThen, RuleThen, SegmentThen, ShownThen, words};
 use crate::replay::{FactsOf, RulesOf, Told, Vouched, vouched};
+use crate::words::{Micros, Source};
 
 /// How often a text was shown is counted up to here.
 const MOST_SHOWN: u32 = 10_000;
+/// How many facts or inputs are listed.
+const MOST_ROWS: usize = 400;
 
 pub(super) fn routes() -> Router<Arc<Shared>> {
-    Router::new().route("/console/generations/{id}", get(page))
+    Router::new()
+        .route("/console/generations/{id}", get(page))
+        .route("/console/generations/{id}/part", get(beside))
+        .route("/console/generations/{id}/case.html", get(case_file))
+        .route("/console/serves/{id}", get(serve))
+        .route("/console/serves/{id}/case.html", get(case_file))
 }
 
 /// The text, and all that stands beside it.
+#[derive(Default)]
 pub(super) struct Look {
     /// The text with its marks; `None` where there is none.
     pub(super) copy: Option<MarkedCopy>,
@@ -39,6 +53,8 @@ pub(super) struct Look {
     pub(super) vouches: Vec<Vouch>,
     /// By whose rules and which facts, where that has to be said: sentences.
     pub(super) grounds: Vec<String>,
+    /// The product's facts that it was held against: path and value.
+    pub(super) facts: Vec<(String, Safe)>,
 }
 
 /// What may be done with a text, and what stands in the way.
@@ -72,6 +88,8 @@ pub(super) struct Stand {
 #[template(path = "generation_part.html")]
 struct Part {
     id: Uuid,
+    /// Where its actions lead on to, as a part of an address.
+    next: String,
     /// The product's id, or what else it is of.
     product: String,
     placement: String,
@@ -103,11 +121,12 @@ pub(super) async fn part(shared: &Shared, reader: &Reader, id: Uuid, next: &str)
     let found = search::generation(&shared.store, id).await?;
     let found = found.ok_or_else(|| Failed::Missing("The log holds no such generation.".to_owned()))?;
     let shown = search::times_shown(&shared.store, id, MOST_SHOWN).await?;
-    let look = look(shared, &found, None).await?;
+    let look = look(shared, &found, None, !reader.reviews()).await?;
     let now = (shared.parts.now)();
     let record = &found.record;
     let part = Part {
         id,
+        next: path_part(next),
         product: record.product.clone().unwrap_or_default(),
         placement: record.placement.to_string(),
         segment: record.segment.to_string(),
@@ -147,11 +166,13 @@ fn text_of(generation: &Generation) -> Option<(String, Option<usize>)> {
     Some((last.0, Some(last.1)))
 }
 
-/// The text of a generation with what rules found and what vouches for it; of an answer the text that it showed.
+/// The text of a generation with what rules found and what vouches for it; of an answer the text that it showed. What went into
+/// the prompt is not told where it is masked.
 pub(super) async fn look(
     shared: &Shared,
     generation: &Generation,
     serve: Option<(&ServeRecord, &str)>,
+    masked: bool,
 ) -> Result<Look, Failed> {
     let found = match serve {
         Some((_, text)) => Some((text.to_owned(), None)),
@@ -168,8 +189,7 @@ pub(super) async fn look(
             copy: None,
             missing: Some(missing.to_owned()),
             notes: findings.iter().map(|finding| Note::of_record(finding, shown)).collect(),
-            vouches: Vec::new(),
-            grounds: Vec::new(),
+            ..Look::default()
         });
     };
     let shown = attempt.map_or(Shown::Passed(&text), Shown::Attempt);
@@ -182,17 +202,23 @@ pub(super) async fn look(
         missing: None,
         notes,
         vouches: vouched.supported.iter().map(Vouch::of).collect(),
-        grounds: grounds(&vouched),
+        grounds: grounds(&vouched, masked),
+        facts: if masked && vouched.facts == FactsOf::Prompt {
+            Vec::new()
+        } else {
+            rows(&Value::Object(vouched.of_product))
+        },
     })
 }
 
 /// By whose rules and which facts a text was looked at, where that has to be said.
-fn grounds(vouched: &Vouched) -> Vec<String> {
+fn grounds(vouched: &Vouched, masked: bool) -> Vec<String> {
     let mut said = Vec::new();
     if vouched.busy {
         said.push("Much is being judged at the moment. Load the page again to see what the facts support.".to_owned());
     }
     match &vouched.facts {
+        FactsOf::Catalogue(_) if masked => {}
         FactsOf::Catalogue(changed) => {
             said.extend(changed.iter().take(5).map(|(name, then, now)| {
                 format!(
@@ -282,19 +308,369 @@ fn actions(reader: &Reader, generation: &Generation, shown: u64, next: &str) -> 
     }
 }
 
+/// One call to a model, beside the others.
+struct Attempt {
+    number: usize,
+    provider: String,
+    model: String,
+    answering: Option<String>,
+    finish: Option<String>,
+    status: Option<u16>,
+    tokens: Option<String>,
+    cost: Option<String>,
+    took: String,
+    request: Option<String>,
+    error: Option<Safe>,
+    /// To mend the text before it.
+    repair: bool,
+    copy: Option<MarkedCopy>,
+    /// What changed from the one before, where both wrote something.
+    changed: Option<Safe>,
+    /// What was written, where the copy in it is something else.
+    raw: Option<Safe>,
+}
+
+/// Something that happened to a text.
+struct Event {
+    at: Timestamp,
+    when: Safe,
+    what: Safe,
+    note: Option<Safe>,
+}
+
+/// The whole story of a generation, or of an answer to a page.
 #[derive(Template)]
 #[template(path = "generation.html")]
 struct Page {
     frame: Frame,
+    zone: TimeZone,
+    title: String,
+    /// What it is of, in short.
+    of: String,
+    id: Uuid,
+    short: Safe,
+    /// The address that the page is at.
+    address: String,
+    case: Case,
+    in_short: Vec<Safe>,
+    look: Look,
+    stand: Option<Stand>,
+    actions: Option<Actions>,
+    shown: String,
+    segments: Vec<SegmentThen>,
+    /// Of which answer the segments are, where a generation is looked at.
+    segments_of: Option<ShownThen>,
+    attempts: Vec<Attempt>,
+    messages: Vec<(String, Safe)>,
+    inputs: Vec<(String, Safe)>,
+    events: Vec<Event>,
+}
+
+impl Page {
+    fn when(&self, at: &Timestamp) -> Safe {
+        exactly(*at, &self.zone)
+    }
+
+    fn link(&self, rule: &str) -> Option<String> {
+        rule_link(rule)
+    }
+
+    fn name(&self, id: &Uuid) -> Safe {
+        short(id)
+    }
+
+    fn hash(&self, hash: &str) -> Safe {
+        short(hash)
+    }
+
+    fn source(&self, source: &Source) -> &'static str {
+        words::source(*source)
+    }
+
+    fn marked(&self, sentence: &str) -> Safe {
+        code(sentence)
+    }
+
+    fn text(&self, text: &str) -> Safe {
+        shown(text)
+    }
+
+    /// Rules of a policy: those that found something, and the others.
+    fn rules<'p>(&self, policy: &'p PolicyThen, found: &bool) -> Vec<&'p RuleThen> {
+        let has_found = |rule: &&RuleThen| (rule.matches > 0 || rule.second.is_some()) == *found;
+        policy.rules.iter().filter(has_found).collect()
+    }
+}
+
+/// A sentence of ours, with what stands between its backquotes as code.
+fn code(sentence: &str) -> Safe {
+    let parts = sentence.split('`').enumerate().map(|(index, part)| match index % 2 {
+        1 => format!("<code>{}</code>", shown(part)),
+        _ => shown(part).0,
+    });
+    Safe(parts.collect())
+}
+
+/// The values in some facts or inputs, each with its path.
+fn rows(value: &Value) -> Vec<(String, Safe)> {
+    let mut rows = Vec::new();
+    flatten(String::new(), value, 8, &mut rows);
+    rows
+}
+
+fn flatten(path: String, value: &Value, depth: usize, rows: &mut Vec<(String, Safe)>) {
+    if rows.len() >= MOST_ROWS {
+        return;
+    }
+    match value {
+        Value::Object(map) if depth > 0 => map.iter().for_each(|(name, value)| {
+            let path = if path.is_empty() { name.clone() } else { format!("{path}.{name}") };
+            flatten(path, value, depth - 1, rows);
+        }),
+        Value::Null if path.is_empty() => {}
+        value => rows.push((path, shown(&value_said(value)))),
+    }
+}
+
+/// Calls to models, each with what was found in what it wrote.
+fn attempts(case: &Case) -> Vec<Attempt> {
+    let Some(generation) = &case.generation else { return Vec::new() };
+    let locale = &generation.record.locale;
+    let mut before: Option<&str> = None;
+    let mut told = Vec::new();
+    for attempt in &generation.attempts {
+        let text = attempt.copy.as_deref().or(attempt.raw.as_deref());
+        let notes: Vec<Note> = generation
+            .findings
+            .iter()
+            .filter(|finding| finding.attempt == Some(attempt.number))
+            .map(|finding| Note::of_record(finding, Shown::Attempt(attempt.number)))
+            .collect();
+        let other = attempt.raw.as_deref().filter(|raw| Some(raw.trim()) != attempt.copy.as_deref());
+        told.push(Attempt {
+            number: attempt.number,
+            provider: attempt.provider.clone(),
+            model: attempt.model_asked.clone(),
+            answering: attempt.model_answering.clone().filter(|model| *model != attempt.model_asked),
+            finish: attempt.finish_reason.clone(),
+            status: attempt.status,
+            tokens: attempt.tokens.map(|(read, wrote)| format!("{} in, {} out", number(read), number(wrote))),
+            cost: (attempt.cost_micros > 0).then(|| money(Micros(attempt.cost_micros))),
+            took: took(attempt.latency_ms.saturating_mul(1_000)),
+            request: attempt.upstream_request_id.clone(),
+            error: attempt.error.as_deref().map(shown),
+            repair: attempt.repair,
+            copy: text.map(|text| MarkedCopy::of(text, locale, &notes, &[]).small()),
+            changed: before.zip(text).filter(|(one, other)| one != other).map(|(one, other)| changes(one, other)),
+            raw: other.filter(|_| attempt.copy.is_some()).map(shown),
+        });
+        before = text.or(before);
+    }
+    told
+}
+
+/// What happened to a text, the first thing first.
+fn events(case: &Case, zone: &TimeZone) -> Vec<Event> {
+    let mut events = Vec::new();
+    let mut add = |at: Timestamp, what: Safe, note: Option<&str>| {
+        events.push(Event { at, when: exactly(at, zone), what, note: note.map(shown) });
+    };
+    if let Some(serve) = &case.serve {
+        add(serve.record.at, Safe("Shown in this answer.".to_owned()), None);
+    }
+    if let Some(generation) = &case.generation {
+        let record = &generation.record;
+        add(record.started, Safe("Asked for.".to_owned()), None);
+        add(record.finished, shown(&generation.outcome), generation.reason.as_deref());
+        for verdict in &generation.verdicts {
+            let said = match (&verdict.record.error, verdict.record.rules.iter().any(|rule| rule.passed == Some(false))) {
+                (Some(_), _) => "gave no answer",
+                (None, true) => "spoke against it",
+                (None, false) => "had nothing against it",
+            };
+            let what = format!("A second model ({}) {said}.", shown(&verdict.record.service));
+            add(verdict.record.at, Safe(what), verdict.reason.as_deref().or(verdict.record.error.as_deref()));
+        }
+        for review in &generation.reviews {
+            let by = shown(words::by(&review.record.by));
+            let what = format!("<strong>{by}</strong> {}.", words::review(review.record.action));
+            add(review.record.at, Safe(what), review.note.as_deref());
+        }
+        if let Some(missing) = &generation.missing {
+            add(case.made, Safe(code(missing).0), None);
+        }
+    }
+    events.sort_by_key(|event| event.at);
+    events
 }
 
 async fn page(State(shared): State<Arc<Shared>>, reader: Reader, Path(id): Path<Uuid>) -> Response {
-    if reader.part {
-        let next = format!("/console/generations/{id}");
-        return match part(&shared, &reader, id, &next).await {
-            Ok(html) => Html(html.0).into_response(),
-            Err(failed) => failed.into_response(),
-        };
+    whole(&shared, &reader, id, Asked::Generation(id)).await.unwrap_or_else(|failed| failed.page(&reader))
+}
+
+async fn serve(State(shared): State<Arc<Shared>>, reader: Reader, Path(id): Path<Uuid>) -> Response {
+    whole(&shared, &reader, id, Asked::Serve(id)).await.unwrap_or_else(|failed| failed.page(&reader))
+}
+
+#[derive(Debug, serde::Deserialize)]
+struct Beside {
+    #[serde(default)]
+    next: Option<String>,
+}
+
+async fn beside(
+    State(shared): State<Arc<Shared>>,
+    reader: Reader,
+    Path(id): Path<Uuid>,
+    Query(beside): Query<Beside>,
+) -> Response {
+    let next = beside.next.unwrap_or_else(|| format!("/console/generations/{id}"));
+    match part(&shared, &reader, id, &next).await {
+        Ok(html) => Html(html.0).into_response(),
+        Err(failed) => failed.into_response(),
     }
-    show(&Page { frame: Frame::of(&reader, Place::Generations, "Generation") })
+}
+
+impl From<CaseError> for Failed {
+    fn from(error: CaseError) -> Self {
+        match error {
+            CaseError::Store(error) => error.into(),
+            CaseError::Unknown(_) => Self::Missing(
+                "The log holds no such record: it may have been deleted for its age, or be of another shop.".to_owned(),
+            ),
+        }
+    }
+}
+
+/// The whole story.
+async fn whole(shared: &Shared, reader: &Reader, id: Uuid, asked: Asked) -> Result<Response, Failed> {
+    let now = (shared.parts.now)();
+    let mut case = Case::brief(&shared.store, &shared.editions, id, !reader.reviews(), now).await?;
+    if std::mem::discriminant(&case.asked) != std::mem::discriminant(&asked) {
+        // The id is of the other kind, which has a page of its own.
+        let kind = if matches!(case.asked, Asked::Serve(_)) { "serves" } else { "generations" };
+        return Ok(Redirect::to(&format!("/console/{kind}/{id}")).into_response());
+    }
+    let of = case.generation.as_ref().map(|generation| generation.record.id);
+    let generation = match of {
+        Some(id) => search::generation(&shared.store, id).await?,
+        None => None,
+    };
+    let times_shown = match of {
+        Some(id) => search::times_shown(&shared.store, id, MOST_SHOWN).await?,
+        None => 0,
+    };
+    let answer = case.serve.as_ref().map(|serve| &serve.record);
+    let mut look = match (&generation, answer, &case.text.text) {
+        (Some(generation), None, _) => look(shared, generation, None, !reader.reviews()).await?,
+        (Some(generation), Some(serve), Some(text)) => {
+            look(shared, generation, Some((serve, text.as_str())), !reader.reviews()).await?
+        }
+        (None, Some(serve), Some(text)) => own(shared, serve, text).await?,
+        (_, _, None) | (None, None, _) => Look::default(),
+    };
+    if look.copy.is_none() {
+        look.missing = case.text.missing.clone().or(look.missing);
+    }
+    let (kind, place) = match asked {
+        Asked::Serve(_) => ("Serve", Place::Serves),
+        Asked::Generation(_) => ("Generation", Place::Generations),
+    };
+    let (placement, product) = match (&case.serve, &case.generation) {
+        (Some(serve), _) => (serve.record.placement.to_string(), serve.record.product.clone()),
+        (None, Some(generation)) => {
+            (generation.record.placement.to_string(), generation.record.product.clone())
+        }
+        (None, None) => Default::default(),
+    };
+    let of = product.map_or(placement.clone(), |product| format!("{placement}, product {product}"));
+    let segments_of = match &case.serve {
+        Some(_) => None,
+        None => case.shown.first().cloned(),
+    };
+    let segments = match (&mut case.serve, &segments_of) {
+        (Some(serve), _) => std::mem::take(&mut serve.segments),
+        (None, Some(shown)) => {
+            let found = search::serve(&shared.store, shown.id).await?;
+            found.map(|serve| casefile::segments(&serve.record)).unwrap_or_default()
+        }
+        (None, None) => Vec::new(),
+    };
+    let address = format!("/console/{}/{id}", if place == Place::Serves { "serves" } else { "generations" });
+    let messages = case.generation.iter().flat_map(|generation| &generation.messages).map(|message| {
+        let by = match message.role.as_str() {
+            "system" => "The house's instructions",
+            "user" => "What was asked",
+            _ => "What the model had said",
+        };
+        let why = if message.repair { ", added to have the first text mended" } else { "" };
+        (format!("{by}{why}"), shown(&message.content))
+    });
+    let page = Page {
+        frame: Frame::of(reader, place, format!("{kind}: {of}")),
+        zone: reader.zone.clone(),
+        title: kind.to_owned(),
+        of,
+        id,
+        short: short(id),
+        address: address.clone(),
+        in_short: case.in_short.iter().map(|sentence| code(sentence)).collect(),
+        look,
+        stand: generation.as_ref().map(|generation| stand(reader, generation)),
+        actions: generation.as_ref().map(|generation| actions(reader, generation, times_shown, &address)),
+        shown: times(times_shown),
+        segments,
+        segments_of,
+        attempts: attempts(&case),
+        messages: messages.collect(),
+        inputs: case.generation.as_ref().map(|generation| rows(&generation.inputs)).unwrap_or_default(),
+        events: events(&case, &reader.zone),
+        case,
+    };
+    Ok(show(&page))
+}
+
+/// Copy that people wrote, as an answer showed it.
+async fn own(shared: &Shared, serve: &ServeRecord, text: &str) -> Result<Look, Failed> {
+    let told = Told { text, generation: None, serve: Some(serve) };
+    let vouched = vouched(&shared.store, &shared.editions, &shared.desk.pin(), &shared.judging, told).await?;
+    Ok(Look {
+        copy: Some(MarkedCopy::of(text, &serve.locale, &[], &vouched.supported)),
+        vouches: vouched.supported.iter().map(Vouch::of).collect(),
+        grounds: grounds(&vouched, false),
+        facts: rows(&Value::Object(vouched.of_product)),
+        ..Look::default()
+    })
+}
+
+/// The case file: a page that stands for itself, to be kept and not to be opened as a page of this service.
+async fn case_file(State(shared): State<Arc<Shared>>, reader: Reader, Path(id): Path<Uuid>) -> Response {
+    let told = async {
+        let now = (shared.parts.now)();
+        let case = Case::of(&shared.store, &shared.editions, id, !reader.reviews(), now).await?;
+        let page = tokio::task::spawn_blocking(move || casefile::page(&case)).await;
+        match page {
+            Ok(Ok(page)) => Ok(page),
+            Ok(Err(error)) => {
+                tracing::error!(%error, "a case file cannot be written");
+                Err(Failed::Store)
+            }
+            Err(error) => {
+                tracing::error!(%error, "a case file cannot be written");
+                Err(Failed::Store)
+            }
+        }
+    };
+    match told.await {
+        Ok(page) => {
+            let named = format!("attachment; filename=\"case-{id}.html\"");
+            let headers = [
+                (header::CONTENT_TYPE, "text/html; charset=utf-8".to_owned()),
+                (header::CONTENT_DISPOSITION, named),
+                (header::CONTENT_SECURITY_POLICY, "sandbox".to_owned()),
+            ];
+            (headers, page).into_response()
+        }
+        Err(failed) => failed.page(&reader),
+    }
 }

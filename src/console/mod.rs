@@ -10,6 +10,7 @@
 mod approvals;
 mod assets;
 mod chart;
+mod compare;
 mod compliance;
 mod copy;
 mod differing;
