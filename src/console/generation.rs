@@ -11,7 +11,7 @@ use axum::response::{Html, IntoResponse, Redirect, Response};
 use axum::routing::get;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
-use serde_json::Value;
+use serde_json::{Map, Value};
 use uuid::Uuid;
 
 use super::compare::changes;
@@ -21,7 +21,7 @@ use super::say::{Safe, ago, exactly, id as short, money, number, took, when};
 use super::session::Reader;
 use crate::app::Shared;
 use crate::audit::search::{self, Generation, SearchError};
-use crate::audit::{Decision, Holding, Outcome, ServeRecord};
+use crate::audit::{Decision, Holding, Outcome, ReviewAction, ServeRecord};
 use crate::casefile::{self, Asked, Case, CaseError, PolicyThen, RuleThen, SegmentThen, ShownThen, words};
 use crate::replay::{FactsOf, RulesOf, Told, Vouched, vouched};
 use crate::words::{Micros, Source};
@@ -30,6 +30,8 @@ use crate::words::{Micros, Source};
 const MOST_SHOWN: u32 = 10_000;
 /// How many facts or inputs are listed.
 const MOST_ROWS: usize = 400;
+/// The longest name of a product in a heading, in characters.
+const LONGEST_NAME: usize = 80;
 
 pub(super) fn routes() -> Router<Arc<Shared>> {
     Router::new()
@@ -55,6 +57,8 @@ pub(super) struct Look {
     pub(super) grounds: Vec<String>,
     /// The product's facts that it was held against: path and value.
     pub(super) facts: Vec<(String, Safe)>,
+    /// What the product is called in them.
+    pub(super) name: Option<String>,
 }
 
 /// What may be done with a text, and what stands in the way.
@@ -68,6 +72,10 @@ pub(super) struct Actions {
     reject: bool,
     /// What is asked before it is taken down.
     takedown: Option<String>,
+    /// Where it is edited.
+    edit: Option<String>,
+    /// Whether the latest review is this reader's own, and one that can be undone.
+    undo: bool,
 }
 
 /// How a generation ended, and what was decided on it.
@@ -90,6 +98,8 @@ struct Part {
     id: Uuid,
     /// Where its actions lead on to, as a part of an address.
     next: String,
+    /// At which event of the page it is asked for anew.
+    refresh: String,
     /// The product's id, or what else it is of.
     product: String,
     placement: String,
@@ -127,7 +137,11 @@ pub(super) async fn part(shared: &Shared, reader: &Reader, id: Uuid, next: &str)
     let part = Part {
         id,
         next: path_part(next),
-        product: record.product.clone().unwrap_or_default(),
+        refresh: refresh(id),
+        product: match (look.name.clone(), record.product.clone()) {
+            (Some(name), Some(id)) => format!("{name} ({id})"),
+            (name, id) => name.or(id).unwrap_or_default(),
+        },
         placement: record.placement.to_string(),
         segment: record.segment.to_string(),
         locale: record.locale.clone(),
@@ -143,6 +157,11 @@ pub(super) async fn part(shared: &Shared, reader: &Reader, id: Uuid, next: &str)
         tracing::error!(%error, "a part of a page cannot be written");
         Failed::Store
     })
+}
+
+/// The event that tells of a review of a generation.
+fn refresh(id: Uuid) -> String {
+    format!("reviewed-{id} from:body")
 }
 
 /// `shown once`, `shown 1,204 times`.
@@ -203,12 +222,20 @@ pub(super) async fn look(
         notes,
         vouches: vouched.supported.iter().map(Vouch::of).collect(),
         grounds: grounds(&vouched, masked),
+        name: name_in(&vouched.of_product),
         facts: if masked && vouched.facts == FactsOf::Prompt {
             Vec::new()
         } else {
             rows(&Value::Object(vouched.of_product))
         },
     })
+}
+
+/// What facts call a product, at no great length.
+fn name_in(facts: &Map<String, Value>) -> Option<String> {
+    let name = facts.get("name")?.as_str()?;
+    let short: String = name.chars().take(LONGEST_NAME).collect();
+    Some(if short.len() < name.len() { format!("{short}…") } else { short })
 }
 
 /// By whose rules and which facts a text was looked at, where that has to be said.
@@ -305,6 +332,13 @@ fn actions(reader: &Reader, generation: &Generation, shown: u64, next: &str) -> 
         approve: passed && has_text && decided != Some(Decision::Approved),
         reject: has_text && decided != Some(Decision::Rejected),
         takedown: has_text.then_some(asked),
+        edit: has_text.then(|| {
+            format!("/console/generations/{}/edit?next={}", generation.record.id, path_part(next))
+        }),
+        undo: generation.reviews.last().is_some_and(|review| {
+            let undone = [ReviewAction::Approve, ReviewAction::Reject, ReviewAction::Flag];
+            review.record.by == reader.name && undone.contains(&review.record.action)
+        }),
     }
 }
 
@@ -351,6 +385,8 @@ struct Page {
     short: Safe,
     /// The address that the page is at.
     address: String,
+    /// At which event of the page it is asked for anew.
+    refresh: String,
     case: Case,
     in_short: Vec<Safe>,
     look: Look,
@@ -381,6 +417,15 @@ impl Page {
 
     fn hash(&self, hash: &str) -> Safe {
         short(hash)
+    }
+
+    /// Segments that were asked: the one that matched, or those that did not.
+    fn asked(&self, chosen: &bool) -> Vec<&SegmentThen> {
+        self.segments.iter().filter(|segment| (segment.outcome == "true") == *chosen).collect()
+    }
+
+    fn is_matched(&self) -> bool {
+        !self.asked(&true).is_empty()
     }
 
     fn source(&self, source: &Source) -> &'static str {
@@ -551,12 +596,12 @@ async fn whole(shared: &Shared, reader: &Reader, id: Uuid, asked: Asked) -> Resu
         let kind = if matches!(case.asked, Asked::Serve(_)) { "serves" } else { "generations" };
         return Ok(Redirect::to(&format!("/console/{kind}/{id}")).into_response());
     }
-    let of = case.generation.as_ref().map(|generation| generation.record.id);
-    let generation = match of {
+    let written = case.generation.as_ref().map(|generation| generation.record.id);
+    let generation = match written {
         Some(id) => search::generation(&shared.store, id).await?,
         None => None,
     };
-    let times_shown = match of {
+    let times_shown = match written {
         Some(id) => search::times_shown(&shared.store, id, MOST_SHOWN).await?,
         None => 0,
     };
@@ -583,7 +628,12 @@ async fn whole(shared: &Shared, reader: &Reader, id: Uuid, asked: Asked) -> Resu
         }
         (None, None) => Default::default(),
     };
-    let of = product.map_or(placement.clone(), |product| format!("{placement}, product {product}"));
+    let of = match (product, &look.name) {
+        (Some(id), Some(name)) => format!("{name} ({id}), {placement}"),
+        (Some(id), None) => format!("product {id}, {placement}"),
+        (None, Some(name)) => format!("{name}, {placement}"),
+        (None, None) => placement,
+    };
     let segments_of = match &case.serve {
         Some(_) => None,
         None => case.shown.first().cloned(),
@@ -614,6 +664,7 @@ async fn whole(shared: &Shared, reader: &Reader, id: Uuid, asked: Asked) -> Resu
         id,
         short: short(id),
         address: address.clone(),
+        refresh: refresh(written.unwrap_or(id)),
         in_short: case.in_short.iter().map(|sentence| code(sentence)).collect(),
         look,
         stand: generation.as_ref().map(|generation| stand(reader, generation)),
@@ -638,6 +689,7 @@ async fn own(shared: &Shared, serve: &ServeRecord, text: &str) -> Result<Look, F
         copy: Some(MarkedCopy::of(text, &serve.locale, &[], &vouched.supported)),
         vouches: vouched.supported.iter().map(Vouch::of).collect(),
         grounds: grounds(&vouched, false),
+        name: name_in(&vouched.of_product),
         facts: rows(&Value::Object(vouched.of_product)),
         ..Look::default()
     })
