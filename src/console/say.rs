@@ -52,6 +52,16 @@ pub(super) fn letter(html: &mut String, before: Option<char>, c: char) {
     }
 }
 
+/// Text that models or users wrote, escaped; what cannot be seen, or turns the direction of writing, is shown by its number.
+pub(super) fn visible(text: &str) -> Safe {
+    let (mut html, mut before) = (String::with_capacity(text.len()), None);
+    for c in text.chars() {
+        letter(&mut html, before, c);
+        before = Some(c);
+    }
+    Safe(html)
+}
+
 /// A moment in the reader's zone, to the minute; the whole of it in UTC when pointed at.
 pub(super) fn when(at: Timestamp, zone: &TimeZone) -> Safe {
     written(at, zone, "%-d %b %Y, %H:%M")
@@ -210,5 +220,9 @@ mod tests {
     fn nothing_that_was_written_becomes_markup() {
         assert_eq!(escape("<b onclick='x'>&\"</b>"), "&lt;b onclick=&#39;x&#39;&gt;&amp;&quot;&lt;/b&gt;");
         assert!(!id("\"><script>").0.contains("<script>"));
+        assert_eq!(
+            visible("a\u{202e}<i>\u{200b}b\n").0,
+            "a<span class=\"unseen\">⟨U+202E⟩</span>&lt;i&gt;<span class=\"unseen\">⟨U+200B⟩</span>b\n"
+        );
     }
 }

@@ -5,6 +5,7 @@ use jiff::civil::Date;
 
 use super::changes::told;
 use super::examples::Expect;
+use super::kinds::Check;
 use super::rule::Rule;
 use super::{Ceiling, Guardrails};
 use crate::diagnostic::Span;
@@ -85,6 +86,13 @@ impl Rule {
     /// The instant from which the rule is again as its own file says, where `guardrails.yml` sets one.
     pub fn overridden_before(&self) -> Option<Timestamp> {
         self.overridden.before
+    }
+    /// The family of claims that it belongs to.
+    pub fn family(&self) -> Option<&str> {
+        match &self.check {
+            Check::Claim(claim) => claim.family.as_deref(),
+            _ => None,
+        }
     }
     /// Whether it is of a public style.
     pub fn is_public(&self) -> bool {

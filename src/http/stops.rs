@@ -93,7 +93,7 @@ fn refused(error: StopError) -> Problem {
 }
 
 /// That nothing of that name is there now: the stop holds all the same, and for whatever comes under that name.
-async fn unknown(shared: &Shared, policy: &Policy, kind: StopKind, name: &str) -> Option<String> {
+pub(crate) async fn unknown(shared: &Shared, policy: &Policy, kind: StopKind, name: &str) -> Option<String> {
     let prompts = &policy.copy.prompts;
     let (is_known, there) = match kind {
         StopKind::Phrase | StopKind::Text => return None,

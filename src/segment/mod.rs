@@ -7,6 +7,7 @@ mod coverage;
 mod load;
 mod report;
 mod schema;
+mod told;
 
 use serde::Serialize;
 
@@ -18,6 +19,7 @@ pub use report::{
     Coverage, Metric, Missing, Overlap, Part, Report, Sampled, Size, Split, Splits, Taken, Tally, Undeclared,
 };
 pub use schema::schema;
+pub use told::{Conditions, told};
 
 use crate::condition::{Label, Rules, Scope, Step, Truth};
 use crate::words::{DEFAULT_SEGMENT, SegmentId};
