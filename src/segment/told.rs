@@ -32,8 +32,12 @@ fn segment(node: &Node) -> Option<(String, Conditions)> {
     if let Some(when) = node.get("when") {
         said.extend(conditions(when));
     }
-    if let Some(score) = node.get("score") {
-        said.push(format!("its points, {}, reach what it asks for", value(score)));
+    if let (Some(Kind::List(parts)), Some(least)) = (node.get("score").map(|node| &node.kind), node.get("at_least")) {
+        let part = |part: &Node| {
+            Some(format!("{} where {}", value(part.get("add")?), joined(part.get("when")?)))
+        };
+        let parts: Vec<String> = parts.iter().filter_map(part).collect();
+        said.push(format!("has at least {} points: {}", value(least), parts.join("; ")));
     }
     said.truncate(MOST);
     Some((id.clone(), Conditions { said, lines: [node.span.start.line, node.span.end.line] }))
@@ -48,12 +52,20 @@ fn conditions(node: &Node) -> Vec<String> {
             ("$and", Kind::List(items)) => all.extend(items.iter().flat_map(conditions)),
             ("$or", Kind::List(items)) => all.push(format!("either {}", items.iter().map(joined).collect::<Vec<_>>().join(", or "))),
             ("$nor", Kind::List(items)) => all.push(format!("neither {}", items.iter().map(joined).collect::<Vec<_>>().join(", nor "))),
-            ("$not", _) => all.push(format!("not: {}", joined(node))),
+            ("$not", _) => all.push(not(joined(node))),
+            ("$segment", Kind::List(ids)) => all.extend(ids.iter().map(|id| format!("is in the segment {}", value(id)))),
             ("$segment", _) => all.push(format!("is in the segment {}", value(node))),
             (path, _) => all.extend(tests(path, node)),
         }
     }
     all
+}
+
+fn not(said: String) -> String {
+    match said.strip_prefix("is in the segment ") {
+        Some(id) if !id.contains(' ') => format!("is not in the segment {id}"),
+        _ => format!("not: {said}"),
+    }
 }
 
 fn joined(node: &Node) -> String {
@@ -82,6 +94,8 @@ fn tests(path: &str, node: &Node) -> Vec<String> {
             "$olderThan" => format!("is longer ago than {given}"),
             "$fresh" => format!("was measured within {given}"),
             "$all" | "$alli" => format!("holds all of {given}"),
+            "$inGroup" => format!("is in the group {given}"),
+            "$notInGroup" => format!("is not in the group {given}"),
             "$size" => format!("has {given} items"),
             "$not" => return format!("not: {}", tests(path, node).join(" and ")),
             other => format!("{other} {given}"),
@@ -112,6 +126,9 @@ mod tests {
         let file = "segments:
   - id: a
     when: {user.orders_90d: {$gte: 1, $lt: 5}, context.device: mobile, $or: [{user.x: {$in: [b, c]}}, {user.y: {$exists: false}}]}
+  - id: s
+    score: [{when: {user.x: {$gte: 1}}, add: 2}, {when: {$not: {$segment: b}}, add: 1}]
+    at_least: 2
   - id: b
     when:
       $not: {user.x: {$not: {$eq: d}}}
@@ -128,6 +145,8 @@ mod tests {
             ]
         );
         assert_eq!(*lines, [2, 3]);
+        let points = "has at least 2 points: 2 where user.x is at least 1; 1 where is not in the segment b";
+        assert_eq!(all["s"].said, [points]);
         assert_eq!(all["b"].said, ["not: not: user.x is d"]);
         assert!(told("segments.yml", "segments: {a: b}").is_empty());
     }

@@ -169,6 +169,33 @@ fn marked(text: &str, start: usize, end: usize, class: &str) -> Safe {
     ))
 }
 
+/// A sentence of the program's own about what people wrote: with a capital letter, names in the marks of code set as code, and
+/// nothing hidden.
+fn sentence(text: &str) -> Safe {
+    let mut said = String::new();
+    for (place, part) in text.split('`').enumerate() {
+        let begins = part.chars().next().filter(|first| place == 0 && first.is_lowercase());
+        let part = match begins {
+            // A file's name, with a dot before the first blank, stays as it is.
+            Some(first) if !part.split(' ').next().unwrap_or_default().contains(['.', '/', ':']) => {
+                let rest = part.get(first.len_utf8()..).unwrap_or_default();
+                visible(&first.to_uppercase().chain(rest.chars()).collect::<String>())
+            }
+            _ => visible(part),
+        };
+        match place % 2 {
+            1 => said += &format!("<code>{part}</code>"),
+            _ => said += &part.0,
+        }
+    }
+    Safe(said)
+}
+
+/// A rule's message, with dots where its match goes.
+fn message(text: &str) -> Safe {
+    visible(&cut(text, 600).replace("%s", "…"))
+}
+
 /// What an edit changes, by what it does, what loosens first.
 struct Changes {
     groups: Vec<ChangeGroup>,
@@ -203,7 +230,7 @@ impl Changes {
         let said = |change: &Change| ChangeSaid {
             about: change.about.clone(),
             to: known(&change.about).then(|| format!("/console/compliance/rules/{}", encoded(&change.about))),
-            sentence: visible(&change.sentence),
+            sentence: sentence(&change.sentence),
             who: [change.owner.as_deref(), change.reference.as_deref()]
                 .into_iter()
                 .flatten()
@@ -368,8 +395,8 @@ impl Fault {
             class: if error { "block" } else { "repair" },
             word: if error { "error" } else { "warning" },
             place: diagnostic.place(),
-            message: visible(&diagnostic.message),
-            help: diagnostic.help.as_deref().map(visible),
+            message: sentence(&diagnostic.message),
+            help: diagnostic.help.as_deref().map(sentence),
             owner: diagnostic.owner.clone(),
             excerpt: files.get(&diagnostic.file).and_then(|text| caret_at(text, diagnostic.span)),
         }
@@ -429,6 +456,15 @@ mod tests {
         assert_eq!(said, "a <mark class=\"block\">&lt;b&gt;</mark> c");
         assert_eq!(marked("ab", 9, 12, "block").0, "ab<mark class=\"block\"></mark>");
         assert_eq!(marked("a<", 1, 1, "note").0, "a&lt;");
+    }
+
+    #[test]
+    fn sentences_begin_with_a_capital_letter_and_set_names_as_code() {
+        assert_eq!(sentence("no key `<b>`; write `mode`").0, "No key <code>&lt;b&gt;</code>; write <code>mode</code>");
+        assert_eq!(sentence("`a` is gone").0, "<code>a</code> is gone");
+        assert_eq!(sentence("brand.yml is gone ` x").0, "brand.yml is gone <code> x</code>");
+        assert_eq!(sentence("").0, "");
+        assert_eq!(message("'%s' <i>").0, "&#39;…&#39; &lt;i&gt;");
     }
 
     #[test]

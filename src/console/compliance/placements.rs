@@ -44,7 +44,7 @@ struct One {
     last_resort: Vec<(String, Safe)>,
     templates: Vec<(String, &'static str, String)>,
     more_templates: usize,
-    ceilings: Vec<(String, String, String)>,
+    ceilings: Vec<(Safe, Safe, String)>,
     withdrawn: Vec<Safe>,
     place: String,
 }
@@ -137,9 +137,9 @@ fn placements(shared: &Shared, reader: &Reader) -> Response {
                 })
                 .collect(),
             ceilings: binding
-                .map(|c| (c.allows.clone(), c.over.clone(), format!("{}:{}", c.file, c.span.start.line)))
+                .map(|c| (super::sentence(&c.allows), super::sentence(&c.over), format!("{}:{}", c.file, c.span.start.line)))
                 .collect(),
-            withdrawn: ours.map(|alert| visible(&alert.message)).collect(),
+            withdrawn: ours.map(|alert| super::sentence(&alert.message)).collect(),
             place: placement.file.clone(),
         }
     };

@@ -342,8 +342,8 @@ fn check(report: &Value) -> CheckSaid {
             class: if severity == "error" { "block" } else { "repair" },
             word: if severity.is_empty() { "warning".to_owned() } else { severity },
             place: format!("{}:{}:{}", text(value, "file"), number(value, "line"), number(value, "column")),
-            message: visible(&text(value, "message")),
-            help: value.get("help").and_then(Value::as_str).map(visible),
+            message: super::sentence(&text(value, "message")),
+            help: value.get("help").and_then(Value::as_str).map(super::sentence),
         }
     };
     let rule = |value: &Value| RuleSaid {

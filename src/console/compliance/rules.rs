@@ -186,7 +186,7 @@ async fn listed(shared: &Shared, reader: &Reader, asked: Asked) -> Result<Respon
     let row = |rule: &&Rule| Row {
         id: rule.id().to_owned(),
         path: encoded(rule.id()),
-        message: visible(&super::cut(rule.message(), 300)),
+        message: super::message(rule.message()),
         kind: word(&rule.kind()),
         level: super::level(rule.level()),
         action: super::action(rule.on_match()),
@@ -336,7 +336,7 @@ async fn one(shared: &Shared, reader: &Reader, id: &str) -> Result<Response, Fai
         frame: Frame::of(reader, Place::Compliance, format!("Rule {id}")),
         tab: "rules",
         id: id.to_owned(),
-        message: visible(rule.message()),
+        message: super::message(rule.message()),
         description: rule.description().map(visible),
         // Only a web address becomes a link.
         link: rule.link().filter(|link| link.starts_with("https://")).map(str::to_owned),

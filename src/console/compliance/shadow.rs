@@ -113,7 +113,7 @@ fn shadow(shared: &Shared, reader: &Reader) -> Result<Response, Failed> {
     let more = rules.len().saturating_sub(MOST);
     let rules = rules.into_iter().take(MOST).map(|rule| InShadow {
         counts: ShadowSaid::of(rule.id(), told.rules.get(rule.id()).copied().unwrap_or_default()),
-        message: visible(&super::cut(rule.message(), 300)),
+        message: super::message(rule.message()),
         owner: rule.owner().unwrap_or_default().to_owned(),
         action: super::action(rule.on_match()),
         until: rule.overridden_before().map(|before| last_day(shared, before)),

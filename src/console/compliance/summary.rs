@@ -127,7 +127,7 @@ async fn summary(shared: &Shared, reader: &Reader) -> Result<Response, Failed> {
     });
     let alerts = shared.alerts.standing().into_iter().map(|Alert { since, message, owner, .. }| AlertSaid {
         since: say::when(since, zone),
-        message: visible(&message),
+        message: super::sentence(&message),
         owner,
     });
     Ok(show(&Summary {
