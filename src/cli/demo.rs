@@ -100,6 +100,7 @@ pub(super) async fn run(args: Demo, shell: &mut Shell) -> Result<(), Failure> {
     }
     if !args.once {
         let stopped = super::serve::stop_asked()?;
+        fill(&base, &demo_keys, &products).await?;
         show::addresses(&shell.out, &base, &demo_keys)?;
         stopped.await;
     }
@@ -129,13 +130,40 @@ fn settings(folder: &std::path::Path, llm: &str) -> Result<config::Settings, Fai
     settings.ok_or_else(|| anyhow::anyhow!("the demo's settings are faulty: {faults:?}").into())
 }
 
+/// Fills the console: a morning's requests, a few decisions of a reviewer, and a stop.
+async fn fill(base: &str, keys: &DemoKeys, products: &shop::Products) -> Result<(), Failure> {
+    let client = client()?;
+    let send = async |path: &str, key: &str, body: &Value| {
+        let sent = client.post(format!("{base}{path}")).bearer_auth(key).json(body).send().await;
+        sent.map(drop).map_err(anyhow::Error::from)
+    };
+    for request in story::morning(products) {
+        send("/v1/blurbs", &keys.serve, &request).await?;
+    }
+    let url = format!("{base}/v1/generations?placement=why-this&outcome=passed&limit=3");
+    let response = client.get(url).bearer_auth(&keys.review).send().await.map_err(anyhow::Error::from)?;
+    let page: Value = response.json().await.map_err(anyhow::Error::from)?;
+    let decisions = [
+        json!({"action": "approve", "note": "Reads well."}),
+        json!({"action": "flag", "note": "Is the second sentence needed?"}),
+        json!({"action": "reject", "note": "Says nothing that the picture does not."}),
+    ];
+    for (one, decision) in at(&page, "/items").as_array().into_iter().flatten().zip(&decisions) {
+        let id = at(one, "/id").as_str().unwrap_or_default();
+        send(&format!("/v1/generations/{id}/reviews"), &keys.review, decision).await?;
+    }
+    let stop = json!({"phrase": "best ever", "reason": "A complaint: nobody can prove it."});
+    Ok(send("/v1/stops", &keys.compliance, &stop).await?)
+}
+
+fn client() -> Result<reqwest::Client, Failure> {
+    let client = reqwest::Client::builder().no_proxy().timeout(Duration::from_secs(40)).build();
+    client.map_err(|error| anyhow::Error::from(error).into())
+}
+
 /// Sends one scene's request as a page would, and asks the log what became of it as a reviewer would.
 async fn tell(base: &str, keys: &DemoKeys, scene: &Scene) -> Result<Told, Failure> {
-    let client = reqwest::Client::builder()
-        .no_proxy()
-        .timeout(Duration::from_secs(40))
-        .build()
-        .map_err(anyhow::Error::from)?;
+    let client = client()?;
     if scene.after_the_pending_one {
         wait_until_written(&client, base, keys, scene).await?;
     }

@@ -116,6 +116,7 @@ pub(super) fn addresses(out: &Output, base: &str, keys: &DemoKeys) -> Result<(),
     let console = format!("{base}/console/");
     out.line(&format!("The reviewers' console: {}", out.paint(Paint::Accent, &console)))?;
     out.line(&format!("  sign in with {}", keys.admin))?;
+    out.line("  More requests, some reviews and a stop were added for it.")?;
     out.line("As a page asks:")?;
     out.line(&format!("  curl -s {base}/v1/blurbs -H 'authorization: Bearer {}' \\", keys.serve))?;
     out.line(r#"    -d '{"placement": "why-this", "product": {"name": "Lumo lamp"}, "deadline_ms": 3000}'"#)?;

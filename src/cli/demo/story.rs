@@ -161,6 +161,40 @@ pub(super) fn scenes(products: &Products, now: Timestamp) -> Vec<Scene> {
     ]
 }
 
+/// How many requests the shop gets after the scenes, so that its console has something to show.
+const MORNING: usize = 60;
+
+/// A morning's requests: everybody's, over the whole catalogue, and some for presents, whose copy a person approves.
+pub(super) fn morning(products: &Products) -> Vec<Value> {
+    let count = products.lines.len().max(1);
+    let request = |n: usize| {
+        // Numbers without a common factor with most counts: products, people and places meet in ever new ways.
+        let (id, _) = products.lines.get(n * 7 % count).cloned().unwrap_or_default();
+        let present = n.is_multiple_of(4);
+        let attributes = match n % 5 {
+            0 => json!({"visits": 1}),
+            1 => json!({"orders_90d": 2, "discount_affinity": 0.8, "visits": 9}),
+            2 => json!({"premium_affinity": 0.9, "visits": 12}),
+            3 => json!({"visits": 4}),
+            _ => json!({}),
+        };
+        let context = if present {
+            json!({"locale": "en-GB", "device": "desktop", "entry": "gift-guide"})
+        } else {
+            json!({"locale": if n % 9 == 5 { "de-DE" } else { "en-GB" }, "device": "mobile"})
+        };
+        json!({
+            "placement": if present || n % 3 == 1 { "cta-subtext" } else { "why-this" },
+            "product": {"id": id},
+            "user": {"id": format!("demo-morning-{}", n % 11), "attributes": attributes},
+            "context": context,
+            "consent": {"personalisation": n % 5 != 3},
+            "deadline_ms": PATIENT_MS,
+        })
+    };
+    (0..MORNING).map(request).collect()
+}
+
 /// What the simulated LLM is told: to misbehave in the prompts that name these products.
 pub(super) fn script(scenes: &[Scene]) -> Result<Script, Failure> {
     let steps: Vec<Value> = scenes
