@@ -7,7 +7,7 @@ use std::time::Duration;
 use askama::Template;
 use axum::Router;
 use axum::extract::{Query, State};
-use axum::http::HeaderMap;
+use axum::http::{HeaderMap, HeaderValue};
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::{get, post};
 use serde::Deserialize;
@@ -15,13 +15,15 @@ use serde_json::{Map, Number, Value};
 use tokio::time::Instant;
 
 use super::page::{Failed, Frame, Place, done, page_or, show};
-use super::say::{self, Safe, escape};
+use super::copy::{MarkedCopy, Note, Vouch};
+use super::generation::Look;
+use super::say;
 use super::session::{Form, Reader};
 use crate::app::Shared;
 use crate::casefile::words;
 use crate::catalogue;
 use crate::condition::{Step, Truth};
-use crate::guardrail::{Action, Finding, Judgement, Verdict};
+use crate::guardrail::{Finding, Judgement, Subject, Supported, Verdict, support};
 use crate::pipeline::{self, Given, HadWritten, Laid, Priority, ProductRef, Request, Standby, Trial};
 use crate::policy::Policy;
 use crate::segment::{Class, Declared, Outcome, Type};
@@ -81,6 +83,7 @@ impl Tried {
     fn query(&self) -> String {
         let mut fields = vec![("placement", self.placement.as_str()), ("product", &self.product)];
         fields.push(("locale", &self.locale));
+        fields.retain(|(_, value)| !value.is_empty());
         if self.consent {
             fields.push(("consent", "yes"));
         }
@@ -232,26 +235,13 @@ struct Said {
 
 /// The copy that a page would show, with what the rules note.
 struct ShownSeen {
-    copy: Safe,
     is_empty: bool,
-    findings: Vec<FindingSeen>,
+    look: Look,
     badge: &'static str,
     source: &'static str,
     reason: Option<&'static str>,
     generation: Option<String>,
     template: Option<String>,
-}
-
-/// A finding beside its text.
-pub(super) struct FindingSeen {
-    number: usize,
-    rule: String,
-    by_rule: bool,
-    meaning: &'static str,
-    action: &'static str,
-    matched: String,
-    message: String,
-    evidence: Option<String>,
 }
 
 /// What the page tells of a request.
@@ -299,9 +289,8 @@ struct TryIt {
 pub(super) struct Judged {
     badge: &'static str,
     verdict: &'static str,
-    copy: Safe,
-    findings: Vec<FindingSeen>,
-    fixed: Option<String>,
+    look: Look,
+    fixed: Option<MarkedCopy>,
     about: Option<String>,
     empty: bool,
 }
@@ -324,8 +313,21 @@ async fn page(
     State(shared): State<Arc<Shared>>,
     Query(fields): Query<Vec<(String, String)>>,
 ) -> Response {
+    let says_nothing = fields.iter().any(|(_, value)| value.is_empty());
     let tried = Tried::of(fields);
-    page_or(&reader, made(&reader, &shared, tried, String::new(), None).await)
+    // A form sends all of its fields; in the address stand those that say something.
+    let address = tried.address();
+    if says_nothing && !reader.part {
+        return Redirect::to(&address).into_response();
+    }
+    let part = reader.part;
+    let mut response = page_or(&reader, made(&reader, &shared, tried, String::new(), None).await);
+    if let Ok(address) = HeaderValue::from_str(&address)
+        && part
+    {
+        response.headers_mut().insert("hx-push-url", address);
+    }
+    response
 }
 
 /// The whole page.
@@ -487,18 +489,38 @@ async fn judged(shared: &Arc<Shared>, pasted: &Pasted) -> Result<Judged, Failed>
         facts,
         context: request.context,
         inputs: Map::new(),
-        placement: Some(tried.placement).filter(|placement| !placement.is_empty()),
+        placement: Some(tried.placement.clone()).filter(|placement| !placement.is_empty()),
         locale: None,
     };
     let place = shared.judging.enter();
     let place = place.ok_or_else(|| Failed::NotNow("Too many texts are being judged.".to_owned()))?;
     let (at, stops) = ((shared.parts.now)(), shared.parts.stops.pin());
-    let checked = pipeline::check(&policy, stops, place, at, given, |_, _| ()).await;
-    let (judgement, ()) = checked.ok_or_else(|| Failed::NotNow("The text could not be judged.".to_owned()))?;
-    Ok(judged_of(&pasted.text, &judgement, about))
+    let vouched = |policy: &Policy, subject: &Subject<'_>| support(&policy.guardrails, subject);
+    let checked = pipeline::check(&policy, stops, place, at, given, vouched).await;
+    let (judgement, supported) =
+        checked.ok_or_else(|| Failed::NotNow("The text could not be judged.".to_owned()))?;
+    Ok(judged_of(&pasted.text, &tried.locale, &judgement, &supported, about))
 }
 
-fn judged_of(text: &str, judgement: &Judgement, about: Option<String>) -> Judged {
+/// A text with what was found in it and what vouches for it.
+fn looked_at(text: &str, locale: &str, findings: &[Finding], supported: &[Supported]) -> Look {
+    let notes = Note::all_judged(findings);
+    Look {
+        copy: Some(MarkedCopy::of(text, locale, &notes, supported)),
+        vouches: supported.iter().map(Vouch::of).collect(),
+        missing: None,
+        notes,
+        grounds: Vec::new(),
+    }
+}
+
+fn judged_of(
+    text: &str,
+    locale: &str,
+    judgement: &Judgement,
+    supported: &[Supported],
+    about: Option<String>,
+) -> Judged {
     let (badge, verdict) = match judgement.verdict {
         Verdict::Pass => ("pass", "passes"),
         Verdict::Fix => ("note", "passes once corrected"),
@@ -508,9 +530,8 @@ fn judged_of(text: &str, judgement: &Judgement, about: Option<String>) -> Judged
     Judged {
         badge,
         verdict,
-        copy: marked(text, &judgement.findings),
-        findings: seen(&judgement.findings),
-        fixed: judgement.fixed.clone(),
+        look: looked_at(text, locale, &judgement.findings, supported),
+        fixed: judgement.fixed.as_deref().map(|fixed| MarkedCopy::of(fixed, locale, &[], &[])),
         about,
         empty: text.trim().is_empty(),
     }
@@ -524,9 +545,8 @@ fn shown_of(trial: &Trial) -> ShownSeen {
         Source::None => ("block", words::source(Source::None)),
     };
     ShownSeen {
-        copy: marked(&shown.text, &shown.findings),
         is_empty: shown.text.is_empty(),
-        findings: seen(&shown.findings),
+        look: looked_at(&shown.text, &shown.locale, &shown.findings, &[]),
         badge,
         source,
         reason: shown.reason.map(|reason| match reason {
@@ -677,70 +697,4 @@ fn meaning(truth: Truth) -> &'static str {
 
 fn plain(value: &Value) -> String {
     value.as_str().map_or_else(|| value.to_string(), str::to_owned)
-}
-
-/// How a finding is told of: its meaning on a page, and its word.
-fn told(finding: &Finding) -> (&'static str, &'static str) {
-    let word = words::action(finding.action);
-    match finding.action {
-        _ if finding.shadow => ("note", "on trial"),
-        _ if finding.unanswered => ("repair", "not asked"),
-        Action::Note | Action::Fix => ("note", word),
-        Action::Repair => ("repair", word),
-        Action::Block => ("block", word),
-    }
-}
-
-fn seen(findings: &[Finding]) -> Vec<FindingSeen> {
-    let of = |(at, finding): (usize, &Finding)| {
-        let (meaning, action) = told(finding);
-        let evidence = finding.evidence.as_ref().map(|evidence| match (&evidence.attribute, &evidence.value) {
-            (Some(path), Some(value)) => format!("{path}: {}", plain(value)),
-            (Some(path), None) => path.clone(),
-            _ => "Nothing supports this.".to_owned(),
-        });
-        FindingSeen {
-            number: at + 1,
-            rule: finding.rule.clone(),
-            by_rule: !finding.is_of_a_stop(),
-            meaning,
-            action,
-            matched: finding.matched.chars().take(200).collect(),
-            message: finding.message.clone(),
-            evidence,
-        }
-    };
-    findings.iter().enumerate().map(of).collect()
-}
-
-/// A text as HTML, with its findings marked in place.
-fn marked(text: &str, findings: &[Finding]) -> Safe {
-    let characters: Vec<char> = text.chars().collect();
-    let mut cuts: Vec<usize> = findings.iter().flat_map(|finding| [finding.start, finding.end]).collect();
-    cuts.extend([0, characters.len()]);
-    cuts.retain(|cut| *cut <= characters.len());
-    cuts.sort_unstable();
-    cuts.dedup();
-    let mut html = String::with_capacity(text.len() * 2);
-    for (from, to) in cuts.iter().zip(cuts.iter().skip(1)) {
-        let stretch: String = characters.get(*from..*to).unwrap_or_default().iter().collect();
-        let stretch = visible(&stretch);
-        let here = || findings.iter().enumerate().filter(|(_, f)| f.start <= *from && *to <= f.end);
-        let order = |meaning: &str| ["note", "repair", "block"].iter().position(|known| *known == meaning);
-        let Some(worst) = here().map(|(_, finding)| told(finding).0).max_by_key(|meaning| order(meaning)) else {
-            html.push_str(&stretch);
-            continue;
-        };
-        html.push_str(&format!("<mark class=\"{worst}\">{stretch}"));
-        for (at, _) in here().filter(|(_, finding)| finding.end == *to) {
-            html.push_str(&format!("<sup>{}</sup>", at + 1));
-        }
-        html.push_str("</mark>");
-    }
-    Safe(html)
-}
-
-/// Text as HTML in which nothing is invisible.
-fn visible(text: &str) -> String {
-    escape(text)
 }
