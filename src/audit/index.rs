@@ -7,12 +7,13 @@ use std::time::Duration;
 use jiff::Timestamp;
 use tokio::time::Instant;
 
+use super::counts::{self, Tally};
 use super::holding::Holding;
 use super::records::{
-    self, GENERATION, GenerationPayload, GenerationRecord, Outcome, REVIEW, Record, ReviewAction,
-    ReviewRecord, SERVES, ServeRecord, StoredGeneration,
+    self, GENERATION, GenerationPayload, GenerationRecord, Outcome, REVIEW, Record, ReviewAction, ReviewRecord,
+    SERVES, ServeRecord,
 };
-use super::{counts, waiting};
+use super::waiting;
 use crate::store::forget::{AboutEntry, Look};
 use crate::store::index::{Indexable, Reach, reach};
 use crate::store::log::Append;
@@ -171,10 +172,26 @@ pub fn word(value: impl serde::Serialize) -> String {
 /// The serves of a block, each after its line's number. What cannot be read is passed over.
 pub(super) fn serves(bytes: &[u8]) -> impl Iterator<Item = (i64, Box<ServeRecord>)> {
     let lines = bytes.split(|byte| *byte == b'\n').filter(|line| !line.is_empty());
-    (0..LINES).zip(lines).filter_map(|(number, line)| match records::decode(line) {
-        Ok(Record::Serve(record)) => Some((number, record)),
-        _ => None,
-    })
+    (0..LINES).zip(lines).filter_map(|(number, line)| Some((number, records::decode_serve(line)?)))
+}
+
+/// What an entry says, read once for all that is made of it.
+pub(super) enum Told {
+    /// A block of serves, each after its line's number.
+    Serves(Vec<(i64, Box<ServeRecord>)>),
+    /// One record.
+    One(Box<Record>),
+    /// Nothing that can be read: it was deleted for its age, or a later version wrote it.
+    Nothing,
+}
+
+impl Told {
+    fn by(entry: &Indexable) -> Self {
+        if entry.kind == SERVES {
+            return Self::Serves(serves(&entry.bytes).collect());
+        }
+        records::decode(&entry.bytes).map_or(Self::Nothing, |record| Self::One(Box::new(record)))
+    }
 }
 
 /// Indexes what the chain holds beyond the last time, in short transactions. Answers how many entries that were.
@@ -241,6 +258,7 @@ async fn step(store: &Store, most: Duration) -> Result<u64, StoreError> {
         indexed = 0;
     }
     let mut counted = at.counted;
+    let mut tally = Tally::default();
     let (began, mut entries) = (Instant::now(), 0);
     'full: loop {
         let page = append.indexable(indexed.min(counted), ENTRIES).await?;
@@ -248,12 +266,13 @@ async fn step(store: &Store, most: Duration) -> Result<u64, StoreError> {
             break;
         }
         for entry in page {
+            let told = Told::by(&entry);
             if entry.seq > indexed {
-                index(&mut append, &entry).await?;
+                index(&mut append, &entry, &told).await?;
             }
             if entry.seq > counted {
-                counts::count(&mut append, &entry).await?;
-                waiting::follow(&mut append, &entry).await?;
+                counts::count(&mut append, entry.seq, &told, &mut tally).await?;
+                waiting::follow(&mut append, &entry, &told).await?;
             }
             (indexed, counted) = (indexed.max(entry.seq), counted.max(entry.seq));
             entries += 1;
@@ -262,54 +281,43 @@ async fn step(store: &Store, most: Duration) -> Result<u64, StoreError> {
             }
         }
     }
+    tally.write(&mut append).await?;
     append.indexed(indexed).await?;
     append.counted(counted).await?;
     append.commit().await?;
     Ok(entries)
 }
 
-async fn index(append: &mut Append, entry: &Indexable) -> Result<(), StoreError> {
-    let Indexable { seq, kind, bytes, payload } = entry;
-    match kind.as_str() {
-        GENERATION => {
-            let Ok(Record::Generation(stored)) = records::decode(bytes) else { return Ok(()) };
-            let StoredGeneration { record, .. } = *stored;
+async fn index(append: &mut Append, entry: &Indexable, told: &Told) -> Result<(), StoreError> {
+    let Indexable { seq, payload, .. } = entry;
+    let record = match told {
+        Told::Serves(serves) => return index_serves(append, *seq, serves).await,
+        Told::One(record) => record.as_ref(),
+        Told::Nothing => return Ok(()),
+    };
+    match record {
+        Record::Generation(stored) => {
+            let record = &stored.record;
             let payload = payload.as_ref().and_then(|payload| payload.bytes.as_deref());
             let payload: GenerationPayload =
                 payload.and_then(|bytes| serde_json::from_slice(bytes).ok()).unwrap_or_default();
             append.index_minute(minute(record.finished), *seq).await?;
-            append.index_generation(*seq, &generation_terms(&record), text_of(&payload)).await?;
-            if waits(&record) {
+            append.index_generation(*seq, &generation_terms(record), text_of(&payload)).await?;
+            if waits(record) {
                 append.index_state(*seq, Some("awaiting")).await?;
             }
             Ok(())
         }
-        SERVES => {
-            let (mut rows, mut minutes, mut texts) = (Vec::new(), BTreeSet::new(), BTreeSet::new());
-            for (line, record) in serves(bytes) {
-                rows.push((seq * LINES + line, serve_terms(&record)));
-                minutes.insert(minute(record.at));
-                texts.extend(record.text_hash);
-            }
-            for minute in minutes {
-                append.index_minute(minute, *seq).await?;
-            }
-            for hash in texts {
-                append.index_text(&hash).await?;
-            }
-            append.index_serves(&rows).await
-        }
-        REVIEW => {
-            let Ok(Record::Review(stored)) = records::decode(bytes) else { return Ok(()) };
-            let ReviewRecord { action, generation_id, .. } = stored.record;
-            if action == ReviewAction::Note {
+        Record::Review(stored) => {
+            let ReviewRecord { action, generation_id, .. } = &stored.record;
+            if *action == ReviewAction::Note {
                 return Ok(());
             }
             let id = generation_id.to_string();
             let Some(generation) = append.generation_entry(&id).await? else {
                 return Ok(());
             };
-            match (action, action.decision()) {
+            match (*action, action.decision()) {
                 (ReviewAction::Undo, _) => restate(append, generation, &id, *seq).await,
                 (_, Some(decision)) => append.index_state(generation, Some(decision.as_str())).await,
                 (_, None) => append.index_state_too(generation, "flagged").await,
@@ -354,6 +362,27 @@ async fn restate(append: &mut Append, generation: i64, id: &str, up_to: i64) -> 
     };
     append.index_state(generation, state).await?;
     if holding.is_flagged() { append.index_state_too(generation, "flagged").await } else { Ok(()) }
+}
+
+async fn index_serves(
+    append: &mut Append,
+    seq: i64,
+    serves: &[(i64, Box<ServeRecord>)],
+) -> Result<(), StoreError> {
+    let (mut rows, mut minutes, mut texts) =
+        (Vec::with_capacity(serves.len()), BTreeSet::new(), BTreeSet::new());
+    for (line, record) in serves {
+        rows.push((seq * LINES + line, serve_terms(record)));
+        minutes.insert(minute(record.at));
+        texts.extend(record.text_hash.as_deref());
+    }
+    for minute in minutes {
+        append.index_minute(minute, seq).await?;
+    }
+    for hash in texts {
+        append.index_text(hash).await?;
+    }
+    append.index_serves(&rows).await
 }
 
 /// Takes the words of a generation out of the index, within the transaction that erases its payload: `payload` is what

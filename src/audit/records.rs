@@ -850,6 +850,18 @@ pub(super) fn decode(bytes: &[u8]) -> Result<Record, Unreadable> {
     })
 }
 
+/// Reads a line of a block of serves; `None` of one that cannot be read.
+pub(super) fn decode_serve(line: &[u8]) -> Option<Box<ServeRecord>> {
+    // As this version writes them there is nothing to ask first, and lines are many.
+    if line.starts_with(br#"{"v":1,"type":"serve","#) {
+        return serde_json::from_slice(line).ok();
+    }
+    match decode(line) {
+        Ok(Record::Serve(record)) => Some(record),
+        _ => None,
+    }
+}
+
 /// Why a record cannot be read.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Unreadable {

@@ -13,7 +13,7 @@ use super::records::{
     self, Decision, GenerationPayload, GenerationRecord, Outcome, Record, ReviewPayload, ReviewRecord,
     StoredGeneration, StoredReview, StoredVerdict, VerdictPayload, VerdictRecord,
 };
-use crate::store::log::{self, EntryBytes, PassedRow, PayloadRow};
+use crate::store::log::{self, EntryBytes, PassedRow, PayloadRow, Snapshot};
 use crate::store::{Store, StoreError};
 use crate::words::Micros;
 
@@ -38,6 +38,22 @@ pub enum ReviewState {
     Rejected,
     /// Somebody flagged it, and no decision since then holds.
     Flagged,
+}
+
+/// How many generations stand like this, as far as they are indexed.
+///
+/// # Errors
+///
+/// When the store cannot be read.
+pub async fn standing(store: &Store, state: ReviewState) -> Result<u64, StoreError> {
+    let word = match state {
+        ReviewState::Awaiting => "awaiting",
+        ReviewState::Approved => "approved",
+        ReviewState::Rejected => "rejected",
+        ReviewState::Flagged => "flagged",
+    };
+    let count = Snapshot::begin(store).await?.standing(word).await?;
+    Ok(u64::try_from(count).unwrap_or(0))
 }
 
 /// One page of what was found.

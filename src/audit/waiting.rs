@@ -7,10 +7,9 @@ use jiff::Timestamp;
 use uuid::Uuid;
 
 use super::append::{self, Appending};
-use super::index::serves;
+use super::index::Told;
 use super::records::{
-    self, Decision, Event, GENERATION, GenerationPayload, GenerationRecord, Outcome, PurgeRecord, REVIEW,
-    Record, ReviewAction, ReviewRecord, SERVES,
+    Decision, Event, GenerationPayload, GenerationRecord, Outcome, PurgeRecord, Record, ReviewAction, ReviewRecord, ServeRecord,
 };
 use crate::store::index::Indexable;
 use crate::store::log::Append;
@@ -19,8 +18,6 @@ use crate::store::waiting::{
 };
 use crate::store::{Store, StoreError};
 
-/// The kind of the entry of a purge.
-const PURGE: &str = "purge";
 /// Of how many approvals those drawn are a share.
 pub const DRAWN_OF: u32 = 10_000;
 /// What is said of a text in whose place a newer one was approved.
@@ -155,10 +152,14 @@ pub fn draw(generation: Uuid) -> u32 {
 /// # Errors
 ///
 /// When the store cannot be read or written.
-pub(super) async fn follow(append: &mut Append, entry: &Indexable) -> Result<(), StoreError> {
-    match entry.kind.as_str() {
-        GENERATION => {
-            let Ok(Record::Generation(stored)) = records::decode(&entry.bytes) else { return Ok(()) };
+pub(super) async fn follow(append: &mut Append, entry: &Indexable, told: &Told) -> Result<(), StoreError> {
+    let record = match told {
+        Told::Serves(serves) => return waited_for(append, serves).await,
+        Told::One(record) => record.as_ref(),
+        Told::Nothing => return Ok(()),
+    };
+    match record {
+        Record::Generation(stored) => {
             if let Some(edited) = &stored.record.edited {
                 append.await_no_more(&edited.from.to_string()).await?;
             }
@@ -167,29 +168,25 @@ pub(super) async fn follow(append: &mut Append, entry: &Indexable) -> Result<(),
                 payload.and_then(|bytes| serde_json::from_slice(bytes).ok()).unwrap_or_default();
             waits(append, entry.seq, &stored.record, &payload).await
         }
-        SERVES => {
-            let mut pages: HashMap<Uuid, (i64, Timestamp)> = HashMap::new();
-            for (_, record) in serves(&entry.bytes) {
-                if let Some(generation) = record.awaits {
-                    let (count, last) = pages.entry(generation).or_insert((0, record.at));
-                    (*count, *last) = (*count + 1, record.at.max(*last));
-                }
-            }
-            for (generation, (count, last)) in pages {
-                append.waited_for(&generation.to_string(), count, last).await?;
-            }
-            Ok(())
-        }
-        REVIEW => {
-            let Ok(Record::Review(stored)) = records::decode(&entry.bytes) else { return Ok(()) };
-            reviewed(append, &stored.record).await
-        }
-        PURGE => {
-            let Ok(Record::Event(Event::Purge(purge))) = records::decode(&entry.bytes) else { return Ok(()) };
-            purged(append, &purge).await
-        }
+        Record::Review(stored) => reviewed(append, &stored.record).await,
+        Record::Event(Event::Purge(purge)) => purged(append, purge).await,
         _ => Ok(()),
     }
+}
+
+/// Pages wanted texts that wait.
+async fn waited_for(append: &mut Append, serves: &[(i64, Box<ServeRecord>)]) -> Result<(), StoreError> {
+    let mut pages: HashMap<Uuid, (i64, Timestamp)> = HashMap::new();
+    for (_, record) in serves {
+        if let Some(generation) = record.awaits {
+            let (count, last) = pages.entry(generation).or_insert((0, record.at));
+            (*count, *last) = (*count + 1, record.at.max(*last));
+        }
+    }
+    for (generation, (count, last)) in pages {
+        append.waited_for(&generation.to_string(), count, last).await?;
+    }
+    Ok(())
 }
 
 /// A text waits from now on, if a person must approve it and it is there.

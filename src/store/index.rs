@@ -11,6 +11,9 @@ use super::{Store, StoreError};
 /// How many rows of serves one statement takes.
 const ROWS: usize = 64;
 
+/// How many bytes of entries are read at once, payloads aside.
+const BYTES: i64 = 256 * 1024;
+
 /// An entry as it is to be indexed.
 pub(crate) struct Indexable {
     pub(crate) seq: i64,
@@ -51,14 +54,28 @@ impl Append {
         read_reach(&mut self.0).await
     }
 
-    /// The next entries after `after`, in order.
+    /// The next entries after `after`, in order: at most `limit`, and no more than [`BYTES`] together where the first alone is
+    /// not more. What would be read and left for the next transaction would be read twice.
     pub(crate) async fn indexable(&mut self, after: i64, limit: u32) -> Result<Vec<Indexable>, StoreError> {
+        // The length of a blob stands at its row's beginning: none of it is read.
+        let query =
+            sqlx::query_as("SELECT seq, length(bytes) FROM chain WHERE seq > $1 ORDER BY seq LIMIT $2");
+        let sizes: Vec<(i64, i64)> = query.bind(after).bind(limit).fetch_all(&mut *self.0).await?;
+        let Some(mut until) = sizes.first().map(|(seq, _)| *seq) else { return Ok(Vec::new()) };
+        let mut read = 0;
+        for (seq, size) in sizes {
+            read += size;
+            if read > BYTES {
+                break;
+            }
+            until = seq;
+        }
         let query = sqlx::query(
             "SELECT c.seq, c.kind, c.bytes, p.seq AS payload_seq, p.salt, p.bytes AS payload
              FROM chain c LEFT JOIN payloads p ON p.seq = c.seq AND c.kind = 'generation'
-             WHERE c.seq > $1 ORDER BY c.seq LIMIT $2",
+             WHERE c.seq > $1 AND c.seq <= $2 ORDER BY c.seq",
         );
-        let rows = query.bind(after).bind(limit).fetch_all(&mut *self.0).await?;
+        let rows = query.bind(after).bind(until).fetch_all(&mut *self.0).await?;
         let indexable = |row: &sqlx::sqlite::SqliteRow| {
             let payload = match row.try_get::<Option<i64>, _>("payload_seq")? {
                 Some(_) => Some(PayloadRow { salt: row.try_get("salt")?, bytes: row.try_get("payload")? }),
@@ -280,6 +297,12 @@ impl Snapshot {
         };
         let query = sqlx::query_scalar(sql).bind(expression).bind(state);
         Ok(query.bind(rows.from).bind(rows.to).bind(limit).fetch_all(&mut *self.0).await?)
+    }
+
+    /// How many generations stand like this with those who review.
+    pub(crate) async fn standing(&mut self, state: &str) -> Result<i64, StoreError> {
+        let query = sqlx::query_scalar("SELECT count(*) FROM review_states WHERE state = $1");
+        Ok(query.bind(state).fetch_one(&mut *self.0).await?)
     }
 
     /// The rows of serves that an expression finds, newest first.

@@ -4,6 +4,7 @@
 //! This room knows nothing of what a record means, how entries are chained, or what a product is.
 
 pub(crate) mod copies;
+pub(crate) mod counts;
 pub mod desk;
 pub(crate) mod export;
 pub mod filters;
@@ -216,7 +217,7 @@ fn micros(at: Timestamp) -> i64 {
 }
 
 /// A time read from a table.
-fn timestamp(micros: i64) -> Result<Timestamp, StoreError> {
+pub(crate) fn timestamp(micros: i64) -> Result<Timestamp, StoreError> {
     Timestamp::from_microsecond(micros).map_err(|e| StoreError::Corrupt(e.to_string()))
 }
 

@@ -12,6 +12,7 @@ use std::io::Write;
 
 use jiff::Timestamp;
 
+pub use csv::plain_csv;
 pub use table::{Cell, Column, Of};
 
 use super::chained::{Chained, in_texts};
