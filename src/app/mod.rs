@@ -2,6 +2,7 @@
 
 mod alerts;
 mod backtests;
+mod degraded;
 mod disk;
 mod follow;
 mod inquiries;
@@ -25,6 +26,7 @@ use tokio::sync::{Mutex, watch};
 use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::Instant;
 
+pub use self::degraded::Degraded;
 use self::disk::Disk;
 use self::follow::Followed;
 use self::listening::{MetricsServed, listen, raise_open_files};
