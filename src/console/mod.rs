@@ -16,6 +16,7 @@ mod copy;
 mod differing;
 mod door;
 mod editing;
+mod figures;
 mod generation;
 mod generations;
 mod glossary;

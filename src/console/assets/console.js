@@ -6,6 +6,8 @@
 //   data-confirm="…"    asks first, in that sentence
 //   data-confirm-from   likewise, in a sentence that is fetched from that address
 //   data-copy="…"       copies that
+//   data-refresh="30"   asks for itself anew every so many seconds (hx-trigger="refresh") while somebody can see it; when that
+//                       fails, what it marks data-stale says so
 //   hx-…                htmx; a response's header `hx-trigger: {"said": {text, undo}}` shows the text, with undo
 (() => {
   'use strict';
@@ -164,11 +166,17 @@
     if (elt.matches?.('[data-row]') && !marked()) mark(elt);
   });
   document.addEventListener('said', ({ detail }) => say(detail.text, detail.undo));
+  const stale = (element) => {
+    if (!element?.dataset?.refresh) return false;
+    for (const said of element.querySelectorAll('[data-stale]')) said.hidden = false;
+    return true;
+  };
   document.addEventListener('htmx:responseError', ({ detail }) => {
+    if (stale(detail.elt)) return;
     const told = new DOMParser().parseFromString(detail.xhr.responseText, 'text/html').body.textContent.trim();
     say(told || 'The service did not do this. Load the page again.');
   });
-  document.addEventListener('htmx:sendError', () => say('The service does not answer. Nothing was changed.'));
+  document.addEventListener('htmx:sendError', ({ detail }) => stale(detail.elt) || say('The service does not answer. Nothing was changed.'));
 
   document.addEventListener('click', (event) => {
     const row = event.target.closest('[data-mark] [data-row]');
@@ -181,5 +189,26 @@
     if (event.target.closest('[data-keys]')) showKeys();
     const copied = event.target.closest('[data-copy]');
     if (copied) navigator.clipboard?.writeText(copied.dataset.copy).then(() => say(`Copied ${copied.dataset.copy}`));
+  });
+
+  // What refreshes itself does so while it is seen, and leaves open what was opened.
+  let refreshed = Date.now();
+  const refresh = () => {
+    const element = document.querySelector('[data-refresh]');
+    if (!element || document.hidden || Date.now() - refreshed < element.dataset.refresh * 1000) return;
+    refreshed = Date.now();
+    htmx.trigger(element, 'refresh');
+  };
+  setInterval(refresh, 1000);
+  document.addEventListener('visibilitychange', refresh);
+  let opened = [];
+  const all = (element) => [...element.querySelectorAll('details')];
+  document.addEventListener('htmx:beforeSwap', ({ detail: { target } }) => {
+    if (target?.dataset?.refresh) opened = all(target).map((details) => details.open);
+  });
+  document.addEventListener('htmx:afterSettle', () => {
+    const element = document.querySelector('[data-refresh]');
+    if (element) opened.forEach((open, at) => open && all(element)[at]?.setAttribute('open', ''));
+    opened = [];
   });
 })();
