@@ -39,7 +39,7 @@ pub use reviewing::{MOST_NOTE, ReviewError, Reviewed, review};
 pub use second::SecondModels;
 pub use trial::{Asked, HadWritten, Laid, Standby, Trial, have_written, trial};
 pub use trouble::Trouble;
-pub use waiting::{Now, Together, approve_together, judge_waiting, now_of, rules_mark};
+pub use waiting::{Now, Together, approve_together, judge_waiting, now_of, rules_mark, second_look};
 pub use warm::warm;
 
 use crate::audit::{Decision, Recorder, Rejected, Reviews, UserKey};

@@ -138,7 +138,8 @@ impl Shared {
     /// The count that is under way: there is one at a time.
     pub fn begin_shadow(self: &Arc<Self>, by: &str, days: u16) -> Result<UnderWay, UnderWay> {
         let now = (self.parts.now)();
-        let since = now.checked_sub(SignedDuration::from_hours(i64::from(days) * 24)).unwrap_or(Timestamp::MIN);
+        let since =
+            now.checked_sub(SignedDuration::from_hours(i64::from(days) * 24)).unwrap_or(Timestamp::MIN);
         let what = format!("the last {days} days");
         let under_way = self.inquiries.shadow.begin(Asked { by: by.to_owned(), at: now, what })?;
         let (shared, asked, told) = (Arc::clone(self), under_way.asked.clone(), under_way.clone());

@@ -29,9 +29,9 @@ use tokio::time::Instant;
 pub use self::degraded::Degraded;
 use self::disk::Disk;
 use self::follow::Followed;
+pub use self::inquiries::{Answered, Asked, Inquiries, Inquiry, UnderWay};
 use self::listening::{MetricsServed, listen, raise_open_files};
 use self::settle::{kept, read_at_rest, read_sources, same_as_kept};
-pub use self::inquiries::{Answered, Asked, Inquiries, Inquiry, UnderWay};
 pub use self::shutdown::Shutdown;
 use self::spent::{generator, keep_ledger};
 use self::tasks::{

@@ -10,8 +10,8 @@ use tokio::time::Instant;
 use super::counts::{self, Tally};
 use super::holding::Holding;
 use super::records::{
-    self, GENERATION, GenerationPayload, GenerationRecord, Outcome, REVIEW, Record, ReviewAction, ReviewRecord,
-    SERVES, ServeRecord,
+    self, GENERATION, GenerationPayload, GenerationRecord, Outcome, REVIEW, Record, ReviewAction,
+    ReviewRecord, SERVES, ServeRecord,
 };
 use super::waiting;
 use crate::store::forget::{AboutEntry, Look};

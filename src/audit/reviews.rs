@@ -273,13 +273,13 @@ impl Reviews {
         search::rejected_for_key(&self.store, cache_key).await
     }
 
-    /// Records approvals, and what follows from them, in one transaction; `false` when the text that an edit was made from was
-    /// erased meanwhile, and nothing is recorded.
+    /// Records approvals, and what follows from them, in one transaction; answers the generations that they are of, none when
+    /// the text that an edit was made from was erased meanwhile.
     ///
     /// # Errors
     ///
     /// When the store cannot be written: then nothing has an effect.
-    pub async fn approve(&self, approval: &Approval) -> Result<bool, StoreError> {
+    pub async fn approve(&self, approval: &Approval) -> Result<Vec<Uuid>, StoreError> {
         waiting::approve(&self.store, approval).await
     }
 

@@ -7,6 +7,7 @@ use uuid::Uuid;
 
 use super::append::{self, Appending};
 use super::records::{Event, PurgeRecord, ReviewRecord, StopRecord};
+use super::waiting;
 use crate::store::stops::{PurgeRow, RejectionRow, StopRow};
 use crate::store::{Store, StoreError};
 
@@ -75,6 +76,7 @@ async fn put_within(
     changes: &[Change],
 ) -> Result<usize, StoreError> {
     let unwritable = |error: serde_json::Error| StoreError::Corrupt(error.to_string());
+    let reviewed = review.as_ref().map(|(record, _)| record.clone());
     if let Some((record, note)) = review {
         appending.record(&append::review(record, note).map_err(unwritable)?)?;
     }
@@ -113,6 +115,9 @@ async fn put_within(
         appending.within().count_stops().await?;
     }
     appending.insert().await?;
+    if let Some(record) = reviewed {
+        waiting::reviewed(appending.within(), &record).await?;
+    }
     appending.commit().await?;
     Ok(new)
 }

@@ -9,7 +9,8 @@ use uuid::Uuid;
 use super::append::{self, Appending};
 use super::index::Told;
 use super::records::{
-    Decision, Event, GenerationPayload, GenerationRecord, Outcome, PurgeRecord, Record, ReviewAction, ReviewRecord, ServeRecord,
+    Decision, Event, GenerationPayload, GenerationRecord, Outcome, PurgeRecord, Record, ReviewAction,
+    ReviewRecord, ServeRecord,
 };
 use crate::store::index::Indexable;
 use crate::store::log::Append;
@@ -229,7 +230,15 @@ pub(super) async fn reviewed(append: &mut Append, record: &ReviewRecord) -> Resu
         let outcome = if record.action == ReviewAction::Note { "agreed" } else { "overturned" };
         append.keep_second_look((&review, &generation), &record.by, record.at, outcome).await?;
     }
-    let Some(decision) = record.action.decision() else { return Ok(()) };
+    if let Some(undone) = &record.undoes {
+        let waited = append.drop_decision(&undone.review.to_string(), &generation).await?;
+        return if undone.holds == Some(Decision::Undecided) {
+            put_back(append, &generation, (waited, record.at)).await
+        } else {
+            Ok(())
+        };
+    }
+    let Some(decision) = record.decision() else { return Ok(()) };
     let row = DecisionRow {
         review,
         generation,
@@ -241,6 +250,21 @@ pub(super) async fn reviewed(append: &mut Append, record: &ReviewRecord) -> Resu
     append.keep_decision(&row).await?;
     append.await_no_more(&row.generation).await?;
     if decision == Decision::Approved { append.judge_rivals_anew(&row.generation).await } else { Ok(()) }
+}
+
+/// A text on which nobody has decided any more waits again, for as many pages as wanted it before.
+async fn put_back(
+    append: &mut Append,
+    generation: &str,
+    (waited, at): (i64, Timestamp),
+) -> Result<(), StoreError> {
+    let Some(seq) = append.generation_entry(generation).await? else { return Ok(()) };
+    let bytes = append.look().bytes(seq).await?.unwrap_or_default();
+    let Ok(Record::Generation(stored)) = records::decode(&bytes) else { return Ok(()) };
+    let payload = append.look().payload(seq).await?;
+    let payload = payload.and_then(|bytes| serde_json::from_slice(&bytes).ok()).unwrap_or_default();
+    waits(append, seq, &stored.record, &payload).await?;
+    if waited > 0 { append.waited_for(generation, waited, at).await } else { Ok(()) }
 }
 
 async fn purged(append: &mut Append, purge: &PurgeRecord) -> Result<(), StoreError> {
@@ -275,30 +299,37 @@ pub(super) async fn forget_whole(append: &mut Append, generation: Uuid) -> Resul
 pub struct Approval {
     /// A text that the person wrote in place of another one, which is approved by the first of the reviews.
     pub edit: Option<(GenerationRecord, GenerationPayload)>,
+    /// Whether reviews count only of texts that wait: of one that somebody decided on meanwhile there is none then.
+    pub waiting_only: bool,
     /// One review of each text, with its note.
     pub reviews: Vec<(ReviewRecord, Option<String>)>,
     /// Generations whose rejection stands in the way no longer.
     pub let_in: Vec<Uuid>,
 }
 
-/// Puts approvals into the log in one transaction: all of them or none. Answers `false`, and puts nothing there, when the text
-/// that an edit was made from was erased meanwhile.
+/// Puts approvals into the log in one transaction. Answers the generations that they are of; none, and nothing is put there,
+/// when the text that an edit was made from was erased meanwhile.
 ///
 /// # Errors
 ///
 /// When the store cannot be written: then nothing is changed.
-pub async fn approve(store: &Store, approval: &Approval) -> Result<bool, StoreError> {
+pub async fn approve(store: &Store, approval: &Approval) -> Result<Vec<Uuid>, StoreError> {
     let unwritable = |error: serde_json::Error| StoreError::Corrupt(error.to_string());
     let mut appending = Appending::begin(store).await?;
     if let Some((record, payload)) = &approval.edit {
         let from = record.edited.as_ref().map_or(record.id, |edited| edited.from).to_string();
         if !appending.within().has_payload(&from).await? {
-            return Ok(false);
+            return Ok(Vec::new());
         }
         appending.record(&append::generation_named(record.clone(), payload).map_err(unwritable)?)?;
         appending.within().await_no_more(&from).await?;
     }
+    let mut taken = Vec::with_capacity(approval.reviews.len());
     for (record, note) in &approval.reviews {
+        if approval.waiting_only && !appending.within().awaits(&record.generation_id.to_string()).await? {
+            continue;
+        }
+        taken.push(record);
         appending.record(&append::review(record.clone(), note.clone()).map_err(unwritable)?)?;
     }
     let mut let_in = false;
@@ -309,11 +340,11 @@ pub async fn approve(store: &Store, approval: &Approval) -> Result<bool, StoreEr
         appending.within().count_stops().await?;
     }
     appending.insert().await?;
-    for (record, _) in &approval.reviews {
+    for record in &taken {
         reviewed(appending.within(), record).await?;
     }
     appending.commit().await?;
-    Ok(true)
+    Ok(taken.iter().map(|record| record.generation_id).collect())
 }
 
 /// Groups of equal texts that wait, what pages wanted most first, then the oldest.
@@ -357,6 +388,25 @@ pub async fn count(store: &Store, filter: &Filter) -> Result<(u64, u64), StoreEr
 /// When the store cannot be read.
 pub async fn one(store: &Store, generation: Uuid) -> Result<Option<Waiting>, StoreError> {
     table::one(store, &generation.to_string()).await?.map(waiting).transpose()
+}
+
+/// The texts of generations, as far as they are there: to be shown in a list, and nowhere to be relied on.
+///
+/// # Errors
+///
+/// When the store cannot be read.
+pub async fn texts(store: &Store, generations: &[Uuid]) -> Result<HashMap<Uuid, String>, StoreError> {
+    #[derive(serde::Deserialize)]
+    struct Text {
+        text: Option<String>,
+    }
+    let ids: Vec<String> = generations.iter().map(Uuid::to_string).collect();
+    let rows = table::payloads(store, &ids).await?;
+    let text = |(generation, bytes): (String, Option<Vec<u8>>)| {
+        let Text { text } = serde_json::from_slice(&bytes?).ok()?;
+        Some((generation.parse().ok()?, text?))
+    };
+    Ok(rows.into_iter().filter_map(text).collect())
 }
 
 /// The texts that wait together with one, itself included, the oldest first; at most [`MOST_TOGETHER`].

@@ -247,7 +247,10 @@ pub const CONSOLE: &[(&str, &str)] = &[
         "action",
         "What follows from a finding: a note changes nothing, a fix is made by the machine, a repair sends the text back to the model once, a block keeps it from being shown.",
     ),
-    ("approval", "A person's word that a text may be shown. Placements that ask for it hold each text back until then."),
+    (
+        "approval",
+        "A person's word that a text may be shown. Placements that ask for it hold each text back until then.",
+    ),
     (
         "awaiting approval",
         "The text is written and passed the rules, and nobody has decided on it yet; pages show pre-written copy meanwhile.",
@@ -256,46 +259,76 @@ pub const CONSOLE: &[(&str, &str)] = &[
         "backtest",
         "What a changed set of rules would make of texts that are in the log: which it would newly block, and which it would newly let pass.",
     ),
-    ("ban", "A phrase or a wording that no page shows, whatever the rules say: what a stop or a rejection leaves behind."),
+    (
+        "ban",
+        "A phrase or a wording that no page shows, whatever the rules say: what a stop or a rejection leaves behind.",
+    ),
     ("blurb", "The copy served for a placement."),
     (
         "breaker",
         "After failures in a row a provider of models is left alone for a while. The breaker is open then, and pages show what is there.",
     ),
-    ("budget", "What models may cost in a day. Once it is spent nothing is written until the next day, and pages show what is there."),
-    ("cache, hit rate", "Copy that is kept to be shown again. The hit rate is the share of requests that found copy there."),
+    (
+        "budget",
+        "What models may cost in a day. Once it is spent nothing is written until the next day, and pages show what is there.",
+    ),
+    (
+        "cache, hit rate",
+        "Copy that is kept to be shown again. The hit rate is the share of requests that found copy there.",
+    ),
     (
         "ceiling",
         "How far compliance lets copy go at most for some products or countries; no placement can go further.",
     ),
     ("claim", "A statement that needs support: a fact of the product, or evidence in the register."),
     ("deadline", "How long a page waits. When better copy is not ready by then, it gets the best that is."),
-    ("edition", "The rules, or the prompts and segments, as they once were in force. An earlier one can be put back."),
+    (
+        "edition",
+        "The rules, or the prompts and segments, as they once were in force. An earlier one can be put back.",
+    ),
     ("flag", "A reviewer's mark that somebody should look at a text. It goes on being shown."),
-    ("gap", "A stretch of answers that could not be recorded. They are counted, and the log says how many there were."),
+    (
+        "gap",
+        "A stretch of answers that could not be recorded. They are counted, and the log says how many there were.",
+    ),
     ("holdout", "A share of visitors who get pre-written copy alone, to compare with."),
-    ("key of the question", "The hash of all that a prompt is made of. Two visitors with the same key share the copy."),
+    (
+        "key of the question",
+        "The hash of all that a prompt is made of. Two visitors with the same key share the copy.",
+    ),
     ("level", "How much a rule matters: suggestion, warning or error."),
     (
         "mode",
         "How far copy may go on a placement: pre-written alone, one text for each segment, or live for each visitor. Of a rule: whether it is enforced, on trial, or off.",
     ),
     ("overturn", "A reviewer's decision against the rules: a text that they let pass and a person rejected."),
-    (
-        "proposal",
-        "An edit of the rules that a second person must approve before it is in force.",
-    ),
+    ("proposal", "An edit of the rules that a second person must approve before it is in force."),
     ("purge", "Copy that is kept is dropped, and written anew when it is asked for."),
-    ("reject", "A reviewer's decision that a text is not shown again for its question, in any wording under which it was."),
+    (
+        "reject",
+        "A reviewer's decision that a text is not shown again for its question, in any wording under which it was.",
+    ),
     ("rollback", "An earlier edition is put back in force."),
-    ("rollout", "The share of visitors for whom a placement goes as far as its mode says; the rest gets the kind of copy below."),
-    ("second look", "A text that one reviewer approved, shown to another by chance, so that decisions can be compared."),
+    (
+        "rollout",
+        "The share of visitors for whom a placement goes as far as its mode says; the rest gets the kind of copy below.",
+    ),
+    (
+        "second look",
+        "A text that one reviewer approved, shown to another by chance, so that decisions can be compared.",
+    ),
     ("shadow, on trial", "A rule that finds and records without any effect, to see what it would do."),
     ("source", "Where an answer's text came from: written now, kept, pre-written, or nowhere."),
-    ("stop", "An immediate ban outside the files, on a phrase, product, placement, segment, template or model, until it is lifted."),
+    (
+        "stop",
+        "An immediate ban outside the files, on a phrase, product, placement, segment, template or model, until it is lifted.",
+    ),
     ("sweep", "Every text that could be shown, judged now by the rules in force."),
     ("takedown", "A text is taken off every page at once, in every wording under which it was shown."),
-    ("verdict", "What follows from all findings of a text: it passes, is fixed, is sent back, or is blocked."),
+    (
+        "verdict",
+        "What follows from all findings of a text: it passes, is fixed, is sent back, or is blocked.",
+    ),
     ("waiver", "A whole text that is let past named rules until the end of a day."),
 ];
 

@@ -62,9 +62,7 @@ pub(super) async fn run(args: Render, shell: &mut Shell) -> Result<(), Failure> 
         let (key, messages, fault) = match &asked {
             None => (None, None, None),
             Some(Asked { key, prompt: Ok(prompt) }) => (Some(key.to_string()), Some(&prompt.messages), None),
-            Some(Asked { key, prompt: Err(fault) }) => {
-                (Some(key.to_string()), None, Some(fault.to_string()))
-            }
+            Some(Asked { key, prompt: Err(fault) }) => (Some(key.to_string()), None, Some(fault.to_string())),
         };
         let value = json!({
             "placement": args.placement, "segment": explanation.segment, "template": explanation.template,

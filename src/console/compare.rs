@@ -37,7 +37,11 @@ pub(super) fn compare(first: &str, second: &str) -> Vec<Stretch> {
     let most = a.len().min(b.len()) - before;
     let after = a.iter().rev().zip(b.iter().rev()).take(most).take_while(|(one, other)| one == other).count();
     let middle = |all: &[&str]| -> Vec<String> {
-        all.get(before..all.len() - after).unwrap_or_default().iter().map(|piece| (*piece).to_owned()).collect()
+        all.get(before..all.len() - after)
+            .unwrap_or_default()
+            .iter()
+            .map(|piece| (*piece).to_owned())
+            .collect()
     };
     let mut told = Told(Vec::new());
     a.iter().take(before).for_each(|piece| told.same(piece));

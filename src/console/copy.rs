@@ -102,7 +102,9 @@ pub(super) fn path_part(name: &str) -> String {
     let mut part = String::with_capacity(name.len());
     for byte in name.bytes() {
         match byte {
-            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'~' => part.push(char::from(byte)),
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'~' => {
+                part.push(char::from(byte))
+            }
             byte => part.push_str(&format!("%{byte:02X}")),
         }
     }
@@ -245,14 +247,23 @@ impl Vouch {
     pub(super) fn of(supported: &Supported) -> Self {
         let said = bounded(&supported.said);
         match &supported.by {
-            Voucher::Fact { path, value } => {
-                Self { said, by: path.clone(), link: None, value: Some(value_said(value)), because: Vec::new() }
-            }
+            Voucher::Fact { path, value } => Self {
+                said,
+                by: path.clone(),
+                link: None,
+                value: Some(value_said(value)),
+                because: Vec::new(),
+            },
             Voucher::Claim { rule, wording, evidence, facts } => {
                 let mut because: Vec<String> = Vec::new();
                 because.extend(wording.as_ref().map(|wording| format!("May be said as “{wording}”.")));
                 because.extend(evidence.iter().map(|item| {
-                    format!("Evidence {}: {}, until {}.", item.id, item.document, item.until.strftime("%-d %b %Y"))
+                    format!(
+                        "Evidence {}: {}, until {}.",
+                        item.id,
+                        item.document,
+                        item.until.strftime("%-d %b %Y")
+                    )
                 }));
                 because.extend((!facts.is_empty()).then(|| format!("It holds by {}.", facts.join(", "))));
                 Self { said, by: rule.clone(), link: rule_link(rule), value: None, because }
@@ -332,7 +343,12 @@ fn marks(length: usize, notes: &[Note], supported: &[Supported]) -> Vec<Mark> {
         let (start, end) = note.span?;
         let whole = start == 0 && end >= length && length > 1;
         let meaning = MEANINGS.iter().position(|class| *class == note.class).unwrap_or(1);
-        (!whole && start <= end && end <= length).then_some(Mark { start, end, meaning, number: Some(note.number) })
+        (!whole && start <= end && end <= length).then_some(Mark {
+            start,
+            end,
+            meaning,
+            number: Some(note.number),
+        })
     });
     let vouched = supported.iter().filter(|place| place.start < place.end && place.end <= length);
     let vouched = vouched.map(|place| Mark { start: place.start, end: place.end, meaning: 0, number: None });

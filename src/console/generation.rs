@@ -181,7 +181,10 @@ fn text_of(generation: &Generation) -> Option<(String, Option<usize>)> {
         return Some((text.clone(), None));
     }
     let attempts = casefile::attempts(generation);
-    let last = attempts.into_iter().rev().find_map(|attempt| Some((attempt.copy.or(attempt.raw)?, attempt.number)))?;
+    let last = attempts
+        .into_iter()
+        .rev()
+        .find_map(|attempt| Some((attempt.copy.or(attempt.raw)?, attempt.number)))?;
     Some((last.0, Some(last.1)))
 }
 
@@ -214,8 +217,7 @@ pub(super) async fn look(
     let shown = attempt.map_or(Shown::Passed(&text), Shown::Attempt);
     let notes: Vec<Note> = findings.iter().map(|finding| Note::of_record(finding, shown)).collect();
     let told = Told { text: &text, generation: Some(generation), serve: serve.map(|(serve, _)| serve) };
-    let vouched =
-        vouched(&shared.store, &shared.editions, &shared.desk.pin(), &shared.judging, told).await?;
+    let vouched = vouched(&shared.store, &shared.editions, &shared.desk.pin(), &shared.judging, told).await?;
     Ok(Look {
         copy: Some(MarkedCopy::of(&text, &generation.record.locale, &notes, &vouched.supported)),
         missing: None,
@@ -242,7 +244,10 @@ fn name_in(facts: &Map<String, Value>) -> Option<String> {
 fn grounds(vouched: &Vouched, masked: bool) -> Vec<String> {
     let mut said = Vec::new();
     if vouched.busy {
-        said.push("Much is being judged at the moment. Load the page again to see what the facts support.".to_owned());
+        said.push(
+            "Much is being judged at the moment. Load the page again to see what the facts support."
+                .to_owned(),
+        );
     }
     match &vouched.facts {
         FactsOf::Catalogue(_) if masked => {}
@@ -256,14 +261,19 @@ fn grounds(vouched: &Vouched, masked: bool) -> Vec<String> {
             }));
         }
         FactsOf::Prompt => {
-            said.push("The product is not in the catalogue: the facts are those that the prompt held.".to_owned());
+            said.push(
+                "The product is not in the catalogue: the facts are those that the prompt held.".to_owned(),
+            );
         }
         FactsOf::None => said.push(
-            "The product's facts are not known any more, so nothing can be said to support the text.".to_owned(),
+            "The product's facts are not known any more, so nothing can be said to support the text."
+                .to_owned(),
         ),
     }
     if vouched.rules == RulesOf::Now {
-        said.push("The rules of that day cannot be read any more: claims are told by those in force.".to_owned());
+        said.push(
+            "The rules of that day cannot be read any more: claims are told by those in force.".to_owned(),
+        );
     }
     said
 }
@@ -332,9 +342,8 @@ fn actions(reader: &Reader, generation: &Generation, shown: u64, next: &str) -> 
         approve: passed && has_text && decided != Some(Decision::Approved),
         reject: has_text && decided != Some(Decision::Rejected),
         takedown: has_text.then_some(asked),
-        edit: has_text.then(|| {
-            format!("/console/generations/{}/edit?next={}", generation.record.id, path_part(next))
-        }),
+        edit: has_text
+            .then(|| format!("/console/generations/{}/edit?next={}", generation.record.id, path_part(next))),
         undo: generation.reviews.last().is_some_and(|review| {
             let undone = [ReviewAction::Approve, ReviewAction::Reject, ReviewAction::Flag];
             review.record.by == reader.name && undone.contains(&review.record.action)
@@ -506,7 +515,10 @@ fn attempts(case: &Case) -> Vec<Attempt> {
             error: attempt.error.as_deref().map(shown),
             repair: attempt.repair,
             copy: text.map(|text| MarkedCopy::of(text, locale, &notes, &[]).small()),
-            changed: before.zip(text).filter(|(one, other)| one != other).map(|(one, other)| changes(one, other)),
+            changed: before
+                .zip(text)
+                .filter(|(one, other)| one != other)
+                .map(|(one, other)| changes(one, other)),
             raw: other.filter(|_| attempt.copy.is_some()).map(shown),
         });
         before = text.or(before);
@@ -528,7 +540,10 @@ fn events(case: &Case, zone: &TimeZone) -> Vec<Event> {
         add(record.started, Safe("Asked for.".to_owned()), None);
         add(record.finished, shown(&generation.outcome), generation.reason.as_deref());
         for verdict in &generation.verdicts {
-            let said = match (&verdict.record.error, verdict.record.rules.iter().any(|rule| rule.passed == Some(false))) {
+            let said = match (
+                &verdict.record.error,
+                verdict.record.rules.iter().any(|rule| rule.passed == Some(false)),
+            ) {
                 (Some(_), _) => "gave no answer",
                 (None, true) => "spoke against it",
                 (None, false) => "had nothing against it",
@@ -581,7 +596,8 @@ impl From<CaseError> for Failed {
         match error {
             CaseError::Store(error) => error.into(),
             CaseError::Unknown(_) => Self::Missing(
-                "The log holds no such record: it may have been deleted for its age, or be of another shop.".to_owned(),
+                "The log holds no such record: it may have been deleted for its age, or be of another shop."
+                    .to_owned(),
             ),
         }
     }

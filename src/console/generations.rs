@@ -159,7 +159,10 @@ impl Row {
         let here = format!("/console/generations?{}", search.with(&[("at", &id)]));
         Self {
             id: record.id,
-            badge: Badge::reviewed(generation).into_iter().next().unwrap_or_else(|| Badge::of(record.outcome)),
+            badge: Badge::reviewed(generation)
+                .into_iter()
+                .next()
+                .unwrap_or_else(|| Badge::of(record.outcome)),
             text,
             missing,
             placement: record.placement.to_string(),
@@ -325,7 +328,8 @@ async fn page(State(shared): State<Arc<Shared>>, RawQuery(query): RawQuery, read
         kept.extend(Kept::of(&shared, &reader, "generations", &search).await?);
         let fields = fields(&shared, &search);
         let (first, more) = fields.into_iter().partition(|field: &Field| FIRST.contains(&field.name));
-        let to = |cursor: &str| format!("/console/generations?{}", search.with(&[("at", ""), ("cursor", cursor)]));
+        let to =
+            |cursor: &str| format!("/console/generations?{}", search.with(&[("at", ""), ("cursor", cursor)]));
         let more_named: Vec<&str> = FIELDS.into_iter().filter(|name| !FIRST.contains(name)).collect();
         Ok(show(&Generations {
             frame: Frame::of(&reader, Place::Generations, "Generations"),

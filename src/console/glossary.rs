@@ -60,7 +60,8 @@ mod tests {
         told.sort_unstable();
         told.dedup();
         assert_eq!(anchors.len(), told.len());
-        for word in ["placement", "segment", "serve", "second-model", "pre-written-copy", "stop", "revision"] {
+        for word in ["placement", "segment", "serve", "second-model", "pre-written-copy", "stop", "revision"]
+        {
             assert!(anchors.iter().any(|anchor| anchor == word), "{word}");
         }
     }

@@ -31,9 +31,7 @@ const LONGEST_NAME: usize = 60;
 const MOST_NAMES: usize = 500;
 
 pub(super) fn routes() -> Router<Arc<Shared>> {
-    Router::new()
-        .route("/console/filters", post(keep))
-        .route("/console/filters/{id}/delete", post(forget))
+    Router::new().route("/console/filters", post(keep)).route("/console/filters/{id}/delete", post(forget))
 }
 
 /// A list's search as it stands in its address: the fields that are known and say something, in the order of the form.
@@ -135,7 +133,9 @@ pub(super) fn instant(written: &str, zone: &TimeZone, end: bool) -> Option<Times
         return Some(at);
     }
     let (civil, unit) = match written.parse::<Date>() {
-        Ok(date) if !written.contains([':', 'T']) => (date.to_datetime(jiff::civil::Time::midnight()), 1.day()),
+        Ok(date) if !written.contains([':', 'T']) => {
+            (date.to_datetime(jiff::civil::Time::midnight()), 1.day())
+        }
         _ => (written.parse::<DateTime>().ok()?, 1.minute()),
     };
     let civil = if end { civil.checked_add(unit).ok()? } else { civil };
@@ -397,7 +397,10 @@ mod tests {
         let search = Search::read(&FIELDS, Some("words=x&at=7&cursor=g1"));
         assert_eq!(search.with(&[("at", "8"), ("cursor", "")]), "words=x&at=8");
         assert!(search.is_narrow() && !Search::read(&FIELDS, Some("at=7")).is_narrow());
-        assert_eq!(Search::read(&FIELDS, Some(&format!("words={}", "a".repeat(900)))).get("words").len(), 300);
+        assert_eq!(
+            Search::read(&FIELDS, Some(&format!("words={}", "a".repeat(900)))).get("words").len(),
+            300
+        );
     }
 
     #[test]

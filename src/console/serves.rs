@@ -194,9 +194,11 @@ async fn page(State(shared): State<Arc<Shared>>, RawQuery(query): RawQuery, read
         let marked = search.get("at").parse::<Uuid>().ok();
         // Who asks what somebody saw at a moment asks why as well: the nearest is shown.
         let marked = marked.or_else(|| page.items.first().filter(|_| around).map(|serve| serve.record.id));
-        let rows: Vec<Row> = page.items.iter().map(|serve| {
-            Row::of(serve, &reader, &search, marked == Some(serve.record.id))
-        }).collect();
+        let rows: Vec<Row> = page
+            .items
+            .iter()
+            .map(|serve| Row::of(serve, &reader, &search, marked == Some(serve.record.id)))
+            .collect();
         let listed = page.items.into_iter().find(|serve| Some(serve.record.id) == marked);
         let serve = match (listed, marked) {
             (None, Some(id)) => search::serve(&shared.store, id).await.map_err(lists::failed)?,

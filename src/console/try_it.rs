@@ -14,9 +14,9 @@ use serde::Deserialize;
 use serde_json::{Map, Number, Value};
 use tokio::time::Instant;
 
-use super::page::{Failed, Frame, Place, done, page_or, show};
 use super::copy::{MarkedCopy, Note, Vouch};
 use super::generation::Look;
+use super::page::{Failed, Frame, Place, done, page_or, show};
 use super::say;
 use super::session::{Form, Reader};
 use crate::app::Shared;
@@ -113,7 +113,8 @@ impl Tried {
         match Locale::parse(&self.locale) {
             Some(_) => _ = context.insert("locale".to_owned(), self.locale.clone().into()),
             None if self.locale.is_empty() => {}
-            None => faults.push("Locale: write a language, such as de, or one with a country, such as en-GB.".into()),
+            None => faults
+                .push("Locale: write a language, such as de, or one with a country, such as en-GB.".into()),
         }
         let request = Request {
             placement: PlacementId::new(self.placement.clone()),
@@ -339,12 +340,8 @@ async fn made(
     judged: Option<Judged>,
 ) -> Result<Response, Failed> {
     let policy = shared.desk.pin();
-    let placements: Vec<String> = policy
-        .copy
-        .prompts
-        .placements()
-        .map(|placement| placement.id.to_string())
-        .collect();
+    let placements: Vec<String> =
+        policy.copy.prompts.placements().map(|placement| placement.id.to_string()).collect();
     if tried.placement.is_empty() {
         tried.placement = placements.first().cloned().unwrap_or_default();
     }
@@ -429,9 +426,7 @@ async fn write(
         return Redirect::to(&tried.address()).into_response();
     }
     let (badge, word, said, generation) = match had {
-        HadWritten::Passed(id) => {
-            ("pass", "passed", "It is written and may be shown.".to_owned(), Some(id))
-        }
+        HadWritten::Passed(id) => ("pass", "passed", "It is written and may be shown.".to_owned(), Some(id)),
         HadWritten::Without(reason, id) => ("block", "no copy", words::reason(reason).to_owned(), id),
         HadWritten::Pending => ("note", "being written", "It takes its time.".to_owned(), None),
     };
@@ -561,9 +556,8 @@ fn shown_of(trial: &Trial) -> ShownSeen {
 fn results_of(policy: &Policy, trial: &Trial, request: &Request) -> Results {
     let Laid { explanation, asked, prewritten } = &trial.laid;
     let chosen = explanation.segment.as_str();
-    let seen = |outcome: &Outcome| {
-        SegmentSeen { chosen: outcome.segment.as_str() == chosen, ..segment_of(outcome) }
-    };
+    let seen =
+        |outcome: &Outcome| SegmentSeen { chosen: outcome.segment.as_str() == chosen, ..segment_of(outcome) };
     // What stands below the one chosen decides nothing.
     let asked_of = explanation.segments.iter().position(|outcome| outcome.segment.as_str() == chosen);
     let (segments, below) =
@@ -613,7 +607,9 @@ fn results_of(policy: &Policy, trial: &Trial, request: &Request) -> Results {
         facts: lines,
     };
     if !request.personalisation && !request.user.is_empty() {
-        results.ignored.push("Nothing of the visitor was read: they have not agreed to personalisation.".into());
+        results
+            .ignored
+            .push("Nothing of the visitor was read: they have not agreed to personalisation.".into());
     }
     let named = policy.copy.segments.iter().find(|segment| segment.id.as_str() == chosen);
     if let Some(named) = named {

@@ -74,8 +74,8 @@ pub use kinds::Kind;
 pub use lint::{LINTS, Spot, Surroundings, lint};
 pub use load::{hash_of, load};
 pub use opinions::{Ask, Asking, Heard, Known, Opinion, Opinions, Question, QuestionKey, Service, questions};
-pub use shown::{ShownCeiling, ShownExample, ShownRetirement, ShownWaiver};
 pub use rule::{Action, Enforcement, Evidence, Level, Rule, Standing};
+pub use shown::{ShownCeiling, ShownExample, ShownRetirement, ShownWaiver};
 pub use support::{Relied, Supported, Voucher, support};
 
 /// How far personalisation goes: the maturity ladder of a placement, and the ceiling that compliance sets on it.

@@ -113,7 +113,9 @@ impl Rule {
     /// Its examples, in the order of its file.
     pub fn shown_examples(&self) -> impl Iterator<Item = ShownExample<'_>> {
         let shown = |example: &'_ super::examples::Example| example.expect == Expect::Pass;
-        self.examples.iter().map(move |example| ShownExample { text: &example.sample.text, passes: shown(example) })
+        self.examples
+            .iter()
+            .map(move |example| ShownExample { text: &example.sample.text, passes: shown(example) })
     }
 }
 

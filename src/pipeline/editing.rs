@@ -143,10 +143,10 @@ pub async fn edit(
     let (record, payload) = recorded(parts, policy, &found, &approved, &by);
     let (id, at, action) = (record.id, record.finished, ReviewAction::Approve);
     let review =
-        ReviewRecord { id: new_id(at), generation_id: id, action, at, by, undoes: None, second_look: false };
-    let approval =
-        Approval { edit: Some((record, payload)), reviews: vec![(review, note)], let_in: Vec::new() };
-    if !put(parts, approval).await? {
+        ReviewRecord { id: new_id(at), generation_id: id, action, at, by, second_look: false, undoes: None };
+    let reviews = vec![(review, note)];
+    let approval = Approval { edit: Some((record, payload)), reviews, ..Approval::default() };
+    if put(parts, approval).await?.is_empty() {
         return Err(EditError::NothingToEdit(generation));
     }
     if let Some(key) = Key::parse(&found.record.cache_key) {

@@ -73,6 +73,17 @@ pub async fn review(
     (action, note): (ReviewAction, Option<String>),
     by: String,
 ) -> Result<Reviewed, ReviewError> {
+    review_as(parts, generation_id, (action, note), by, false).await
+}
+
+/// The same; `second_look` says that it is a second person's look at an approval.
+pub(super) async fn review_as(
+    parts: &Arc<Parts>,
+    generation_id: Uuid,
+    (action, note): (ReviewAction, Option<String>),
+    by: String,
+    second_look: bool,
+) -> Result<Reviewed, ReviewError> {
     let found = parts.reviews.generation(generation_id).await.map_err(ReviewError::Unreadable)?;
     let found = found.ok_or(ReviewError::Unknown(generation_id))?;
     let outcome = found.record.outcome;
@@ -83,15 +94,8 @@ pub async fn review(
         return undo(parts, found, note, by).await;
     }
     let at = (parts.now)();
-    let record = ReviewRecord {
-        id: new_id(at),
-        generation_id,
-        action,
-        at,
-        by: by.clone(),
-        undoes: None,
-        second_look: false,
-    };
+    let record =
+        ReviewRecord { id: new_id(at), generation_id, action, at, by: by.clone(), undoes: None, second_look };
     let mut reviewed = Reviewed { record: record.clone(), stop_id: None, warning: None };
     if matches!(action, ReviewAction::Flag | ReviewAction::Note) {
         let recorded = parts.recorder.review(record, note).await;

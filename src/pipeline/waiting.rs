@@ -236,30 +236,45 @@ pub async fn approve_together(
             }
         };
         let (at, action, by) = ((parts.now)(), ReviewAction::Approve, by.clone());
-        let record = ReviewRecord {
-            id: new_id(at),
-            generation_id: id,
-            action,
-            at,
-            by,
-            undoes: None,
-            second_look: false,
-        };
+        let (second_look, undoes) = (false, None);
+        let record = ReviewRecord { id: new_id(at), generation_id: id, action, at, by, second_look, undoes };
         approval.let_in.extend(let_in);
         approval.reviews.push((record, note.clone()));
-        together.approved.push(id);
     }
-    put(parts, approval).await?;
+    approval.waiting_only = true;
+    together.approved = put(parts, approval).await?;
     Ok(together)
 }
 
-/// Puts approvals into the log and in force. Answers whether that was possible.
-pub(super) async fn put(parts: &Arc<Parts>, approval: Approval) -> Result<bool, ReviewError> {
-    let unwritable = |error: StoreError| ReviewError::Unwritable(error.to_string());
-    if !parts.reviews.approve(&approval).await.map_err(unwritable)? {
-        return Ok(false);
+/// Records a second person's look at an approval: it agrees, or it overturns it, and the text is rejected.
+///
+/// # Errors
+///
+/// When it cannot be taken: then it has no effect.
+pub async fn second_look(
+    parts: &Arc<Parts>,
+    generation: Uuid,
+    agrees: bool,
+    (note, by): (Option<String>, String),
+) -> Result<(), ReviewError> {
+    if !agrees {
+        return reviewing::review_as(parts, generation, (ReviewAction::Reject, note), by, true)
+            .await
+            .map(drop);
     }
+    let (at, action) = ((parts.now)(), ReviewAction::Note);
+    let (second_look, undoes) = (true, None);
+    let record =
+        ReviewRecord { id: new_id(at), generation_id: generation, action, at, by, second_look, undoes };
+    let reviews = vec![(record, note)];
+    put(parts, Approval { reviews, ..Approval::default() }).await.map(drop)
+}
+
+/// Puts approvals into the log and in force. Answers the generations that they are of.
+pub(super) async fn put(parts: &Arc<Parts>, approval: Approval) -> Result<Vec<Uuid>, ReviewError> {
+    let unwritable = |error: StoreError| ReviewError::Unwritable(error.to_string());
+    let taken = parts.reviews.approve(&approval).await.map_err(unwritable)?;
     let changes = approval.let_in.iter().map(|generation| Change::Approve { generation: *generation });
     reviewing::take_effect(parts, changes.collect()).await;
-    Ok(true)
+    Ok(taken)
 }

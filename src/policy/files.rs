@@ -172,10 +172,10 @@ pub fn at_home(set: Set, files: &Files, settings: &PolicySettings) -> Files {
     }
     let segments = shown(&settings.segments);
     let name = segments.rsplit('/').next().unwrap_or(&segments);
-    let is_segments = |path: &str| {
-        path == segments || path.rsplit('/').next() == Some(name) && !path.ends_with(".prompty")
-    };
-    let (mut own, others): (Files, Files) = files.clone().into_iter().partition(|(path, _)| is_segments(path));
+    let is_segments =
+        |path: &str| path == segments || path.rsplit('/').next() == Some(name) && !path.ends_with(".prompty");
+    let (mut own, others): (Files, Files) =
+        files.clone().into_iter().partition(|(path, _)| is_segments(path));
     let mut home = moved(&others, &shown(&settings.prompts));
     home.extend(own.pop_first().map(|(_, text)| (segments.clone(), text)));
     home

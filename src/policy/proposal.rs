@@ -142,7 +142,8 @@ impl Difference {
         let in_force = policy.guardrails.hash().as_str();
         let before = policies::by_hash(store, Set::Guardrails.as_str(), in_force).await?.unwrap_or_default();
         let names: BTreeSet<&String> = after.keys().chain(before.keys()).collect();
-        let changed = names.into_iter().filter(|path| after.get(*path) != before.get(*path)).cloned().collect();
+        let changed =
+            names.into_iter().filter(|path| after.get(*path) != before.get(*path)).cloned().collect();
         let (rules, timezone, files) = (policy.guardrails.clone(), settings.timezone.clone(), after.clone());
         let told =
             move || guardrail::load(&files, &timezone).0.map(|after| guardrail::changes(&rules, &after));

@@ -19,7 +19,8 @@ pub struct Conditions {
 /// The conditions of a file's segments, by their ids. What cannot be read has none.
 pub fn told(file: &str, text: &str) -> BTreeMap<String, Conditions> {
     let root = parse(text, &Faults::of(file));
-    let Some(Kind::List(segments)) = root.as_ref().and_then(|root| root.get("segments")).map(|node| &node.kind)
+    let Some(Kind::List(segments)) =
+        root.as_ref().and_then(|root| root.get("segments")).map(|node| &node.kind)
     else {
         return BTreeMap::new();
     };
@@ -32,10 +33,11 @@ fn segment(node: &Node) -> Option<(String, Conditions)> {
     if let Some(when) = node.get("when") {
         said.extend(conditions(when));
     }
-    if let (Some(Kind::List(parts)), Some(least)) = (node.get("score").map(|node| &node.kind), node.get("at_least")) {
-        let part = |part: &Node| {
-            Some(format!("{} where {}", value(part.get("add")?), joined(part.get("when")?)))
-        };
+    if let (Some(Kind::List(parts)), Some(least)) =
+        (node.get("score").map(|node| &node.kind), node.get("at_least"))
+    {
+        let part =
+            |part: &Node| Some(format!("{} where {}", value(part.get("add")?), joined(part.get("when")?)));
         let parts: Vec<String> = parts.iter().filter_map(part).collect();
         said.push(format!("has at least {} points: {}", value(least), parts.join("; ")));
     }
@@ -50,10 +52,16 @@ fn conditions(node: &Node) -> Vec<String> {
     for (key, node) in entries {
         match (key.text.as_str(), &node.kind) {
             ("$and", Kind::List(items)) => all.extend(items.iter().flat_map(conditions)),
-            ("$or", Kind::List(items)) => all.push(format!("either {}", items.iter().map(joined).collect::<Vec<_>>().join(", or "))),
-            ("$nor", Kind::List(items)) => all.push(format!("neither {}", items.iter().map(joined).collect::<Vec<_>>().join(", nor "))),
+            ("$or", Kind::List(items)) => {
+                all.push(format!("either {}", items.iter().map(joined).collect::<Vec<_>>().join(", or ")))
+            }
+            ("$nor", Kind::List(items)) => {
+                all.push(format!("neither {}", items.iter().map(joined).collect::<Vec<_>>().join(", nor ")))
+            }
             ("$not", _) => all.push(not(joined(node))),
-            ("$segment", Kind::List(ids)) => all.extend(ids.iter().map(|id| format!("is in the segment {}", value(id)))),
+            ("$segment", Kind::List(ids)) => {
+                all.extend(ids.iter().map(|id| format!("is in the segment {}", value(id))))
+            }
             ("$segment", _) => all.push(format!("is in the segment {}", value(node))),
             (path, _) => all.extend(tests(path, node)),
         }

@@ -117,7 +117,7 @@ impl Append {
         let query = sqlx::query(
             "INSERT INTO awaiting (generation, seq, at, placement, locale, cache_key, text, findings, waited, last, judged, held)
              SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12 WHERE NOT EXISTS (
-                 SELECT 1 FROM decisions WHERE generation = $1 AND stands = 1 AND decision <> 'undecided')
+                 SELECT 1 FROM decisions WHERE generation = $1 AND stands = 1)
              ON CONFLICT DO NOTHING",
         );
         let query = query.bind(&row.generation).bind(row.seq).bind(micros(row.at)).bind(&row.placement);
@@ -179,9 +179,10 @@ impl Append {
     /// known is none.
     pub(crate) async fn keep_decision(&mut self, row: &DecisionRow) -> Result<(), StoreError> {
         let query = sqlx::query(
-            r#"INSERT INTO decisions (review, generation, at, by, decision, stands, placement, segment, product, template, draw)
+            r#"INSERT INTO decisions (review, generation, at, by, decision, stands, placement, segment, product, template, draw, waited)
                SELECT $1, g.id, $3, $4, $5, 0, g.placement, g.segment, g.product, g.template,
-                      CASE WHEN instr(c.bytes, CAST('"edited":{"from"' AS BLOB)) > 0 THEN 0 ELSE $6 END
+                      CASE WHEN instr(c.bytes, CAST('"edited":{"from"' AS BLOB)) > 0 THEN 0 ELSE $6 END,
+                      coalesce((SELECT a.waited FROM awaiting a WHERE a.generation = g.id), 0)
                FROM generations g JOIN chain c ON c.seq = g.seq WHERE g.id = $2
                ON CONFLICT DO NOTHING"#,
         );
@@ -236,6 +237,12 @@ impl Append {
         let query = sqlx::query("DELETE FROM decisions WHERE generation = $1");
         query.bind(generation).execute(&mut *self.0).await?;
         Ok(())
+    }
+
+    /// Whether a text waits.
+    pub(crate) async fn awaits(&mut self, generation: &str) -> Result<bool, StoreError> {
+        let query = sqlx::query("SELECT 1 FROM awaiting WHERE generation = $1");
+        Ok(query.bind(generation).fetch_optional(&mut *self.0).await?.is_some())
     }
 
     /// Whether what stands beside a generation is still there.
@@ -310,6 +317,22 @@ pub(crate) async fn one(store: &Store, generation: &str) -> Result<Option<Waitin
     sql.build().fetch_optional(store.reader()).await?.as_ref().map(waiting_row).transpose()
 }
 
+/// What stands beside these generations, each after its id.
+pub(crate) async fn payloads(
+    store: &Store,
+    generations: &[String],
+) -> Result<Vec<(String, Option<Vec<u8>>)>, StoreError> {
+    let mut sql = QueryBuilder::<Sqlite>::new(
+        "SELECT g.id, p.bytes FROM generations g JOIN payloads p ON p.seq = g.seq WHERE g.id IN (",
+    );
+    let mut list = sql.separated(", ");
+    for generation in generations {
+        list.push_bind(generation.clone());
+    }
+    sql.push(")");
+    Ok(sql.build_query_as().fetch_all(store.reader()).await?)
+}
+
 /// The texts of a group, the oldest first.
 pub(crate) async fn members(
     store: &Store,
@@ -366,9 +389,7 @@ pub(crate) async fn places(store: &Store) -> Result<Vec<(String, String)>, Store
 
 /// On how many generations somebody's decisions since then stand.
 pub(crate) async fn decided_by(store: &Store, by: &str, since: Timestamp) -> Result<i64, StoreError> {
-    let query = sqlx::query_scalar(
-        "SELECT count(*) FROM decisions WHERE by = $1 AND at >= $2 AND stands = 1 AND decision <> 'undecided'",
-    );
+    let query = sqlx::query_scalar("SELECT count(*) FROM decisions WHERE by = $1 AND at >= $2");
     Ok(query.bind(by).bind(micros(since)).fetch_one(store.reader()).await?)
 }
 

@@ -87,29 +87,52 @@ async fn a_search_in_the_address_finds_what_the_api_finds() {
         (&odd, 1),
     ] {
         let page = ines.get(&format!("/console/generations?{query}")).await;
-        assert_eq!((rows(&page), rows(&page).len()), (api(&app, &format!("/v1/generations?{query}")).await, found), "{query}");
+        assert_eq!(
+            (rows(&page), rows(&page).len()),
+            (api(&app, &format!("/v1/generations?{query}")).await, found),
+            "{query}"
+        );
     }
-    for (query, found) in [("", 3), ("reason=awaiting_approval", 2), (&odd, 1), (&oneil, 1), ("user=u-17", 2), ("tier=user", 0)] {
+    for (query, found) in
+        [("", 3), ("reason=awaiting_approval", 2), (&odd, 1), (&oneil, 1), ("user=u-17", 2), ("tier=user", 0)]
+    {
         let page = ines.get(&format!("/console/serves?{query}")).await;
-        assert_eq!((rows(&page), rows(&page).len()), (api(&app, &format!("/v1/serves?{query}")).await, found), "{query}");
+        assert_eq!(
+            (rows(&page), rows(&page).len()),
+            (api(&app, &format!("/v1/serves?{query}")).await, found),
+            "{query}"
+        );
     }
     // Times are the reader's: 13:00 in New York is 18:00 in London.
     let at = app.get("/v1/generations?words=calm", "review").await.body["items"][0]["finished"].clone();
     let at: jiff::Timestamp = at.as_str().unwrap().parse().unwrap();
     ines.cookies.insert("copyrail_zone".into(), "America%2FNew_York".into());
     let written = |at: jiff::Timestamp| {
-        at.to_zoned(jiff::tz::TimeZone::get("America/New_York").unwrap()).strftime("%Y-%m-%dT%H:%M").to_string()
+        at.to_zoned(jiff::tz::TimeZone::get("America/New_York").unwrap())
+            .strftime("%Y-%m-%dT%H:%M")
+            .to_string()
     };
     let minute = |minutes: i64| written(at + jiff::SignedDuration::from_mins(minutes));
-    for (from, until, found) in [(minute(-9), minute(9), 3), (minute(9), minute(20), 0), (minute(-20), minute(-9), 0)] {
+    for (from, until, found) in
+        [(minute(-9), minute(9), 3), (minute(9), minute(20), 0), (minute(-20), minute(-9), 0)]
+    {
         let page = ines.get(&format!("/console/generations?from={from}&until={until}")).await;
         assert_eq!(rows(&page).len(), found, "{from} to {until}");
     }
     // Somebody asks what a customer saw at a moment: the nearest is shown with the reason.
     let page = ines.get(&format!("/console/serves?user=u-17&moment={}", minute(0))).await;
     assert_eq!(rows(&page).len(), 2);
-    assert!(page.text.contains("A person had yet to approve the text.") || page.text.contains("a person had yet to approve the text."), "{}", page.text);
-    assert!(page.text.contains("No segment&#39;s condition held") || page.text.contains("the visitor was in"), "{}", page.text);
+    assert!(
+        page.text.contains("A person had yet to approve the text.")
+            || page.text.contains("a person had yet to approve the text."),
+        "{}",
+        page.text
+    );
+    assert!(
+        page.text.contains("No segment&#39;s condition held") || page.text.contains("the visitor was in"),
+        "{}",
+        page.text
+    );
 }
 
 #[tokio::test]
@@ -146,7 +169,11 @@ async fn what_is_wrong_with_a_search_is_said_and_nothing_that_is_written_becomes
         for path in ["generations", "serves"] {
             let page = ines.get(&format!("/console/{path}?{query}")).await;
             assert!([200, 400].contains(&page.status), "{query}: {}", page.status);
-            assert!(!page.text.contains("<script>") && !page.text.contains("\" onfocus"), "{query}: {}", page.text);
+            assert!(
+                !page.text.contains("<script>") && !page.text.contains("\" onfocus"),
+                "{query}: {}",
+                page.text
+            );
         }
     }
     let wrong = ines.get("/console/generations?from=yesterday").await;
@@ -171,7 +198,12 @@ async fn decisions_are_taken_with_and_without_script_and_undone() {
     assert_eq!(standing(&app, "approved").await, [lamp.clone()]);
     let row = ines.get(&format!("/console/generations/{lamp}/row?state=awaiting&at={lamp}")).await;
     assert!(row.text.starts_with("<tr") && row.text.contains("approved"), "{}", row.text);
-    assert!(row.text.contains(&format!("state=awaiting&amp;at={lamp}")) || row.text.contains(&format!("state=awaiting&#38;at={lamp}")), "{}", row.text);
+    assert!(
+        row.text.contains(&format!("state=awaiting&amp;at={lamp}"))
+            || row.text.contains(&format!("state=awaiting&#38;at={lamp}")),
+        "{}",
+        row.text
+    );
     let undo = told["said"]["undo"].as_str().unwrap().to_owned();
     let (status, told, _) = by_script(&mut ines, &undo, &[]).await;
     assert_eq!((status, &told["reviewed"]["action"]), (204, &json!("undo")));
@@ -189,11 +221,20 @@ async fn decisions_are_taken_with_and_without_script_and_undone() {
     // A takedown asks first, with how often it was served.
     let page = ines.post(&post(&lamp), &[("action", "takedown"), ("next", "/console/serves")]).await;
     let asks = page.leads_to().to_owned();
-    assert!(page.status == 303 && asks.starts_with(&format!("/console/generations/{lamp}/takedown?")), "{asks}");
+    assert!(
+        page.status == 303 && asks.starts_with(&format!("/console/generations/{lamp}/takedown?")),
+        "{asks}"
+    );
     let page = ines.get(&asks).await;
-    assert!(page.text.contains("Take this text down on every page? It was not served in the last 30 days."), "{}", page.text);
+    assert!(
+        page.text.contains("Take this text down on every page? It was not served in the last 30 days."),
+        "{}",
+        page.text
+    );
     assert!(standing(&app, "rejected").await.is_empty());
-    let page = ines.post(&post(&lamp), &[("action", "takedown"), ("sure", "yes"), ("next", "/console/serves")]).await;
+    let page = ines
+        .post(&post(&lamp), &[("action", "takedown"), ("sure", "yes"), ("next", "/console/serves")])
+        .await;
     assert_eq!((page.status, page.leads_to()), (303, "/console/serves"));
     assert_eq!(standing(&app, "rejected").await, [lamp.clone()]);
     assert_eq!(app.blurb(ask_for("lamp-1", "u-17")).await["reason"], "stopped");
@@ -225,7 +266,8 @@ async fn how_often_a_text_was_served_today_is_asked_with() {
     app.blurb(ask_for("lamp-1", "u-18")).await;
     eventually("both are recorded", || async { api(&app, "/v1/serves").await.len() == 2 }).await;
     let mut ines = sign_in(&app, "review").await;
-    let request = ines.request("GET", &format!("/console/generations/{id}/takedown")).header("hx-request", "true");
+    let request =
+        ines.request("GET", &format!("/console/generations/{id}/takedown")).header("hx-request", "true");
     let asked = ines.send(request).await.text;
     assert_eq!(asked, "Take this text down on every page? It was served 2 times today.");
 }
@@ -238,7 +280,11 @@ async fn compliance_reads_and_does_not_review() {
     let page = tom.get("/console/generations").await;
     let ids = rows(&page);
     assert_eq!(ids.len(), 3);
-    for path in ["/console/generations".to_owned(), format!("/console/generations?at={}", ids[0]), format!("/console/generations/{}/row", ids[0])] {
+    for path in [
+        "/console/generations".to_owned(),
+        format!("/console/generations?at={}", ids[0]),
+        format!("/console/generations/{}/row", ids[0]),
+    ] {
         let page = tom.get(&path).await;
         assert!(page.status == 200 && !page.text.contains("value=\"approve\""), "{path}");
     }
@@ -279,7 +325,8 @@ async fn searches_that_people_keep_are_their_own() {
     assert_eq!(tom.post(&forget, &[]).await.status, 404);
     assert!(ines.get("/console/generations").await.text.contains("Odd"));
     // Saved again under another name it is renamed.
-    ines.post("/console/filters", &[("page", "generations"), ("name", "Plain"), ("query", "product=a%2Fb")]).await;
+    ines.post("/console/filters", &[("page", "generations"), ("name", "Plain"), ("query", "product=a%2Fb")])
+        .await;
     let page = ines.get("/console/generations").await;
     assert!(page.text.contains("Plain") && !page.text.contains("Odd"));
     for (page, name, query) in [

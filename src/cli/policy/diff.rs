@@ -8,10 +8,10 @@ use serde_json::{Value, json};
 use super::super::output::{Paint, folded, safe};
 use super::super::{ConfigArgs, Failure, Format, Shell};
 use super::editions::{Edition, Reader};
-use crate::policy::unified;
 use crate::document::Files;
 use crate::guardrail::{self, Change, Effect};
 use crate::policy;
+use crate::policy::unified;
 
 /// How wide lines are where nothing says how wide the terminal is.
 const WIDTH: usize = 100;

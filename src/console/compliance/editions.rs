@@ -230,8 +230,12 @@ async fn difference(
             ),
         };
         match proposes {
-            true => format!("Propose to put this edition back? {what}; another person must approve it first."),
-            false => format!("Put this edition back in force now? {what}; it holds until the files are others."),
+            true => {
+                format!("Propose to put this edition back? {what}; another person must approve it first.")
+            }
+            false => {
+                format!("Put this edition back in force now? {what}; it holds until the files are others.")
+            }
         }
     });
     Ok(Difference {

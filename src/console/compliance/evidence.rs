@@ -86,7 +86,9 @@ async fn evidence(shared: &Shared, reader: &Reader) -> Result<Response, Failed> 
                 ..0 => ("block", "ended".to_owned()),
                 _ if piece.from() > today => ("note", "not yet".to_owned()),
                 0 => ("block", "ends today".to_owned()),
-                1..=NEAR => ("repair", format!("ends in {}", say::counted(u64::from(days.unsigned_abs()), "day"))),
+                1..=NEAR => {
+                    ("repair", format!("ends in {}", say::counted(u64::from(days.unsigned_abs()), "day")))
+                }
                 _ => ("pass", "holds".to_owned()),
             },
             covers: match piece.covers() {

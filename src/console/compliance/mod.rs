@@ -65,7 +65,12 @@ fn answered(reader: &Reader, part: Response, said: &str, undo: Option<&str>, to:
     }
     let mut response = done(part, said, undo);
     // Whatever asked for it, also an undo, all of the page is anew.
-    let headers = [("hx-push-url", to), ("hx-retarget", "#content"), ("hx-reselect", "#content"), ("hx-reswap", "outerHTML")];
+    let headers = [
+        ("hx-push-url", to),
+        ("hx-retarget", "#content"),
+        ("hx-reselect", "#content"),
+        ("hx-reswap", "outerHTML"),
+    ];
     for (name, value) in headers {
         if let Ok(value) = HeaderValue::from_str(value) {
             response.headers_mut().insert(HeaderName::from_static(name), value);
@@ -155,7 +160,8 @@ fn encoded(value: &str) -> String {
 
 /// A text with the part that a finding is about marked. Positions are in characters.
 fn marked(text: &str, start: usize, end: usize, class: &str) -> Safe {
-    let part = |from: usize, to: usize| text.chars().skip(from).take(to.saturating_sub(from)).collect::<String>();
+    let part =
+        |from: usize, to: usize| text.chars().skip(from).take(to.saturating_sub(from)).collect::<String>();
     let (start, end) = (start, end.max(start));
     if start == end {
         return visible(text);
@@ -427,7 +433,10 @@ mod tests {
     fn a_fault_stands_under_its_line() {
         let text = "rules:\n\t- id: <b>\n";
         let excerpt = caret_at(text, span((2, 4), (2, 6))).unwrap();
-        assert_eq!(excerpt.lines.iter().map(|(_, line)| line.0.as_str()).collect::<Vec<_>>(), ["rules:", "\t- id: &lt;b&gt;"]);
+        assert_eq!(
+            excerpt.lines.iter().map(|(_, line)| line.0.as_str()).collect::<Vec<_>>(),
+            ["rules:", "\t- id: &lt;b&gt;"]
+        );
         assert_eq!(excerpt.caret, Some((2, "\t  ^^".to_owned())));
         // What the file does not have, and positions that no line has, break nothing.
         for (start, end) in [((9, 1), (9, 2)), ((0, 0), (0, 0)), ((2, 900), (2, 901))] {
@@ -441,7 +450,9 @@ mod tests {
         let text = "a\nb\nc\nd\n";
         let lines = |start, end| {
             let excerpt = lines_of(text, span(start, end));
-            excerpt.map(|e| e.lines.into_iter().map(|(number, line)| format!("{number}{line}")).collect::<String>())
+            excerpt.map(|e| {
+                e.lines.into_iter().map(|(number, line)| format!("{number}{line}")).collect::<String>()
+            })
         };
         assert_eq!(lines((2, 3), (3, 2)).as_deref(), Some("2b3c"));
         assert_eq!(lines((2, 3), (4, 1)).as_deref(), Some("2b3c"));
@@ -460,7 +471,10 @@ mod tests {
 
     #[test]
     fn sentences_begin_with_a_capital_letter_and_set_names_as_code() {
-        assert_eq!(sentence("no key `<b>`; write `mode`").0, "No key <code>&lt;b&gt;</code>; write <code>mode</code>");
+        assert_eq!(
+            sentence("no key `<b>`; write `mode`").0,
+            "No key <code>&lt;b&gt;</code>; write <code>mode</code>"
+        );
         assert_eq!(sentence("`a` is gone").0, "<code>a</code> is gone");
         assert_eq!(sentence("brand.yml is gone ` x").0, "brand.yml is gone <code> x</code>");
         assert_eq!(sentence("").0, "");

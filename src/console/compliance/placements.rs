@@ -90,12 +90,8 @@ async fn page(State(shared): State<Arc<Shared>>, reader: Reader) -> Response {
 fn placements(shared: &Shared, reader: &Reader) -> Response {
     let policy = shared.desk.pin();
     let (prompts, segments) = (&policy.copy.prompts, &policy.copy.segments);
-    let withdrawn: Vec<_> = shared
-        .alerts
-        .standing()
-        .into_iter()
-        .filter(|alert| alert.kind == AlertKind::CopyWithdrawn)
-        .collect();
+    let withdrawn: Vec<_> =
+        shared.alerts.standing().into_iter().filter(|alert| alert.kind == AlertKind::CopyWithdrawn).collect();
     let one = |placement: &Placement| {
         let others = placement.ladder(&SegmentId::new(DEFAULT_SEGMENT));
         let mut rungs = vec![rung("everybody else", others)];
@@ -105,9 +101,9 @@ fn placements(shared: &Shared, reader: &Reader) -> Response {
             only.who = "everybody".to_owned();
         }
         let folder = placement.file.rsplit_once('/').map_or("", |(folder, _)| folder);
-        let ours = withdrawn.iter().filter(|alert| {
-            alert.subject.strip_prefix(folder).is_some_and(|rest| rest.starts_with('/'))
-        });
+        let ours = withdrawn
+            .iter()
+            .filter(|alert| alert.subject.strip_prefix(folder).is_some_and(|rest| rest.starts_with('/')));
         let ceilings = policy.guardrails.shown_ceilings();
         let binding = ceilings
             .filter(|c| c.placements.is_empty() || c.placements.iter().any(|id| id == placement.id.as_str()));
@@ -137,7 +133,13 @@ fn placements(shared: &Shared, reader: &Reader) -> Response {
                 })
                 .collect(),
             ceilings: binding
-                .map(|c| (super::sentence(&c.allows), super::sentence(&c.over), format!("{}:{}", c.file, c.span.start.line)))
+                .map(|c| {
+                    (
+                        super::sentence(&c.allows),
+                        super::sentence(&c.over),
+                        format!("{}:{}", c.file, c.span.start.line),
+                    )
+                })
                 .collect(),
             withdrawn: ours.map(|alert| super::sentence(&alert.message)).collect(),
             place: placement.file.clone(),

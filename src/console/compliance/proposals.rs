@@ -254,11 +254,7 @@ async fn find(shared: &Shared, begins: &str) -> Result<ProposalRow, Failed> {
     }
 }
 
-async fn page(
-    State(shared): State<Arc<Shared>>,
-    reader: Reader,
-    Path(begins): Path<String>,
-) -> Response {
+async fn page(State(shared): State<Arc<Shared>>, reader: Reader, Path(begins): Path<String>) -> Response {
     page_or(&reader, one(&shared, &reader, &begins).await)
 }
 
@@ -274,7 +270,8 @@ pub(super) async fn one(shared: &Shared, reader: &Reader, begins: &str) -> Resul
     let proposal = Proposal::of(&shared.store, row, settings.approvals).await?;
     let Difference { changes, changed: _, before, after } =
         Difference::of_proposal(&shared.store, &policy, settings, &hash).await?;
-    let diffs = tokio::task::spawn_blocking(move || file_diffs(&before, &after)).await.map_err(interrupted)?;
+    let diffs =
+        tokio::task::spawn_blocking(move || file_diffs(&before, &after)).await.map_err(interrupted)?;
     let zone = &reader.zone;
     let known = |rule: &str| policy.guardrails.rule(rule).is_some();
     let said = Changes::of(changes.as_deref().unwrap_or_default(), known);
@@ -332,8 +329,10 @@ pub(super) async fn one(shared: &Shared, reader: &Reader, begins: &str) -> Resul
 
 /// What `check` found of a proposal.
 fn check(report: &Value) -> CheckSaid {
-    let array = |name: &str| report.get(name).and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
-    let text = |value: &Value, name: &str| value.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
+    let array =
+        |name: &str| report.get(name).and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
+    let text =
+        |value: &Value, name: &str| value.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
     let number = |value: &Value, name: &str| value.get(name).and_then(Value::as_u64).unwrap_or_default();
     let faults = array("diagnostics");
     let fault = |value: &Value| {
@@ -428,7 +427,8 @@ async fn backtest(shared: &Shared, proposal: &Proposal, zone: &TimeZone) -> Resu
             .into_iter()
             .filter(|(count, _)| count.texts > 0)
             .map(|(count, word)| {
-                let (texts, serves) = (say::counted(count.texts, "text"), say::counted(count.serves, "serve"));
+                let (texts, serves) =
+                    (say::counted(count.texts, "text"), say::counted(count.serves, "serve"));
                 format!("{texts} {word} ({serves})")
             })
             .collect();

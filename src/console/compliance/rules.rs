@@ -11,7 +11,7 @@ use axum::routing::get;
 use jiff::Timestamp;
 use serde::Deserialize;
 
-use super::{Badge, Excerpt, DAYS, encoded, last_day, first_day, word};
+use super::{Badge, DAYS, Excerpt, encoded, first_day, last_day, word};
 use crate::app::Shared;
 use crate::audit::search::{self, Filter, SearchError};
 use crate::casefile::findings;
@@ -178,7 +178,9 @@ async fn listed(shared: &Shared, reader: &Reader, asked: Asked) -> Result<Respon
     let caught = super::caught(shared, now).await;
     let mut found: Vec<&Rule> = rules.iter().filter(|rule| asked.fits(rule, now)).collect();
     // Those of one owner and one reference stand together; public styles after what the shop wrote itself.
-    found.sort_by_key(|rule| (rule.is_public(), rule.owner().is_none(), rule.owner(), rule.reference(), rule.id()));
+    found.sort_by_key(|rule| {
+        (rule.is_public(), rule.owner().is_none(), rule.owner(), rule.reference(), rule.id())
+    });
     let pages = found.len().div_ceil(ON_A_PAGE).max(1);
     let page = asked.page.parse::<usize>().unwrap_or(1).clamp(1, pages);
     let from = (page - 1) * ON_A_PAGE;
@@ -433,7 +435,8 @@ async fn latest(shared: &Shared, reader: &Reader, rule: &Rule) -> Result<(Vec<La
                 visible(after)
             ))
         });
-        let about = [Some(record.placement.as_str()), record.product.as_deref(), Some(record.segment.as_str())];
+        let about =
+            [Some(record.placement.as_str()), record.product.as_deref(), Some(record.segment.as_str())];
         all.push(Latest {
             id: record.id.to_string(),
             at: say::when(record.finished, &reader.zone),

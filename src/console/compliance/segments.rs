@@ -62,8 +62,10 @@ async fn segments(shared: &Shared, reader: &Reader) -> Result<Response, Failed> 
     let files = super::files_in_force(shared, Set::Prompts, policy.copy.revision.as_str()).await?;
     let text = files.get(&file).cloned().unwrap_or_default();
     let name = file.clone();
-    let (text, told) =
-        tokio::task::spawn_blocking(move || (told(&name, &text), text)).await.map(|(told, text)| (text, told)).map_err(interrupted)?;
+    let (text, told) = tokio::task::spawn_blocking(move || (told(&name, &text), text))
+        .await
+        .map(|(told, text)| (text, told))
+        .map_err(interrupted)?;
     let (segments, prompts) = (&policy.copy.segments, &policy.copy.prompts);
     let one = |(number, segment): (usize, &crate::segment::Segment)| {
         let of_it = told.get(segment.id.as_str());
@@ -81,7 +83,8 @@ async fn segments(shared: &Shared, reader: &Reader) -> Result<Response, Failed> 
             name: segment.name.clone(),
             kind: word(&segment.kind),
             version: segment.version.clone(),
-            conditions: of_it.map_or_else(Vec::new, |told| told.said.iter().map(|said| visible(said)).collect()),
+            conditions: of_it
+                .map_or_else(Vec::new, |told| told.said.iter().map(|said| visible(said)).collect()),
             source: span.and_then(|span| lines_of(&text, span)),
             templates: templates.count(),
         }

@@ -190,7 +190,9 @@ async fn begin(State(shared): State<Arc<Shared>>, Form(reader, Days { days }): F
         reader.must_comply()?;
         let said = match shared.begin_shadow(&reader.name, days.clamp(1, LONGEST)) {
             Ok(_) => "Being counted.".to_owned(),
-            Err(under_way) => format!("{} began a count already; its answer comes first.", under_way.asked.by),
+            Err(under_way) => {
+                format!("{} began a count already; its answer comes first.", under_way.asked.by)
+            }
         };
         let part = shadow(&shared, &reader)?;
         Ok(answered(&reader, part, &said, None, "/console/compliance/shadow"))

@@ -101,8 +101,14 @@ fn said(stop: Stop, reader: &Reader) -> StopSaid {
         kind: named(stop.kind),
         confirm: match stop.kind {
             StopKind::Text => "Lift this? The text that was taken down may be shown again.".to_owned(),
-            StopKind::Phrase => format!("Lift this? Copy with “{}” may be shown again.", super::cut(&value, 80)),
-            kind => format!("Lift this? Copy of the {} {} may be shown again.", kind.as_str(), super::cut(&value, 80)),
+            StopKind::Phrase => {
+                format!("Lift this? Copy with “{}” may be shown again.", super::cut(&value, 80))
+            }
+            kind => format!(
+                "Lift this? Copy of the {} {} may be shown again.",
+                kind.as_str(),
+                super::cut(&value, 80)
+            ),
         },
         value: visible(&value),
         generation: stop.generation_id.filter(|_| is_text).map(|id| id.to_string()),
@@ -195,11 +201,13 @@ async fn reached(shared: &Shared, kind: &str, value: &str) -> Result<Safe, Faile
     }
     let found = search::generations(&shared.store, &texts, COUNTED, None).await.map_err(unsearched)?;
     let more = if found.next_cursor.is_some() { " or more" } else { "" };
-    let mut told = format!("The log has {}{more} that passed", say::counted(found.items.len() as u64, "generation"));
+    let mut told =
+        format!("The log has {}{more} that passed", say::counted(found.items.len() as u64, "generation"));
     if kind != StopKind::Model {
         let shown = search::serves(&shared.store, &serves, COUNTED, None).await.map_err(unsearched)?;
         let more = if shown.next_cursor.is_some() { " or more" } else { "" };
-        told += &format!(", and {}{more} in the last 24 hours", say::counted(shown.items.len() as u64, "serve"));
+        told +=
+            &format!(", and {}{more} in the last 24 hours", say::counted(shown.items.len() as u64, "serve"));
     }
     let of = if kind == StopKind::Phrase { "with" } else { "of" };
     told += &format!(", {of} “{}”.", visible(&super::cut(value, 80)));
@@ -221,8 +229,9 @@ struct NewStop {
 async fn set(State(shared): State<Arc<Shared>>, Form(reader, form): Form<NewStop>) -> Response {
     let made = async {
         reader.must_comply()?;
-        let kind = read_kind(&form.kind)
-            .ok_or_else(|| Failed::Malformed("Say what to stop: a phrase, a product, a placement.".to_owned()))?;
+        let kind = read_kind(&form.kind).ok_or_else(|| {
+            Failed::Malformed("Say what to stop: a phrase, a product, a placement.".to_owned())
+        })?;
         // A phrase is stopped wherever it stands, and no model writes pre-written copy: there the box says nothing.
         let prewritten = match kind {
             StopKind::Phrase | StopKind::Model => None,

@@ -194,16 +194,16 @@ async fn refused(shared: &Shared, reader: &Reader) -> Vec<RefusedSaid> {
         return Vec::new();
     }
     let zone = reader.zone.clone();
-    let read = move || {
-        refused.iter().map(|refusal| refusal_said(refusal, &zone)).collect::<Vec<_>>()
-    };
+    let read = move || refused.iter().map(|refusal| refusal_said(refusal, &zone)).collect::<Vec<_>>();
     // The files are on a disk that may not answer.
     let read = tokio::task::spawn_blocking(read);
     tokio::time::timeout(std::time::Duration::from_millis(500), read)
         .await
         .ok()
         .and_then(Result::ok)
-        .unwrap_or_else(|| shared.desk.refused().iter().map(|refusal| said_without(refusal, reader)).collect())
+        .unwrap_or_else(|| {
+            shared.desk.refused().iter().map(|refusal| said_without(refusal, reader)).collect()
+        })
 }
 
 fn refusal_said(refusal: &Refusal, zone: &jiff::tz::TimeZone) -> RefusedSaid {
@@ -263,7 +263,8 @@ fn ends(shared: &Shared, guardrails: &Guardrails, now: Timestamp) -> (Vec<EndSai
         }
     }
     for waiver in guardrails.shown_waivers().filter(|waiver| near(&waiver.before)) {
-        let to = waiver.rules.first().map(|rule| format!("/console/compliance/rules/{}", super::encoded(rule)));
+        let to =
+            waiver.rules.first().map(|rule| format!("/console/compliance/rules/{}", super::encoded(rule)));
         let end = EndSaid {
             on: super::date(waiver.until),
             days: days_to(waiver.before),

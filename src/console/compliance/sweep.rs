@@ -156,7 +156,8 @@ fn hit_said(hit: &Hit, reader: &Reader) -> HitSaid {
         Standing::Awaits(by) => ("repair", format!("awaits {by}")),
         Standing::Held(by) => ("pass", format!("held back by {by}")),
     };
-    let about = [hit.placement.as_deref(), hit.product.as_deref(), hit.template.as_deref(), hit.locale.as_deref()];
+    let about =
+        [hit.placement.as_deref(), hit.product.as_deref(), hit.template.as_deref(), hit.locale.as_deref()];
     HitSaid {
         class,
         said,
@@ -178,7 +179,9 @@ async fn begin(State(shared): State<Arc<Shared>>, Form(reader, asked): Form<Aske
         let wanted = (!phrase.is_empty()).then(|| phrase.clone());
         let said = match shared.begin_sweep(&reader.name, wanted) {
             Ok(_) => "The sweep has begun.".to_owned(),
-            Err(under_way) => format!("{} began a sweep already; its answer comes first.", under_way.asked.by),
+            Err(under_way) => {
+                format!("{} began a sweep already; its answer comes first.", under_way.asked.by)
+            }
         };
         let part = sweep(&shared, &reader, phrase)?;
         Ok(answered(&reader, part, &said, None, "/console/compliance/sweep"))

@@ -348,8 +348,7 @@ impl<'p> Pairing<'p> {
     /// The attribute that lists as many of such things.
     fn counted(&self, stated: &Stated<'_>, readings: &[Reading]) -> Option<usize> {
         let things = Things::behind(self.copy, stated.at);
-        let as_many =
-            |count: &&KnownCount| readings.iter().any(|reading| reading.value == count.value);
+        let as_many = |count: &&KnownCount| readings.iter().any(|reading| reading.value == count.value);
         self.counts(&things).find(as_many).map(|count| count.attribute)
     }
 

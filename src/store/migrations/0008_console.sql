@@ -34,13 +34,14 @@ CREATE TABLE decisions (
     generation TEXT    NOT NULL,
     at         INTEGER NOT NULL,
     by         TEXT    NOT NULL,
-    decision   TEXT    NOT NULL, -- approved, rejected or undecided
+    decision   TEXT    NOT NULL, -- approved or rejected
     stands     INTEGER NOT NULL, -- whether it is the latest on its generation
     placement  TEXT    NOT NULL,
     segment    TEXT    NOT NULL,
     product    TEXT,
     template   TEXT    NOT NULL,
     draw       INTEGER NOT NULL, -- 1 to 10,000 by the generation's id; 0 of a text that a person edited
+    waited     INTEGER NOT NULL, -- how many pages wanted it by then
     looked_by  TEXT,             -- the second person who looked at it
     looked_at  INTEGER,
     outcome    TEXT              -- agreed or overturned
