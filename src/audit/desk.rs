@@ -242,9 +242,18 @@ pub fn note(text: &str) -> Result<String, String> {
     }
 }
 
-/// Whether two names are of one person.
+/// Whether two names are of one person. Somebody whom a provider of OpenID Connect named is written as
+/// `Ann <7@login.example.com>`. They may change what they are called, and have a key too, so either part alone is enough.
 pub fn same(one: &str, other: &str) -> bool {
-    one.trim().to_lowercase() == other.trim().to_lowercase()
+    let parts = |name: &str| -> (String, Option<String>) {
+        let name = name.trim().to_lowercase();
+        match name.strip_suffix('>').and_then(|name| name.rsplit_once(" <")) {
+            Some((called, meant)) => (called.trim().to_owned(), Some(meant.to_owned())),
+            None => (name, None),
+        }
+    };
+    let ((called, meant), (other_called, other_meant)) = (parts(one), parts(other));
+    called == other_called || (meant.is_some() && meant == other_meant)
 }
 
 /// Those who approved a proposal, each once.
@@ -396,6 +405,18 @@ mod tests {
         assert_eq!(due(std::slice::from_ref(&ann), 1), Some(1));
         assert_eq!(due(std::slice::from_ref(&ann), 2), None);
         assert_eq!(due(&[ann.clone(), approval(" ann ", 2, None)], 2), None, "one person");
+        for (one, other, is_one) in [
+            ("Ann <7@login.example>", "ann <7@login.example>", true),
+            ("Ann <7@login.example>", "Bob <7@login.example>", true),
+            ("Ann <7@login.example>", "Ann", true),
+            ("Ann <7@login.example>", "Ann <8@login.example>", true),
+            ("Ann <7@login.example>", "Bob <8@login.example>", false),
+            ("Ann <7@login.example>", "Bob", false),
+            ("<7@login.example>", "Bob", false),
+        ] {
+            let both = [approval(one, 1, None), approval(other, 2, None)];
+            assert_eq!(due(&both, 2).is_none(), is_one, "{one} and {other}");
+        }
         assert_eq!(due(&[ann.clone(), bob.clone()], 2), Some(90));
         assert_eq!(due(&[ann, bob, approval("Cem", 3, Some(70))], 1), Some(90));
     }

@@ -345,7 +345,7 @@ async fn admit(shared: &Arc<Shared>, request: Request, next: Next) -> Response {
         return going_on(head.uri.path_and_query().map_or("/console/", |path| path.as_str()));
     }
     if !is_read && !session::is_from_a_page(shared, &head.headers) {
-        return Failed::CrossSite.into_response();
+        return refuse(reader.as_ref(), Failed::CrossSite);
     }
     if reader.is_none() && !is_for_all {
         return sign_in_first(&head);
@@ -353,12 +353,12 @@ async fn admit(shared: &Arc<Shared>, request: Request, next: Next) -> Response {
     let body = match is_read {
         true => body,
         false => match sent(body, if is_for_all { MAX_SIGN_IN } else { MAX_FORM }).await {
-            Err(failed) => return failed.into_response(),
+            Err(failed) => return refuse(reader.as_ref(), failed),
             Ok(form) => {
                 if let Some(reader) = reader.as_ref().filter(|_| !is_for_all)
                     && !session::carries(&head.headers, &form, &reader.token)
                 {
-                    return Failed::Forged.into_response();
+                    return refuse(Some(reader), Failed::Forged);
                 }
                 Body::from(form)
             }
@@ -373,6 +373,13 @@ async fn admit(shared: &Arc<Shared>, request: Request, next: Next) -> Response {
         session::renew(shared, &mut response, &reader.session);
     }
     response
+}
+
+fn refuse(reader: Option<&Reader>, failed: Failed) -> Response {
+    match reader {
+        Some(reader) => page_or(reader, Err(failed)),
+        None => failed.into_response(),
+    }
 }
 
 fn is_read(method: &Method) -> bool {

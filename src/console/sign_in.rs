@@ -1,6 +1,6 @@
 //! Signing in and out: with a key, or through the provider of OpenID Connect.
 
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
 use askama::Template;
@@ -103,7 +103,9 @@ impl FromRequestParts<Arc<Shared>> for Asker {
     async fn from_request_parts(head: &mut Head, shared: &Arc<Shared>) -> Result<Self, Self::Rejection> {
         let said = head.headers.get_all("x-forwarded-for").into_iter().next_back();
         let said = said.filter(|_| shared.console.forwarded).and_then(|said| said.to_str().ok());
-        let said = said.and_then(|said| said.rsplit(',').next()?.trim().parse().ok());
+        // Some proxies write the port behind it.
+        let address = |text: &str| text.parse().or_else(|_| text.parse().map(|at: SocketAddr| at.ip())).ok();
+        let said = said.and_then(|said| address(said.rsplit(',').next()?.trim()));
         let peer = head.extensions.get::<Peer>().map(|peer| peer.0);
         Ok(Self(said.or(peer).unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED))))
     }

@@ -1,15 +1,16 @@
 //! The console's door: who is let in by what, for how long, and what a page of somebody else's can bring about.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use copyrail::store::keys::{self, KeyRow, Role};
 use serde_json::{Value, json};
+use tracing_subscriber::layer::SubscriberExt;
 
 use crate::kept::Hands;
 use crate::support::console::{Browser, Page, sign_in};
 use crate::support::oidc::{CLIENT, Provider, SECRET, Signer, base64url};
-use crate::support::{TestApp, root};
+use crate::support::{TestApp, listen_among_others, root};
 
 const START: &str = "2026-11-20T10:00:00Z";
 const MINUTE: i64 = 60;
@@ -85,6 +86,46 @@ async fn a_key_is_exchanged_for_a_session_that_pages_know_the_reader_by() {
         let page = browser.send(browser.request("POST", "/console/login").body(form)).await;
         assert_eq!(page.status, status, "{form}");
     }
+}
+
+/// Log lines, with all that they say.
+#[derive(Clone, Default)]
+struct Lines(Arc<Mutex<Vec<String>>>);
+
+impl<S: tracing::Subscriber> tracing_subscriber::Layer<S> for Lines {
+    fn on_event(&self, event: &tracing::Event<'_>, _: tracing_subscriber::layer::Context<'_, S>) {
+        struct Told(String);
+        impl tracing::field::Visit for Told {
+            fn record_debug(&mut self, field: &tracing::field::Field, value: &dyn std::fmt::Debug) {
+                self.0 += &format!("{}={value:?} ", field.name());
+            }
+        }
+        let mut told = Told(format!("{} ", event.metadata().level()));
+        event.record(&mut told);
+        self.0.lock().unwrap().push(told.0);
+    }
+}
+
+#[tokio::test]
+async fn who_signs_in_and_out_is_told_in_the_log_and_no_secret_is() {
+    listen_among_others();
+    let lines = Lines::default();
+    let _listening = tracing::subscriber::set_default(tracing_subscriber::registry().with(lines.clone()));
+    let (app, _) = start(&[]).await;
+    let mut browser = sign_in(&app, "review").await;
+    browser.post("/console/logout", &[]).await;
+    let (id, rest) = app.key("serve")[4..].split_once('_').unwrap();
+    try_key(&mut browser, app.key("serve")).await;
+    let lines = lines.0.lock().unwrap();
+    for line in [
+        "INFO message=signed in to the console with a key name=test review role=review ".to_owned(),
+        "INFO message=signed out of the console name=test review ".to_owned(),
+        format!("WARN message=a key was refused at the console key={id:?} "),
+    ] {
+        assert!(lines.contains(&line), "{line} is not among {lines:#?}");
+    }
+    let secrets = [rest, app.key("review").rsplit('_').next().unwrap(), &browser.token];
+    assert!(!lines.iter().any(|line| secrets.iter().any(|secret| line.contains(secret))), "{lines:#?}");
 }
 
 #[tokio::test]
@@ -278,6 +319,7 @@ async fn nothing_is_reached_without_a_session_and_nothing_sent_but_by_a_page_of_
             let request = reader.request("POST", path).body(bad.to_owned());
             let page = reader.send(request).await;
             assert!(page.status == 403 && page.text.contains("older than your session"), "{path} {bad}");
+            assert!(page.text.contains("<nav"), "in the frame that its reader knows");
             let request = reader.request("POST", path).header("x-csrf-token", other.token.as_str());
             assert_eq!(reader.send(request.body(bad.to_owned())).await.status, 403, "{path} {bad}");
         }
