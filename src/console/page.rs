@@ -151,8 +151,6 @@ pub(super) enum Failed {
     Forged,
     /// A page of somebody else's had the browser send it.
     CrossSite,
-    /// Pages are read, and forms sent, and nothing else is done with them.
-    Method,
     /// It cannot be done as things are: a sentence.
     NotNow(String),
     /// The store does not answer.
@@ -209,11 +207,6 @@ impl Failed {
                 StatusCode::FORBIDDEN,
                 "This was not sent by a page of this console.".to_owned(),
                 "Nothing was changed. If it was, `[console] address` is not where browsers reach the service.",
-            ),
-            Self::Method => (
-                StatusCode::METHOD_NOT_ALLOWED,
-                "Nothing is done with a page in this way.".to_owned(),
-                "Pages are read with GET, and forms are sent with POST.",
             ),
             Self::Forged => (
                 StatusCode::FORBIDDEN,
@@ -332,10 +325,6 @@ async fn admit(shared: &Arc<Shared>, request: Request, next: Next) -> Response {
     let (mut head, body) = request.into_parts();
     let path = head.uri.path();
     let is_read = is_read(&head.method);
-    if !is_read && head.method != Method::POST {
-        let allow = [(header::ALLOW, HeaderValue::from_static("GET, HEAD, POST"))];
-        return (allow, Failed::Method).into_response();
-    }
     if is_read && (path.starts_with(assets::BELOW) || path == "/console") {
         return next.run(Request::from_parts(head, body)).await;
     }
