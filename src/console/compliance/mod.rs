@@ -24,7 +24,8 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::page::{Failed, done};
-use super::say::{self, Safe, escape, visible};
+use super::copy::shown as visible;
+use super::say::{self, Safe, escape};
 use super::session::Reader;
 use crate::app::Shared;
 use crate::diagnostic::{Diagnostic, Span};

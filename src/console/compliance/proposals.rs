@@ -18,8 +18,9 @@ use crate::app::Shared;
 use crate::audit::desk::{DeskError, FILES, note, same};
 use crate::audit::search;
 use crate::console::page::{Failed, Frame, Place, page_or, show};
-use crate::console::say::{self, Safe, visible};
-use crate::console::session::{Form, Reader};
+use crate::console::copy::shown as visible;
+use crate::console::say::{self, Safe};
+use crate::console::session::{Form, Reader, Who};
 use crate::policy::{Difference, Proposal};
 use crate::replay::{self, Count, Report};
 use crate::store::StoreError;
@@ -260,7 +261,10 @@ async fn page(State(shared): State<Arc<Shared>>, reader: Reader, Path(begins): P
 
 /// Whether somebody signs with a name: who decides must have one.
 fn is_named(reader: &Reader) -> bool {
-    reader.name != format!("key {}", reader.session.key)
+    match &reader.session.who {
+        Who::Key(id) => reader.name != format!("key {id}"),
+        Who::Person { .. } => true,
+    }
 }
 
 pub(super) async fn one(shared: &Shared, reader: &Reader, begins: &str) -> Result<Response, Failed> {
