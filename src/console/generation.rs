@@ -21,7 +21,7 @@ use super::say::{Safe, ago, exactly, id as short, money, number, took, when};
 use super::session::Reader;
 use crate::app::Shared;
 use crate::audit::search::{self, Generation, SearchError};
-use crate::audit::{Decision, Holding, Outcome, ReviewAction, ServeRecord};
+use crate::audit::{Decision, Holding, Outcome, ServeRecord};
 use crate::casefile::{self, Asked, Case, CaseError, PolicyThen, RuleThen, SegmentThen, ShownThen, words};
 use crate::replay::{FactsOf, RulesOf, Told, Vouched, vouched};
 use crate::words::{Micros, Source};
@@ -295,18 +295,18 @@ pub(super) fn stand(reader: &Reader, generation: &Generation) -> Stand {
         Outcome::Abandoned => ("repair", "given up"),
     };
     let holding = Holding::of(generation.reviews.iter().map(|review| &review.record));
-    let decisive = holding.decided().and_then(|(decided, decision)| {
-        let review = generation.reviews.iter().find(|review| review.record.id == decided.id)?;
-        Some((review, decision))
-    });
-    let decision = match decisive {
-        Some((_, Decision::Approved)) => Some(("approved", "pass")),
-        Some((_, Decision::Rejected)) => Some(("rejected", "block")),
-        _ if record.approval && record.outcome == Outcome::Passed => Some(("awaits approval", "note")),
-        _ => None,
+    let held = holding.decided();
+    let decisive =
+        held.and_then(|(held, _)| generation.reviews.iter().find(|review| review.record.id == held.id));
+    let decision = match held.map(|(_, decision)| decision) {
+        Some(Decision::Approved) => Some(("approved", "pass")),
+        Some(Decision::Rejected) => Some(("rejected", "block")),
+        Some(Decision::Undecided) | None if record.approval && record.outcome == Outcome::Passed => {
+            Some(("awaits approval", "note"))
+        }
+        Some(Decision::Undecided) | None => None,
     };
     let flagged = holding.is_flagged();
-    let decisive = decisive.map(|(review, _)| review);
     let decided = decisive.map(|review| {
         let by = super::say::escape(words::by(&review.record.by));
         Safe(format!("by {by}, {}", when(review.record.at, &reader.zone)))
@@ -344,10 +344,9 @@ fn actions(reader: &Reader, generation: &Generation, shown: u64, next: &str) -> 
         takedown: has_text.then_some(asked),
         edit: has_text
             .then(|| format!("/console/generations/{}/edit?next={}", generation.record.id, path_part(next))),
-        undo: generation.reviews.last().is_some_and(|review| {
-            let undone = [ReviewAction::Approve, ReviewAction::Reject, ReviewAction::Flag];
-            review.record.by == reader.name && undone.contains(&review.record.action)
-        }),
+        undo: Holding::of(generation.reviews.iter().map(|review| &review.record))
+            .undoing(&reader.name)
+            .is_ok(),
     }
 }
 

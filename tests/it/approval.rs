@@ -59,7 +59,7 @@ async fn start(upstream: &Upstream, hands: &Hands, files: &[(&str, &str)]) -> Te
 }
 
 /// A rule against a word; `dates` are its `effective`.
-fn rule(word: &str, dates: &str) -> String {
+pub fn rule(word: &str, dates: &str) -> String {
     format!(
         "rules:\n  - id: no-{}\n    extends: existence\n    message: \"'%s' has left.\"\n    level: error\n    \
          tokens: [{word}]\n{dates}    examples: {{fail: [By {word}.], pass: [By nobody.]}}\n",
@@ -68,7 +68,7 @@ fn rule(word: &str, dates: &str) -> String {
 }
 
 /// Puts another file in the place of the rule against Ann; who did that says so.
-async fn retire(app: &TestApp, file: &str) {
+pub async fn retire(app: &TestApp, file: &str) {
     let entry = "  - {id: extra.no-ann, reason: She is back., by: jo@example.com, on: 2026-11-23}\n";
     let settings =
         shipped("guardrails/guardrails.yml").replacen("retired:\n", &format!("retired:\n{entry}"), 1);

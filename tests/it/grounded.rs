@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 
 use copyrail::document::Files;
-use copyrail::guardrail::{Finding, Guardrails, Opinions, Subject, judge, load};
+use copyrail::guardrail::{Finding, Guardrails, Opinions, Subject, Voucher, judge, load, support};
 use copyrail::words::Locale;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
@@ -175,4 +175,68 @@ fn is_figure(matched: &str) -> bool {
     ];
     let words: Vec<String> = matched.split(|c: char| !c.is_alphanumeric()).map(str::to_lowercase).collect();
     matched.chars().any(|c| c.is_ascii_digit()) || words.iter().any(|word| WORDS.contains(&word.as_str()))
+}
+
+/// Every scalar among facts.
+fn values<'v>(value: &'v Value, into: &mut Vec<&'v Value>) {
+    match value {
+        Value::Object(map) => map.values().for_each(|value| values(value, into)),
+        Value::Array(items) => items.iter().for_each(|value| values(value, into)),
+        scalar => into.push(scalar),
+    }
+}
+
+#[test]
+fn what_passes_is_shown_with_the_fact_that_it_passed_by_and_nothing_else() {
+    let Some(texts) = marked() else { return };
+    let rule = rule();
+    let (empty, locale) = (Map::new(), Locale::parse("en").unwrap());
+    let mut figures = Share::default();
+    let mut holds = Share::default();
+    for Marked { id, text, facts, .. } in &texts {
+        let subject = Subject {
+            text,
+            facts,
+            context: &empty,
+            placement: None,
+            locale: Some(&locale),
+            inputs: &empty,
+            instructions: None,
+            opinions: Opinions::Unknown,
+            at: Timestamp::UNIX_EPOCH,
+        };
+        let findings = judge(&rule, &subject).findings;
+        let supported = support(&rule, &subject);
+        let mut known = Vec::new();
+        facts.values().for_each(|value| values(value, &mut known));
+        for place in &supported {
+            let span = place.start..place.end;
+            let there: String = text.chars().skip(place.start).take(place.end - place.start).collect();
+            assert_eq!(there, place.said, "{id}");
+            for finding in &findings {
+                assert!(!overlaps(&span, &(finding.start..finding.end)), "{id}: {}", around(text, &span));
+            }
+            let Voucher::Fact { path, value } = &place.by else { panic!("{id}: {place:?}") };
+            assert!(known.contains(&value), "{id}: {path} is not {value}");
+        }
+        // Every word with a digit in it was found, or is vouched for; a few say nothing that facts could.
+        let mut at = 0;
+        for word in text.split_inclusive(char::is_whitespace) {
+            let from = at;
+            at += word.chars().count();
+            let Some(digit) = word.chars().position(|c| c.is_ascii_digit()) else { continue };
+            let here = from + digit..from + digit + 1;
+            let found = findings.iter().any(|finding| overlaps(&here, &(finding.start..finding.end)));
+            let vouched = supported.iter().any(|place| overlaps(&here, &(place.start..place.end)));
+            figures.count(found || vouched);
+        }
+        // Without the product's facts nothing is vouched for but by its name.
+        let name: Map<String, Value> =
+            facts.get("name").map(|name| ("name".to_owned(), name.clone())).into_iter().collect();
+        for place in support(&rule, &Subject { facts: &name, ..subject }) {
+            holds.count(matches!(&place.by, Voucher::Fact { path, .. } if path == "name"));
+        }
+    }
+    figures.at_least(97, "figures that are found or vouched for");
+    assert_eq!(holds.hits, holds.of);
 }

@@ -17,7 +17,7 @@ rules:
       pass: [{text: "Pay in full.", facts: {offer: {type: credit, apr: 29.9}}, context: {country: GB}}]
 "#;
 
-const CLAIMS: &str = r#"
+pub(super) const CLAIMS: &str = r#"
 families:                                  # health, environment, price, comparison, superlative, finance, award, …
   health: {closed: true}                   # any statement of the family that no claim's wording allows is caught
 claims:

@@ -10,6 +10,7 @@ mod matching;
 mod public;
 mod reader;
 mod second;
+mod supporting;
 mod waiving;
 
 use jiff::Timestamp;
@@ -77,6 +78,17 @@ impl Scene {
                 at: *at,
                 opinions: Opinions::Unknown,
             },
+        )
+    }
+
+    pub(super) fn support(&self, guardrails: &Guardrails, text: &str) -> Vec<Supported> {
+        let Self { facts, context, locale, at } = self;
+        let inputs = &Map::new();
+        let (placement, instructions, opinions) = (None, None, Opinions::Unknown);
+        let locale = locale.as_ref();
+        support(
+            guardrails,
+            &Subject { text, facts, context, placement, locale, inputs, instructions, at: *at, opinions },
         )
     }
 
