@@ -21,7 +21,7 @@ use super::say::{Safe, ago, exactly, id as short, money, number, took, when};
 use super::session::Reader;
 use crate::app::Shared;
 use crate::audit::search::{self, Generation, SearchError};
-use crate::audit::{Decision, Holding, Outcome, ServeRecord};
+use crate::audit::{Decision, Holding, Outcome, ReviewAction, ServeRecord};
 use crate::casefile::{self, Asked, Case, CaseError, PolicyThen, RuleThen, SegmentThen, ShownThen, words};
 use crate::replay::{FactsOf, RulesOf, Told, Vouched, vouched};
 use crate::words::{Micros, Source};
@@ -300,6 +300,9 @@ pub(super) fn stand(reader: &Reader, generation: &Generation) -> Stand {
         held.and_then(|(held, _)| generation.reviews.iter().find(|review| review.record.id == held.id));
     let decision = match held.map(|(_, decision)| decision) {
         Some(Decision::Approved) => Some(("approved", "pass")),
+        Some(Decision::Rejected) if held.is_some_and(|(held, _)| held.action == ReviewAction::Takedown) => {
+            Some(("taken down", "block"))
+        }
         Some(Decision::Rejected) => Some(("rejected", "block")),
         Some(Decision::Undecided) | None if record.approval && record.outcome == Outcome::Passed => {
             Some(("awaits approval", "note"))
@@ -318,7 +321,7 @@ pub(super) fn stand(reader: &Reader, generation: &Generation) -> Stand {
         decision,
         decided,
         note: decisive.and_then(|review| review.note.clone()),
-        flagged,
+        flagged: holding.is_flagged(),
     }
 }
 

@@ -7,8 +7,11 @@ use axum::Router;
 use axum::extract::{Path, RawQuery, State};
 use axum::response::Response;
 use axum::routing::get;
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
 use uuid::Uuid;
 
+use super::generation;
 use super::lists::{self, Field, Kept, REASONS, ROWS, Search, known};
 use super::page::{Failed, Frame, Place, page_or, show};
 use super::review::generation_id;
@@ -18,7 +21,6 @@ use crate::app::Shared;
 use crate::audit::index::text_of;
 use crate::audit::search::{self, Generation};
 use crate::audit::{Decision, GenerationRecord, Holding, Outcome, ReviewAction};
-use crate::casefile::words;
 use crate::store::StoreError;
 
 /// The fields of the search, in the order of its form.
@@ -43,16 +45,9 @@ pub(super) const FIELDS: [&str; 15] = [
 const FIRST: [&str; 5] = ["words", "state", "outcome", "placement", "product"];
 /// The most characters of a text in its row.
 const LONG: usize = 700;
-/// The most characters of a text beside the list.
-const WHOLE: usize = 10_000;
-/// The most findings and reviews told beside the list.
-const MOST: usize = 30;
 
 pub(super) fn routes() -> Router<Arc<Shared>> {
-    Router::new()
-        .route("/console/generations", get(page))
-        .route("/console/generations/{id}/row", get(row))
-        .route("/console/generations/{id}/beside", get(beside))
+    Router::new().route("/console/generations", get(page)).route("/console/generations/{id}/row", get(row))
 }
 
 /// How something stands, in a word and its meaning.
@@ -152,7 +147,7 @@ struct Row {
 }
 
 impl Row {
-    fn of(generation: &Generation, reader: &Reader, search: &Search) -> Self {
+    fn of(generation: &Generation, reader: &Reader, search: &Search, now: Timestamp) -> Self {
         let record = &generation.record;
         let id = record.id.to_string();
         let (text, missing) = text(generation, LONG);
@@ -169,7 +164,7 @@ impl Row {
             segment: record.segment.to_string(),
             product: record.product.clone().unwrap_or_default(),
             locale: record.locale.clone(),
-            at: say::when(record.finished, &reader.zone),
+            at: say::briefly(record.finished, now, &reader.zone),
             acts: Acts::of(generation, reader),
             token: reader.token.clone(),
             is_marked: search.get("at") == id,
@@ -191,96 +186,6 @@ fn text(generation: &Generation, most: usize) -> (Safe, &'static str) {
     }
 }
 
-/// The generation that is marked, in short.
-#[derive(Template)]
-#[template(path = "generation_beside.html")]
-struct Beside {
-    id: Uuid,
-    outcome: Badge,
-    reviewed: Vec<Badge>,
-    text: Safe,
-    missing: &'static str,
-    record: Box<GenerationRecord>,
-    reason: Option<&'static str>,
-    at: Safe,
-    findings: Vec<Found>,
-    more_findings: usize,
-    reviews: Vec<Said>,
-    /// Where its serves are listed.
-    serves: String,
-}
-
-/// A finding, in short.
-#[derive(Clone, Debug)]
-struct Found {
-    rule: String,
-    class: &'static str,
-    action: String,
-    matched: Option<Safe>,
-}
-
-/// What somebody did with it.
-#[derive(Clone, Debug)]
-struct Said {
-    by: String,
-    did: &'static str,
-    at: Safe,
-    note: Option<Safe>,
-}
-
-impl Beside {
-    fn of(generation: Generation, reader: &Reader) -> Self {
-        let (text, missing) = text(&generation, WHOLE);
-        let (outcome, reviewed) = (Badge::of(generation.record.outcome), Badge::reviewed(&generation));
-        let Generation { record, payload, reviews, .. } = generation;
-        let matches = payload.map(|payload| payload.matches);
-        let said = |value: &serde_json::Value, field: &str| {
-            value.get(field).and_then(serde_json::Value::as_str).map(str::to_owned)
-        };
-        let all = record.findings.as_array().map(Vec::as_slice).unwrap_or_default();
-        let findings = all.iter().enumerate().take(MOST).map(|(number, finding)| {
-            let action = said(finding, "action").unwrap_or_default();
-            let matched = matches.as_ref().and_then(|matches| matches.get(number));
-            let matched = matched.and_then(|matched| match matched {
-                serde_json::Value::String(text) => Some(text.clone()),
-                other => said(other, "match").or_else(|| said(other, "matched")),
-            });
-            Found {
-                rule: said(finding, "rule").unwrap_or_default(),
-                class: match action.as_str() {
-                    "block" => "block",
-                    "repair" | "fix" => "repair",
-                    _ => "note",
-                },
-                action,
-                matched: matched.filter(|text| !text.is_empty()).map(|text| say::seen(&text, 120)),
-            }
-        });
-        let findings: Vec<Found> = findings.collect();
-        let reviews = reviews.iter().rev().take(MOST).map(|review| Said {
-            by: words::by(&review.record.by).to_owned(),
-            did: words::review(review.record.action),
-            at: say::when(review.record.at, &reader.zone),
-            note: review.note.as_deref().map(|note| say::seen(note, 2_000)),
-        });
-        let serves = serde_urlencoded::to_string([("generation", record.id.to_string())]).unwrap_or_default();
-        Self {
-            id: record.id,
-            outcome,
-            reviewed,
-            text,
-            missing,
-            reason: record.reason.map(words::reason),
-            at: say::exactly(record.finished, &reader.zone),
-            more_findings: all.len().saturating_sub(findings.len()),
-            findings,
-            reviews: reviews.collect(),
-            serves: format!("/console/serves?{serves}"),
-            record: Box::new(record),
-        }
-    }
-}
-
 /// The page of the list.
 #[derive(Template)]
 #[template(path = "generations.html")]
@@ -294,7 +199,8 @@ struct Generations {
     /// What is wrong with the search.
     wrong: Option<String>,
     rows: Vec<Row>,
-    beside: Option<Beside>,
+    /// The marked one, in short.
+    beside: Option<Safe>,
     /// The address of what comes after.
     older: Option<String>,
     /// Whether the search gave up before it had a page full.
@@ -315,18 +221,22 @@ async fn page(State(shared): State<Arc<Shared>>, RawQuery(query): RawQuery, read
             Ok(page) => (page, None),
             Err(wrong) => (search::Page { items: Vec::new(), next_cursor: None }, Some(wrong)),
         };
+        let now = (shared.parts.now)();
         let mut rows = Vec::with_capacity(page.items.len());
         for record in page.items {
             let generation = whole(&shared, record).await?;
-            rows.push(Row::of(&generation, &reader, &search));
+            rows.push(Row::of(&generation, &reader, &search, now));
         }
         let beside = match search.get("at").parse() {
-            Ok(id) => search::generation(&shared.store, id).await?.map(|found| Beside::of(found, &reader)),
+            Ok(id) => {
+                let here = format!("/console/generations?{}", search.with(&[]));
+                beside(&shared, &reader, id, &here).await?
+            }
             Err(_) => None,
         };
         let mut kept = always(&shared, &reader, &search);
         kept.extend(Kept::of(&shared, &reader, "generations", &search).await?);
-        let fields = fields(&shared, &search);
+        let fields = fields(&shared, &search, &reader.zone);
         let (first, more) = fields.into_iter().partition(|field: &Field| FIRST.contains(&field.name));
         let to =
             |cursor: &str| format!("/console/generations?{}", search.with(&[("at", ""), ("cursor", cursor)]));
@@ -386,7 +296,7 @@ async fn whole(shared: &Shared, record: GenerationRecord) -> Result<Generation, 
 
 /// The searches that are there for everybody.
 fn always(shared: &Shared, reader: &Reader, search: &Search) -> Vec<Kept> {
-    let today = (shared.parts.now)().to_zoned(reader.zone.clone()).date().to_string();
+    let today = (shared.parts.now)().to_zoned(reader.zone.clone()).strftime("%Y-%m-%dT00:00").to_string();
     [
         ("Waiting for approval", vec![("state", "awaiting")]),
         ("Blocked today", vec![("outcome", "blocked"), ("from", today.as_str())]),
@@ -396,7 +306,7 @@ fn always(shared: &Shared, reader: &Reader, search: &Search) -> Vec<Kept> {
     .into()
 }
 
-fn fields(shared: &Shared, search: &Search) -> Vec<Field> {
+fn fields(shared: &Shared, search: &Search, zone: &TimeZone) -> Vec<Field> {
     let policy = shared.desk.pin();
     let rules = policy.guardrails.rules().iter().map(|rule| rule.id().to_owned());
     let [placement, segment, template] = known(shared, search);
@@ -413,8 +323,8 @@ fn fields(shared: &Shared, search: &Search) -> Vec<Field> {
         Field::free(search, "model"),
         Field::free(search, "locale"),
         Field::free(search, "user"),
-        Field::time(search, "from"),
-        Field::time(search, "until"),
+        Field::time(search, "from", zone),
+        Field::time(search, "until", zone),
     ];
     // What other pages ask for by their links.
     fields.extend((!search.get("revision").is_empty()).then(|| Field::free(search, "revision")));
@@ -434,12 +344,16 @@ async fn row(
 ) -> Response {
     let made = async {
         let search = Search::read(&FIELDS, query.as_deref());
-        Ok(show(&Row::of(&one(&shared, &id).await?, &reader, &search)))
+        Ok(show(&Row::of(&one(&shared, &id).await?, &reader, &search, (shared.parts.now)())))
     };
     page_or(&reader, made.await)
 }
 
-async fn beside(State(shared): State<Arc<Shared>>, Path(id): Path<String>, reader: Reader) -> Response {
-    let made = async { Ok(show(&Beside::of(one(&shared, &id).await?, &reader))) };
-    page_or(&reader, made.await)
+/// The short story of a generation; `None` where there is no such one.
+async fn beside(shared: &Shared, reader: &Reader, id: Uuid, here: &str) -> Result<Option<Safe>, Failed> {
+    match generation::part(shared, reader, id, here).await {
+        Ok(part) => Ok(Some(part)),
+        Err(Failed::Missing(_)) => Ok(None),
+        Err(failed) => Err(failed),
+    }
 }

@@ -231,9 +231,15 @@ impl Field {
         Self { choices, ..Self::free(search, name) }
     }
 
-    /// Where a time is written.
-    pub(super) fn time(search: &Search, name: &'static str) -> Self {
-        Self { is_time: true, ..Self::free(search, name) }
+    /// Where a time is written: shown as a minute of the reader's, however the address says it.
+    pub(super) fn time(search: &Search, name: &'static str, zone: &TimeZone) -> Self {
+        let is_end = name == "until";
+        let minute = instant(search.get(name), zone, is_end).and_then(|at| {
+            // What is asked for ends with the minute that is shown.
+            let at = if is_end { at.checked_sub(1.nanosecond()).ok()? } else { at };
+            Some(at.to_zoned(zone.clone()).strftime("%Y-%m-%dT%H:%M").to_string())
+        });
+        Self { is_time: true, value: minute.unwrap_or_default(), ..Self::free(search, name) }
     }
 }
 
@@ -420,6 +426,22 @@ mod tests {
             ("9999-12-31", true, None),
         ] {
             assert_eq!(read(written, end).as_deref(), at, "{written}");
+        }
+    }
+
+    #[test]
+    fn a_form_shows_the_times_of_its_address() {
+        let zone = TimeZone::get("Europe/Berlin").unwrap();
+        for (name, written, shown) in [
+            ("from", "2026-07-01T10:00", "2026-07-01T10:00"),
+            ("until", "2026-07-01T10:00", "2026-07-01T10:00"),
+            ("from", "2026-07-01", "2026-07-01T00:00"),
+            ("until", "2026-07-01", "2026-07-01T23:59"),
+            ("from", "2026-07-01T10:00:00Z", "2026-07-01T12:00"),
+            ("moment", "soon", ""),
+        ] {
+            let search = Search::read(&["from", "until", "moment"], Some(&format!("{name}={written}")));
+            assert_eq!(Field::time(&search, name, &zone).value, shown, "{name}={written}");
         }
     }
 }

@@ -67,6 +67,17 @@ pub(super) fn when(at: Timestamp, zone: &TimeZone) -> Safe {
     written(at, zone, "%-d %b %Y, %H:%M")
 }
 
+/// The same as short as rows have it: the time of a moment today, the day of one earlier.
+pub(super) fn briefly(at: Timestamp, now: Timestamp, zone: &TimeZone) -> Safe {
+    let (day, today) = (at.to_zoned(zone.clone()).date(), now.to_zoned(zone.clone()).date());
+    let pattern = match (day == today, day.year() == today.year()) {
+        (true, _) => "%H:%M",
+        (false, true) => "%-d %b",
+        (false, false) => "%-d %b %Y",
+    };
+    written(at, zone, pattern)
+}
+
 /// The same to the second.
 pub(super) fn exactly(at: Timestamp, zone: &TimeZone) -> Safe {
     written(at, zone, "%-d %b %Y, %H:%M:%S")
@@ -161,18 +172,11 @@ pub(super) fn took(micros: u64) -> String {
     }
 }
 
-/// The beginning of a text that somebody or something wrote, at most so many characters of it; what nobody would see in it, or
-/// what turns the direction of writing, is shown by its number.
+/// The beginning of a text that somebody or something wrote, at most so many characters of it; each as [`letter`] writes it.
 pub(super) fn seen(text: &str, most: usize) -> Safe {
-    let mut html = String::with_capacity(text.len().min(most * 4));
+    let (mut html, mut before) = (String::with_capacity(text.len().min(most * 4)), None);
     for c in text.chars().take(most) {
-        match c {
-            '\n' => html.push('\n'),
-            c if c.is_control() || is_invisible(c) => {
-                html.push_str(&format!("<span class=\"unseen\">⟨U+{:04X}⟩</span>", u32::from(c)));
-            }
-            c => html.push_str(&escape(c.encode_utf8(&mut [0; 4]))),
-        }
+        letter(&mut html, before.replace(c), c);
     }
     if text.chars().nth(most).is_some() {
         html.push('…');
@@ -214,6 +218,19 @@ mod tests {
             [-5, 59, 60, 7_300, 172_800].map(|seconds| ago(at, now(seconds))),
             ["just now", "just now", "1 minute ago", "2 hours ago", "2 days ago"]
         );
+    }
+
+    #[test]
+    fn rows_have_times_as_short_as_can_be() {
+        let zone = TimeZone::get("Europe/Berlin").unwrap();
+        let now = "2026-07-01T22:30:00Z".parse().unwrap();
+        for (at, shown) in [
+            ("2026-07-01T22:05:00Z", ">00:05<"),
+            ("2026-07-01T21:05:00Z", ">1 Jul<"),
+            ("2025-12-31T22:05:00Z", ">31 Dec 2025<"),
+        ] {
+            assert!(briefly(at.parse().unwrap(), now, &zone).0.contains(shown), "{at}");
+        }
     }
 
     #[test]

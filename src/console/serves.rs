@@ -7,6 +7,8 @@ use axum::Router;
 use axum::extract::{Path, RawQuery, State};
 use axum::response::Response;
 use axum::routing::get;
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
 use uuid::Uuid;
 
 use super::lists::{self, Field, Kept, REASONS, ROWS, Search, instant, known};
@@ -63,7 +65,7 @@ struct Row {
 }
 
 impl Row {
-    fn of(serve: &Serve, reader: &Reader, search: &Search, is_marked: bool) -> Self {
+    fn of(serve: &Serve, reader: &Reader, search: &Search, is_marked: bool, now: Timestamp) -> Self {
         let record = &serve.record;
         let id = record.id.to_string();
         Self {
@@ -75,7 +77,7 @@ impl Row {
             segment: record.segment.to_string(),
             product: record.product.clone().unwrap_or_default(),
             reason: record.reason.map(word).unwrap_or_default().replace('_', " "),
-            at: say::exactly(record.at, &reader.zone),
+            at: say::briefly(record.at, now, &reader.zone),
             is_marked,
             here: format!("/console/serves?{}", search.with(&[("at", &id)])),
         }
@@ -86,8 +88,8 @@ impl Row {
 fn tier(serve: &Serve) -> &'static str {
     use crate::words::Tier;
     match serve.record.tier {
-        Tier::User => "for one user",
-        Tier::Segment => "for the segment",
+        Tier::User => "user",
+        Tier::Segment => "segment",
         Tier::Prewritten => "pre-written",
         Tier::None => "nothing",
     }
@@ -194,10 +196,11 @@ async fn page(State(shared): State<Arc<Shared>>, RawQuery(query): RawQuery, read
         let marked = search.get("at").parse::<Uuid>().ok();
         // Who asks what somebody saw at a moment asks why as well: the nearest is shown.
         let marked = marked.or_else(|| page.items.first().filter(|_| around).map(|serve| serve.record.id));
+        let now = (shared.parts.now)();
         let rows: Vec<Row> = page
             .items
             .iter()
-            .map(|serve| Row::of(serve, &reader, &search, marked == Some(serve.record.id)))
+            .map(|serve| Row::of(serve, &reader, &search, marked == Some(serve.record.id), now))
             .collect();
         let listed = page.items.into_iter().find(|serve| Some(serve.record.id) == marked);
         let serve = match (listed, marked) {
@@ -211,7 +214,7 @@ async fn page(State(shared): State<Arc<Shared>>, RawQuery(query): RawQuery, read
         let mut kept = always(&shared, &reader, &search);
         kept.extend(Kept::of(&shared, &reader, "serves", &search).await?);
         let (first, more) =
-            fields(&shared, &search).into_iter().partition(|field: &Field| FIRST.contains(&field.name));
+            fields(&shared, &search, &reader.zone).into_iter().partition(|field: &Field| FIRST.contains(&field.name));
         let to = |cursor: &str| format!("/console/serves?{}", search.with(&[("at", ""), ("cursor", cursor)]));
         let more_named: Vec<&str> = FIELDS.into_iter().filter(|name| !FIRST.contains(name)).collect();
         Ok(show(&Serves {
@@ -261,7 +264,7 @@ async fn found(
 
 /// The searches that are there for everybody.
 fn always(shared: &Shared, reader: &Reader, search: &Search) -> Vec<Kept> {
-    let today = (shared.parts.now)().to_zoned(reader.zone.clone()).date().to_string();
+    let today = (shared.parts.now)().to_zoned(reader.zone.clone()).strftime("%Y-%m-%dT00:00").to_string();
     [
         ("Today", vec![("from", today.as_str())]),
         ("Waiting for approval", vec![("reason", "awaiting_approval")]),
@@ -271,12 +274,12 @@ fn always(shared: &Shared, reader: &Reader, search: &Search) -> Vec<Kept> {
     .into()
 }
 
-fn fields(shared: &Shared, search: &Search) -> Vec<Field> {
+fn fields(shared: &Shared, search: &Search, zone: &TimeZone) -> Vec<Field> {
     let [placement, segment, template] = known(shared, search);
     let mut fields = vec![
         Field::free(search, "words"),
         Field::free(search, "user"),
-        Field::time(search, "moment"),
+        Field::time(search, "moment", zone),
         placement,
         Field::free(search, "product"),
         segment,
@@ -285,8 +288,8 @@ fn fields(shared: &Shared, search: &Search) -> Vec<Field> {
         Field::chosen(search, "reason", &REASONS),
         template,
         Field::free(search, "locale"),
-        Field::time(search, "from"),
-        Field::time(search, "until"),
+        Field::time(search, "from", zone),
+        Field::time(search, "until", zone),
     ];
     // What other pages ask for by their links.
     let linked = ["generation", "revision"].into_iter().filter(|name| !search.get(name).is_empty());
