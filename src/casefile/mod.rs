@@ -478,7 +478,8 @@ async fn generation_then(
         decided,
         decided_since,
         missing,
-        earlier: words::rejudged(generation.record.rejudged),
+        earlier: words::edited(generation.record.edited.as_ref())
+            .or_else(|| words::rejudged(generation.record.rejudged)),
         record: generation.record,
         verdicts: generation.verdicts,
         reviews: generation.reviews,

@@ -2,7 +2,7 @@
 
 use uuid::Uuid;
 
-use crate::audit::{Outcome, ReviewAction};
+use crate::audit::{Edited, Outcome, ReviewAction};
 use crate::condition::Truth;
 use crate::generate::FaultKind;
 use crate::guardrail::{Action, Enforcement, Level};
@@ -334,6 +334,12 @@ pub const CONSOLE: &[(&str, &str)] = &[
 
 /// What is said of a text that a person must approve.
 pub const TO_APPROVE: &str = "A person must approve it before it is first shown.";
+
+/// What is said of a text that a person wrote in place of another.
+pub fn edited(edited: Option<&Edited>) -> Option<String> {
+    let Edited { from, by } = edited?;
+    Some(format!("Its text was edited by {by} from that of generation {from}: no model was asked for it."))
+}
 
 /// What is said of a text that an earlier generation wrote.
 pub fn rejudged(earlier: Option<Uuid>) -> Option<String> {

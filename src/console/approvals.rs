@@ -13,7 +13,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
-use super::differing;
+use super::compare::changes;
+use super::copy::{MarkedCopy, Note, Vouch, value_said};
 use super::page::{Failed, Frame, Place, done, page_or, show};
 use super::say::{self, Safe};
 use super::session::{Form, Reader};
@@ -21,8 +22,8 @@ use crate::app::Shared;
 use crate::audit::search::Generation;
 use crate::audit::waiting::{self, Assignment, DRAWN_OF, Filter, Group};
 use crate::audit::{Decision, ReviewAction};
-use crate::guardrail::{Action, Finding};
 use crate::pipeline::{self, Now, ReviewError};
+use crate::replay::{Told, vouched};
 use crate::store::keys::Role;
 
 /// How many groups of equal texts the list shows.
@@ -37,9 +38,6 @@ const FACTS: usize = 40;
 const LONGEST_FACT: usize = 240;
 /// The most characters of a note.
 pub(super) const MAX_NOTE: usize = 2_000;
-/// How many of [`DRAWN_OF`] approvals a second person looks at.
-const SECOND_LOOKS: u32 = 500;
-
 pub(super) fn routes() -> Router<Arc<Shared>> {
     Router::new()
         .route("/console/approvals", get(page))
@@ -183,14 +181,21 @@ struct Item {
     waited: u64,
     questions: u64,
     held: Option<String>,
-    findings: Vec<Found>,
+    look: Notes,
     facts: Vec<(String, String)>,
     before: Option<Before>,
     holder: Option<String>,
-    look: Option<Looked>,
+    second: Option<Looked>,
     edited: Option<String>,
     link: String,
     edit: String,
+}
+
+/// What stands beside a text: what rules found in it, and what vouches for it.
+pub(super) struct Notes {
+    pub(super) notes: Vec<Note>,
+    pub(super) vouches: Vec<Vouch>,
+    pub(super) grounds: Vec<String>,
 }
 
 /// What a second look is at.
@@ -208,104 +213,10 @@ struct Before {
     equal: bool,
 }
 
-/// A finding beside the text.
-pub(super) struct Found {
-    pub(super) number: usize,
-    pub(super) class: &'static str,
-    pub(super) word: &'static str,
-    pub(super) rule: String,
-    pub(super) message: String,
-    pub(super) matched: String,
-    pub(super) evidence: String,
-}
-
-/// Findings as they stand beside a text.
-pub(super) fn found(findings: &[Finding]) -> Vec<Found> {
-    let one = |(at, finding): (usize, &Finding)| {
-        let (class, word) = match finding.action {
-            _ if finding.shadow => ("note", "on trial"),
-            _ if finding.waived => ("note", "waived"),
-            Action::Note => ("note", "note"),
-            Action::Fix | Action::Repair => ("repair", "repair"),
-            Action::Block => ("block", "blocks"),
-        };
-        let evidence = finding.evidence.as_ref();
-        let evidence = evidence.and_then(|evidence| {
-            let value = evidence.value.as_ref().map(value_said)?;
-            Some(format!("The facts say {}: {value}.", evidence.attribute.as_deref().unwrap_or("otherwise")))
-        });
-        Found {
-            number: at + 1,
-            class,
-            word,
-            rule: finding.rule.clone(),
-            message: finding.message.clone(),
-            matched: bounded(&finding.matched),
-            evidence: evidence.unwrap_or_default(),
-        }
-    };
-    findings.iter().take(100).enumerate().map(one).collect()
-}
-
-/// A text with its findings marked in place, each with its number.
-pub(super) fn marked(text: &str, findings: &[Finding]) -> Safe {
-    let length = text.chars().count();
-    let mut spans: Vec<(usize, usize, usize)> = findings
-        .iter()
-        .take(100)
-        .enumerate()
-        .filter(|(_, finding)| finding.start < finding.end && finding.end <= length)
-        .filter(|(_, finding)| finding.end - finding.start < length)
-        .map(|(at, finding)| (finding.start, finding.end, at))
-        .collect();
-    spans.sort_unstable();
-    let shown = found(findings);
-    let (mut html, mut chars, mut at) = (String::with_capacity(text.len() * 2), text.chars(), 0);
-    for (start, end, which) in spans {
-        if start < at {
-            continue;
-        }
-        let before: String = chars.by_ref().take(start - at).collect();
-        let within: String = chars.by_ref().take(end - start).collect();
-        at = end;
-        let (class, number) = shown.get(which).map_or(("note", which + 1), |one| (one.class, one.number));
-        html += &visible(&before);
-        html += &format!("<mark class=\"{class}\">{}<sup>{number}</sup></mark>", visible(&within));
-    }
-    html += &visible(&chars.collect::<String>());
-    Safe(html)
-}
-
-/// Text as HTML, with what nobody would see shown by its number.
-fn visible(text: &str) -> String {
-    let mut html = String::with_capacity(text.len());
-    for c in text.chars() {
-        let unseen = matches!(c, '\u{200b}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}');
-        if unseen || (c.is_control() && c != '\n' && c != '\t') {
-            html += &format!("<span class=\"unseen\">⟨U+{:04X}⟩</span>", u32::from(c));
-        } else {
-            html += &say::escape(c.encode_utf8(&mut [0; 4]));
-        }
-    }
-    html
-}
-
 fn bounded(text: &str) -> String {
     let mut chars = text.chars();
     let begins: String = chars.by_ref().take(LONGEST_FACT).collect();
     if chars.next().is_some() { format!("{begins}…") } else { begins }
-}
-
-fn value_said(value: &Value) -> String {
-    match value {
-        Value::String(text) => bounded(text),
-        Value::Bool(true) => "yes".to_owned(),
-        Value::Bool(false) => "no".to_owned(),
-        Value::Array(items) if items.iter().all(|item| !item.is_object() && !item.is_array()) => {
-            bounded(&items.iter().map(value_said).collect::<Vec<_>>().join(", "))
-        }
-        other => bounded(&other.to_string()),
-    }
 }
 
 /// Facts, each by its path.
@@ -369,9 +280,10 @@ async fn page(
     page_or(&reader, made.await)
 }
 
-/// What the reader's share of approvals is that a second person looks at.
-fn share(_shared: &Shared) -> u32 {
-    SECOND_LOOKS.min(DRAWN_OF)
+/// How many of [`DRAWN_OF`] approvals a second person looks at, as the settings say.
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a share is from 0 to 1")]
+fn share(shared: &Shared) -> u32 {
+    (shared.console.second_looks.clamp(0.0, 1.0) * f64::from(DRAWN_OF)).round() as u32
 }
 
 /// The part of the page that decisions change, and which text is open in it.
@@ -622,7 +534,7 @@ async fn view(
     {
         let now = stands.text.clone();
         let equal = text == now;
-        let difference = tokio::task::spawn_blocking(move || differing::words(&text, &now)).await;
+        let difference = tokio::task::spawn_blocking(move || changes(&text, &now)).await;
         let same_product = last.record.product == record.product;
         let difference = difference.map_err(|_| Failed::Store)?;
         before = Some(Before { id: last.record.id, same_product, difference, equal });
@@ -630,7 +542,7 @@ async fn view(
     let inputs = generation.payload.as_ref().and_then(|payload| payload.inputs.get("product"));
     let product = inputs.and_then(Value::as_object);
     let name = product.and_then(|product| product.get("name")).and_then(Value::as_str).map(bounded);
-    let look = (ask.tab == "looks").then(|| {
+    let second = (ask.tab == "looks").then(|| {
         let approved =
             generation.reviews.iter().rev().find(|review| review.record.action == ReviewAction::Approve);
         approved.map(|review| Looked {
@@ -639,6 +551,10 @@ async fn view(
             edited: record.edited.is_some(),
         })
     });
+    let notes = Note::all_judged(stands.findings());
+    let policy = shared.desk.pin();
+    let told = Told { text: &stands.text, generation: Some(generation), serve: None };
+    let vouched = vouched(&shared.store, &shared.editions, &policy, &shared.judging, told).await?;
     let back = ask.back();
     let next = ask.address(None);
     let next = serde_urlencoded::to_string([("next", next)]).unwrap_or_default();
@@ -649,7 +565,7 @@ async fn view(
         focus,
         may: reader.reviews(),
         shows_inputs: reader.reviews(),
-        copy: marked(&stands.text, stands.findings()),
+        copy: MarkedCopy::of(&stands.text, &record.locale, &notes, &vouched.supported).html(),
         characters: u64::try_from(stands.text.chars().count()).unwrap_or(0),
         locale: record.locale.clone(),
         placement: record.placement.to_string(),
@@ -661,11 +577,15 @@ async fn view(
         waited: 0,
         questions: 1,
         held: None,
-        findings: found(stands.findings()),
+        look: Notes {
+            notes,
+            vouches: vouched.supported.iter().map(Vouch::of).collect(),
+            grounds: Vec::new(),
+        },
         facts: product.filter(|_| reader.reviews()).map(facts).unwrap_or_default(),
         before,
         holder: None,
-        look: look.flatten(),
+        second: second.flatten(),
         edited: record.edited.as_ref().map(|edited| edited.by.clone()),
         link: format!("/console/generations/{id}"),
         edit: format!("/console/generations/{id}/edit?{next}"),

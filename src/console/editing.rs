@@ -11,13 +11,14 @@ use axum::routing::{get, post};
 use serde::Deserialize;
 use uuid::Uuid;
 
-use super::approvals::{self, Found, found, marked};
+use super::approvals::{self, Notes};
+use super::copy::{MarkedCopy, Note};
 use super::page::{Failed, Frame, Place, page_or, show};
 use super::say::Safe;
 use super::session::{Form, Reader};
 use crate::app::Shared;
 use crate::audit::search::Generation;
-use crate::guardrail::{Approved, Judgement};
+use crate::guardrail::{Approved, Finding, Judgement};
 use crate::pipeline::{self, EditError, LONGEST_EDIT};
 
 pub(super) fn routes() -> Router<Arc<Shared>> {
@@ -61,7 +62,15 @@ struct Findings {
     asks: bool,
     corrected: Option<String>,
     copy: Safe,
-    findings: Vec<Found>,
+    look: Notes,
+}
+
+fn notes(findings: &[Finding]) -> Notes {
+    Notes { notes: Note::all_judged(findings), vouches: Vec::new(), grounds: Vec::new() }
+}
+
+fn copy(text: &str, findings: &[Finding]) -> Safe {
+    MarkedCopy::of(text, "", &Note::all_judged(findings), &[]).small().html()
 }
 
 /// What rules make of a text, as it stands beside the form.
@@ -72,20 +81,20 @@ fn told(text: &str, judged: Result<Result<Approved, Judgement>, EditError>) -> R
         asks: false,
         corrected: None,
         copy: Safe::default(),
-        findings: Vec::new(),
+        look: notes(&[]),
     };
     let view = match judged {
         Ok(Ok(approved)) => Findings {
             passes: true,
             corrected: Some(approved.text().to_owned()).filter(|corrected| corrected != text.trim()),
-            copy: marked(approved.text(), approved.findings()),
-            findings: found(approved.findings()),
+            copy: copy(approved.text(), approved.findings()),
+            look: notes(approved.findings()),
             ..none
         },
         Ok(Err(judgement)) => Findings {
             asks: judgement.wants_answers(),
-            copy: marked(judgement.fixed.as_deref().unwrap_or(text.trim()), &judgement.findings),
-            findings: found(&judgement.findings),
+            copy: copy(judgement.fixed.as_deref().unwrap_or(text.trim()), &judgement.findings),
+            look: notes(&judgement.findings),
             ..none
         },
         Err(EditError::NoText(why)) => Findings { fault: Some(why), ..none },

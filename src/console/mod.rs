@@ -13,7 +13,6 @@ mod chart;
 mod compare;
 mod compliance;
 mod copy;
-mod differing;
 mod door;
 mod editing;
 mod figures;
