@@ -431,7 +431,8 @@ async fn write(
         HadWritten::Pending => ("note", "being written", "It takes its time.".to_owned(), None),
     };
     let trial = pipeline::trial(&shared.parts, &policy, &request).await;
-    let shown = trial.map(|trial| shown_of(&trial));
+    // Why it is no better is said above it.
+    let shown = trial.map(|trial| ShownSeen { reason: None, ..shown_of(&trial) });
     let again = had == HadWritten::Pending;
     let part = WrittenPart {
         badge,
@@ -503,9 +504,8 @@ fn looked_at(text: &str, locale: &str, findings: &[Finding], supported: &[Suppor
     Look {
         copy: Some(MarkedCopy::of(text, locale, &notes, supported)),
         vouches: supported.iter().map(Vouch::of).collect(),
-        missing: None,
         notes,
-        grounds: Vec::new(),
+        ..Look::default()
     }
 }
 
