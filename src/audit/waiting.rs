@@ -9,8 +9,7 @@ use uuid::Uuid;
 use super::append::{self, Appending};
 use super::index::Told;
 use super::records::{
-    self,
-    Decision, Event, GenerationPayload, GenerationRecord, Outcome, PurgeRecord, Record, ReviewAction,
+    self, Decision, Event, GenerationPayload, GenerationRecord, Outcome, PurgeRecord, Record, ReviewAction,
     ReviewRecord, ServeRecord,
 };
 use crate::store::index::Indexable;

@@ -213,8 +213,9 @@ async fn page(State(shared): State<Arc<Shared>>, RawQuery(query): RawQuery, read
         };
         let mut kept = always(&shared, &reader, &search);
         kept.extend(Kept::of(&shared, &reader, "serves", &search).await?);
-        let (first, more) =
-            fields(&shared, &search, &reader.zone).into_iter().partition(|field: &Field| FIRST.contains(&field.name));
+        let (first, more) = fields(&shared, &search, &reader.zone)
+            .into_iter()
+            .partition(|field: &Field| FIRST.contains(&field.name));
         let to = |cursor: &str| format!("/console/serves?{}", search.with(&[("at", ""), ("cursor", cursor)]));
         let more_named: Vec<&str> = FIELDS.into_iter().filter(|name| !FIRST.contains(name)).collect();
         Ok(show(&Serves {

@@ -23,8 +23,8 @@ use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 use serde_json::Value;
 
-use super::page::{Failed, done};
 use super::copy::shown as visible;
+use super::page::{Failed, done};
 use super::say::{self, Safe, escape};
 use super::session::Reader;
 use crate::app::Shared;

@@ -10,8 +10,8 @@ use axum::routing::get;
 
 use crate::alerts::AlertKind;
 use crate::app::Shared;
-use crate::console::page::{Failed, Frame, Place, page_or, show};
 use crate::console::copy::shown as visible;
+use crate::console::page::{Failed, Frame, Place, page_or, show};
 use crate::console::say::Safe;
 use crate::console::session::Reader;
 use crate::guardrail::Mode;

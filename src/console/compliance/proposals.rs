@@ -17,8 +17,8 @@ use super::{Badge, Changes, FileDiff, answered, file_diffs, interrupted, marked}
 use crate::app::Shared;
 use crate::audit::desk::{DeskError, FILES, note, same};
 use crate::audit::search;
-use crate::console::page::{Failed, Frame, Place, page_or, show};
 use crate::console::copy::shown as visible;
+use crate::console::page::{Failed, Frame, Place, page_or, show};
 use crate::console::say::{self, Safe};
 use crate::console::session::{Form, Reader, Who};
 use crate::policy::{Difference, Proposal};

@@ -10,8 +10,8 @@ use axum::routing::get;
 
 use super::{Excerpt, interrupted, lines_of, word};
 use crate::app::Shared;
-use crate::console::page::{Failed, Frame, Place, page_or, show};
 use crate::console::copy::shown as visible;
+use crate::console::page::{Failed, Frame, Place, page_or, show};
 use crate::console::say::Safe;
 use crate::console::session::Reader;
 use crate::diagnostic::{Position, Span};
