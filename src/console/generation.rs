@@ -309,7 +309,6 @@ pub(super) fn stand(reader: &Reader, generation: &Generation) -> Stand {
         }
         Some(Decision::Undecided) | None => None,
     };
-    let flagged = holding.is_flagged();
     let decided = decisive.map(|review| {
         let by = super::say::escape(words::by(&review.record.by));
         Safe(format!("by {by}, {}", when(review.record.at, &reader.zone)))
