@@ -210,8 +210,8 @@ async fn come_back(
     let mut response = match oidc.finish(&shared.seal, &started, &answer, &shared.parts.now).await {
         Ok((person, role)) => {
             shared.door.forgive(from, None, now);
-            let (name, shown) = (oidc.named(&person.name, &person.subject), &person.name);
-            tracing::info!(%name, %shown, %role, "signed in to the console through OpenID Connect");
+            let name = oidc.named(&person.name, &person.subject);
+            tracing::info!(%name, %role, "signed in to the console through OpenID Connect");
             let who =
                 Who::Person { subject: person.subject, name: person.name, terms: oidc.terms().to_owned() };
             let mut response = going_on(next(&started.next));
