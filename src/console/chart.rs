@@ -25,6 +25,8 @@ pub(super) struct Series {
     pub(super) name: String,
     /// Its values, from 0; none where nothing is known.
     pub(super) values: Vec<Option<f64>>,
+    /// Whether it is drawn, and not only told in the table.
+    pub(super) drawn: bool,
 }
 
 /// What a chart shows, and how.
@@ -68,9 +70,13 @@ impl Chart {
         value.is_finite().then_some(value.max(0.0))
     }
 
+    fn drawn(&self) -> impl Iterator<Item = &Series> {
+        self.series.iter().filter(|series| series.drawn)
+    }
+
     fn highest(&self, stacked: bool) -> f64 {
         let of_column = |column: usize| {
-            let values = self.series.iter().filter_map(move |series| self.value(series, column));
+            let values = self.drawn().filter_map(move |series| self.value(series, column));
             if stacked { values.sum::<f64>() } else { values.fold(0.0, f64::max) }
         };
         (0..self.count()).map(of_column).fold(0.0, f64::max)
@@ -87,10 +93,10 @@ impl Chart {
         }
         let (id, told) = (self.id, escape(&self.told));
         let mut out = format!("<figure class=\"chart\"><figcaption>{title}</figcaption>");
-        if stacked && self.series.len() > 1 {
+        if stacked && self.drawn().count() > 1 {
             out.push_str("<p class=\"keys quiet\">");
             // As they stand on each other: the topmost first.
-            for (at, series) in self.series.iter().enumerate().rev() {
+            for (at, series) in self.drawn().enumerate().collect::<Vec<_>>().into_iter().rev() {
                 if (0..self.count()).any(|column| self.value(series, column).is_some_and(|value| value > 0.0))
                 {
                     let _ = write!(
@@ -172,7 +178,7 @@ impl Chart {
         let width = (self.step() * 0.76).min(40.0);
         for (column, name) in self.columns.iter().enumerate().take(self.count()) {
             let mut below = 0.0;
-            for (at, series) in self.series.iter().enumerate() {
+            for (at, series) in self.drawn().enumerate() {
                 let Some(value) = self.value(series, column).filter(|value| *value > 0.0) else { continue };
                 let (from, to) = (y_of(below, top), y_of(below + value, top));
                 below += value;
@@ -193,7 +199,7 @@ impl Chart {
 
     fn draw_lines(&self, top: f64) -> String {
         let (mut out, mut labels) = (String::new(), Vec::new());
-        for (at, series) in self.series.iter().enumerate() {
+        for (at, series) in self.drawn().enumerate() {
             // A gap in what is known is a gap in the line.
             let (mut path, mut pen_down, mut points) = (String::new(), false, 0);
             let mut last = None;
@@ -310,6 +316,7 @@ mod tests {
         let series = series.iter().map(|(name, values)| Series {
             name: (*name).to_owned(),
             values: values.iter().map(|value| Some(*value).filter(|value| value.is_finite())).collect(),
+            drawn: !name.starts_with('('),
         });
         Chart {
             id: "c",
@@ -383,6 +390,16 @@ mod tests {
             ));
             assert!(!drawn.contains(" style=") && !drawn.contains("<c>"), "{drawn}");
         }
+    }
+
+    #[test]
+    fn what_is_not_drawn_is_in_the_table_alone() {
+        let Safe(drawn) = chart(&[("a", &[1.0, 2.0]), ("(b)", &[900.0, 901.0])], 2).lines();
+        assert_eq!(drawn.matches("<path class=\"line").count(), 1);
+        assert!(
+            drawn.contains("<td class=\"number\">901</td>") && !drawn.contains(">1000</text>"),
+            "{drawn}"
+        );
     }
 
     #[test]

@@ -482,13 +482,13 @@ fn tiles(read: &Read, today: &dyn Fn(&[Sum]) -> Vec<Sum>, this: &str) -> Vec<Til
             href: format!("/console/serves?since={this}"),
         },
         Tile {
-            name: "With copy by a model",
+            name: "By a model",
             today: better(&serves),
             before: format!("{} in 30 days", better(&read.serves)),
             href: String::new(),
         },
         Tile {
-            name: "Answered within (p95)",
+            name: "95% within",
             today: p95(&today(&read.latency)),
             before: format!("{} in 30 days", p95(&read.latency)),
             href: String::new(),
@@ -500,7 +500,7 @@ fn tiles(read: &Read, today: &dyn Fn(&[Sum]) -> Vec<Sum>, this: &str) -> Vec<Til
             href: String::new(),
         },
         Tile {
-            name: "Texts that passed",
+            name: "Texts passed",
             today: format!("{passed} of {}", say::number(all)),
             before: format!("{passed_before} of {} in 30 days", say::number(all_before)),
             href: format!("/console/generations?since={this}"),
@@ -544,6 +544,7 @@ fn serves_chart(read: &Read, days: &Days) -> Chart {
         values: days.each(&read.serves, |sums| {
             Some(float(figures::count(sums.iter().copied().filter(|sum| sum.part(0) == word))))
         }),
+        drawn: true,
     });
     Chart {
         id: "serves",
@@ -600,6 +601,7 @@ fn cost_chart(read: &Read, days: &Days) -> Chart {
             let of = sums.iter().copied().filter(|sum| sum.part(0) == *purpose);
             Some(Micros(figures::total(of)).units())
         }),
+        drawn: true,
     });
     Chart {
         id: "cost",

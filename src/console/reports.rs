@@ -316,6 +316,7 @@ fn chart(month: &Month) -> Chart {
         values: month.days.each(&month.serves, |sums| {
             Some(figures::count(sums.iter().copied().filter(|sum| sum.part(0) == word)) as f64)
         }),
+        drawn: true,
     });
     #[expect(
         clippy::cast_possible_truncation,
