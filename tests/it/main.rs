@@ -20,6 +20,7 @@ mod claims;
 mod commands;
 mod conditions;
 mod console_door;
+mod console_figures;
 mod console_lists;
 mod crash;
 mod declared;
