@@ -330,7 +330,7 @@ fn actions(reader: &Reader, generation: &Generation, shown: u64, next: &str) -> 
     let decided = generation.decided().map(|(_, decision)| decision);
     let has_text = generation.payload.is_some();
     let asked = match shown {
-        0 => "Take this text down on every page? It was not shown yet; its wording is banned until the stop is lifted.".to_owned(),
+        0 => "Take this text down on every page? No answer is known to have shown it; its wording is banned until the stop is lifted.".to_owned(),
         n => format!(
             "Take this text down on every page? It was {}; its wording is banned until the stop is lifted.",
             times(n)
@@ -368,6 +368,8 @@ struct Attempt {
     /// To mend the text before it.
     repair: bool,
     copy: Option<MarkedCopy>,
+    /// Whether it wrote the very text that stands above.
+    is_above: bool,
     /// What changed from the one before, where both wrote something.
     changed: Option<Safe>,
     /// What was written, where the copy in it is something else.
@@ -488,7 +490,7 @@ fn flatten(path: String, value: &Value, depth: usize, rows: &mut Vec<(String, Sa
 }
 
 /// Calls to models, each with what was found in what it wrote.
-fn attempts(case: &Case) -> Vec<Attempt> {
+fn attempts(case: &Case, above: Option<&str>) -> Vec<Attempt> {
     let Some(generation) = &case.generation else { return Vec::new() };
     let locale = &generation.record.locale;
     let mut before: Option<&str> = None;
@@ -502,6 +504,7 @@ fn attempts(case: &Case) -> Vec<Attempt> {
             .map(|finding| Note::of_record(finding, Shown::Attempt(attempt.number)))
             .collect();
         let other = attempt.raw.as_deref().filter(|raw| Some(raw.trim()) != attempt.copy.as_deref());
+        let is_above = text.is_some() && text == above && generation.attempts.len() == 1;
         told.push(Attempt {
             number: attempt.number,
             provider: attempt.provider.clone(),
@@ -515,7 +518,8 @@ fn attempts(case: &Case) -> Vec<Attempt> {
             request: attempt.upstream_request_id.clone(),
             error: attempt.error.as_deref().map(shown),
             repair: attempt.repair,
-            copy: text.map(|text| MarkedCopy::of(text, locale, &notes, &[]).small()),
+            is_above,
+            copy: text.filter(|_| !is_above).map(|text| MarkedCopy::of(text, locale, &notes, &[]).small()),
             changed: before
                 .zip(text)
                 .filter(|(one, other)| one != other)
@@ -539,7 +543,7 @@ fn events(case: &Case, zone: &TimeZone) -> Vec<Event> {
     if let Some(generation) = &case.generation {
         let record = &generation.record;
         add(record.started, Safe("Asked for.".to_owned()), None);
-        add(record.finished, shown(&generation.outcome), generation.reason.as_deref());
+        add(record.finished, shown(&generation.outcome), None);
         for verdict in &generation.verdicts {
             let said = match (
                 &verdict.record.error,
@@ -673,6 +677,10 @@ async fn whole(shared: &Shared, reader: &Reader, id: Uuid, asked: Asked) -> Resu
         let why = if message.repair { ", added to have the first text mended" } else { "" };
         (format!("{by}{why}"), shown(&message.content))
     });
+    let above = match &case.serve {
+        Some(_) => case.text.text.clone(),
+        None => generation.as_ref().and_then(text_of).map(|(text, _)| text),
+    };
     let page = Page {
         frame: Frame::of(reader, place, format!("{kind}: {of}")),
         zone: reader.zone.clone(),
@@ -689,7 +697,7 @@ async fn whole(shared: &Shared, reader: &Reader, id: Uuid, asked: Asked) -> Resu
         shown: times(times_shown),
         segments,
         segments_of,
-        attempts: attempts(&case),
+        attempts: attempts(&case, above.as_deref()),
         messages: messages.collect(),
         inputs: case.generation.as_ref().map(|generation| rows(&generation.inputs)).unwrap_or_default(),
         events: events(&case, &reader.zone),
