@@ -22,6 +22,7 @@ mod conditions;
 mod console_door;
 mod console_figures;
 mod console_lists;
+mod console_queue;
 mod crash;
 mod declared;
 mod demo;
