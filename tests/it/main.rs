@@ -19,6 +19,7 @@ mod check;
 mod claims;
 mod commands;
 mod conditions;
+mod console_compliance;
 mod console_door;
 mod console_figures;
 mod console_lists;

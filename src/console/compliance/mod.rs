@@ -28,6 +28,7 @@ use super::page::{Failed, done};
 use super::say::{self, Safe, escape};
 use super::session::Reader;
 use crate::app::Shared;
+use crate::audit::counts::{self, Counts, What};
 use crate::diagnostic::{Diagnostic, Span};
 use crate::document::Files;
 use crate::guardrail::{Action, Change, Effect, Enforcement, Level};
@@ -415,9 +416,28 @@ async fn files_in_force(shared: &Shared, set: Set, hash: &str) -> Result<Files, 
     Ok(policies::by_hash(&shared.store, set.as_str(), hash).await?.unwrap_or_default())
 }
 
-/// How often each rule found something in generations of the last 30 days; `None` where that is not counted.
-async fn caught(_shared: &Shared, _now: Timestamp) -> Option<BTreeMap<String, u64>> {
-    None
+/// What was counted of a figure in the last 30 days, by the first part of its name. Where it cannot be read a page does without.
+async fn counted(shared: &Shared, what: What, now: Timestamp) -> Option<BTreeMap<String, u64>> {
+    let span = (counts::hour(days_before(now, DAYS)), counts::hour(now) + 1);
+    let sums = async { Counts::of(&shared.store).await?.sums(what, &[span]).await };
+    match sums.await {
+        Ok(sums) => {
+            let mut all: BTreeMap<String, u64> = BTreeMap::new();
+            for sum in &sums {
+                *all.entry(sum.part(0).to_owned()).or_default() += sum.n;
+            }
+            Some(all)
+        }
+        Err(error) => {
+            tracing::warn!(%error, "a page cannot read what was counted");
+            None
+        }
+    }
+}
+
+/// In how many generations of the last 30 days each rule found something; `None` where that cannot be read.
+async fn caught(shared: &Shared, now: Timestamp) -> Option<BTreeMap<String, u64>> {
+    counted(shared, What::Finding, now).await
 }
 
 #[cfg(test)]

@@ -376,7 +376,7 @@ async fn one(shared: &Shared, reader: &Reader, id: &str) -> Result<Response, Fai
             })
             .collect(),
         words: words_about(guardrails, id),
-        caught: caught.map(|caught| say::counted(caught.get(id).copied().unwrap_or_default(), "time")),
+        caught: caught.map(|caught| say::counted(caught.get(id).copied().unwrap_or_default(), "generation")),
         search: format!("/console/generations?{search}"),
         latest,
         not_all,

@@ -10,9 +10,10 @@ use axum::routing::get;
 
 use super::{Excerpt, interrupted, lines_of, word};
 use crate::app::Shared;
+use crate::audit::counts::What;
 use crate::console::copy::shown as visible;
 use crate::console::page::{Failed, Frame, Place, page_or, show};
-use crate::console::say::Safe;
+use crate::console::say::{self, Safe};
 use crate::console::session::Reader;
 use crate::diagnostic::{Position, Span};
 use crate::policy::{Set, shown};
@@ -34,6 +35,7 @@ struct Page {
     more: usize,
     sets: Vec<SetSaid>,
     file: String,
+    others: String,
 }
 
 struct One {
@@ -45,6 +47,7 @@ struct One {
     conditions: Vec<Safe>,
     source: Option<Excerpt>,
     templates: usize,
+    share: String,
 }
 
 struct SetSaid {
@@ -67,6 +70,12 @@ async fn segments(shared: &Shared, reader: &Reader) -> Result<Response, Failed> 
         .await
         .map(|(told, text)| (text, told))
         .map_err(interrupted)?;
+    let served = super::counted(shared, What::Segment, (shared.parts.now)()).await.unwrap_or_default();
+    let all_serves: u64 = served.values().sum();
+    let share = |id: &str| {
+        let serves = served.get(id).copied().unwrap_or_default();
+        format!("{} of serves", say::share(serves, all_serves))
+    };
     let (segments, prompts) = (&policy.copy.segments, &policy.copy.prompts);
     let one = |(number, segment): (usize, &crate::segment::Segment)| {
         let of_it = told.get(segment.id.as_str());
@@ -88,6 +97,7 @@ async fn segments(shared: &Shared, reader: &Reader) -> Result<Response, Failed> 
                 .map_or_else(Vec::new, |told| told.said.iter().map(|said| visible(said)).collect()),
             source: span.and_then(|span| lines_of(&text, span)),
             templates: templates.count(),
+            share: share(segment.id.as_str()),
         }
     };
     let all: Vec<One> = (1..).zip(segments.iter()).take(MOST).map(one).collect();
@@ -104,5 +114,6 @@ async fn segments(shared: &Shared, reader: &Reader) -> Result<Response, Failed> 
     let more = segments.iter().count().saturating_sub(MOST);
     let sets = sets.collect();
     let frame = Frame::of(reader, Place::Compliance, "Segments");
-    Ok(show(&Page { frame, tab: "segments", all, more, sets, file }))
+    let others = share(crate::words::DEFAULT_SEGMENT);
+    Ok(show(&Page { frame, tab: "segments", all, more, sets, file, others }))
 }
