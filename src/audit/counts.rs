@@ -17,6 +17,7 @@ use jiff::Timestamp;
 pub use read::{Counted, Counts, Lag, Latencies, Sum};
 pub use tell::{BUCKETS, bucket, from as bucket_from};
 
+use super::holding::Holding;
 use super::index::{self, Field, LINES, Told};
 use super::records::{Record, ReviewAction, ReviewRecord};
 use crate::store::StoreError;
@@ -187,14 +188,12 @@ async fn count_decision(
 ) -> Result<(), StoreError> {
     let Some(decision) = review.action.decision() else { return Ok(()) };
     let (generation, hour) = (review.generation_id.to_string(), hour(review.at));
-    if let Some(before) = append.decided_before(&generation, seq).await?
-        && before.decision != decision.as_str()
+    let earlier = index::reviews(&mut append.look(), &generation, seq - 1).await?;
+    if let Some((before, decided)) = Holding::of(&earlier).decided()
+        && decided != decision
     {
-        let whose = match super::records::decode(&before.bytes) {
-            Ok(Record::Review(earlier)) if earlier.record.by == review.by => "own",
-            _ => "other",
-        };
-        tally.add(What::Overturn, hour, &[&before.decision, decision.as_str(), &review.by, whose], 1, 0);
+        let whose = if before.by == review.by { "own" } else { "other" };
+        tally.add(What::Overturn, hour, &[decided.as_str(), decision.as_str(), &review.by, whose], 1, 0);
     }
     if review.action == ReviewAction::Takedown
         && let Some((since, from)) = shown_since(append, &generation, seq).await?

@@ -31,7 +31,7 @@ const LISTED: u32 = 25;
 /// How many approvals that wait for a second look the list shows.
 const LOOKS: u32 = 25;
 /// For how long an approval may still be looked at a second time.
-const LOOKED_FOR: SignedDuration = SignedDuration::from_hours(30 * 24);
+pub(super) const LOOKED_FOR: SignedDuration = SignedDuration::from_hours(30 * 24);
 /// How many facts stand beside a text.
 const FACTS: usize = 40;
 /// The most characters of a fact that are shown.
@@ -282,7 +282,7 @@ async fn page(
 
 /// How many of [`DRAWN_OF`] approvals a second person looks at, as the settings say.
 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a share is from 0 to 1")]
-fn share(shared: &Shared) -> u32 {
+pub(super) fn share(shared: &Shared) -> u32 {
     (shared.console.second_looks.clamp(0.0, 1.0) * f64::from(DRAWN_OF)).round() as u32
 }
 

@@ -11,6 +11,7 @@ use axum::routing::get;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
+use super::approvals::{LOOKED_FOR, share};
 use super::chart::{Chart, Series};
 use super::figures::{self, Days, Found};
 use super::page::{Frame, Place, show};
@@ -19,11 +20,11 @@ use super::session::Reader;
 use crate::alerts::AlertKind;
 use crate::app::Shared;
 use crate::audit::counts::{Counts, Lag, Latencies, Sum, What};
-use crate::audit::search;
+use crate::audit::{search, waiting};
 use crate::diagnostic::Diagnostic;
 use crate::guardrail::ending;
+use crate::store::StoreError;
 use crate::store::desk::{ProposalState, proposals};
-use crate::store::{Store, StoreError};
 use crate::words::{Micros, Tier, utc_day};
 
 /// How many days the figures beside today's are of.
@@ -142,8 +143,7 @@ struct Overview {
 async fn page(State(shared): State<Arc<Shared>>, reader: Reader) -> Response {
     let now = (shared.parts.now)();
     let days = Days::last(now, &reader.zone, DAYS);
-    let read =
-        tokio::time::timeout(PATIENCE, read(&shared.store, &days, now, shared.desk.settings().approvals));
+    let read = tokio::time::timeout(PATIENCE, read(&shared, &reader, &days, now));
     let read = match read.await {
         Ok(read) => read.map_err(|error| {
             tracing::error!(%error, "the overview cannot read the store");
@@ -344,6 +344,17 @@ fn from_store(read: &Read, zone: &TimeZone) -> Vec<Task> {
             link: "Approve",
         });
     }
+    if read.looks > 0 {
+        let waits = if read.looks == 1 { "waits" } else { "wait" };
+        tasks.push(Task {
+            class: "note",
+            word: "second looks",
+            said: format!("{} {waits} for a second person.", say::counted(read.looks, "approval")),
+            since: Safe::default(),
+            href: "/console/approvals?tab=looks",
+            link: "Look again",
+        });
+    }
     if read.flagged > 0 {
         let is = if read.flagged == 1 { "is" } else { "are" };
         tasks.push(Task {
@@ -382,16 +393,19 @@ struct Read {
     lag: Lag,
     proposals: Vec<Timestamp>,
     awaiting: u64,
+    looks: u64,
     flagged: u64,
 }
 
-async fn read(store: &Store, days: &Days, now: Timestamp, approvals: usize) -> Result<Read, StoreError> {
+async fn read(shared: &Shared, reader: &Reader, days: &Days, now: Timestamp) -> Result<Read, StoreError> {
+    let (store, approvals) = (&shared.store, shared.desk.settings().approvals);
+    let looked_for = now.saturating_sub(LOOKED_FOR).unwrap_or(now);
     let mut counts = Counts::of(store).await?;
     let spans = &days.spans;
-    let mut waiting = Vec::new();
+    let mut open = Vec::new();
     if approvals > 0 {
         let rows = proposals(store, 50).await?;
-        waiting.extend(rows.into_iter().filter(|row| row.state == ProposalState::Open).map(|row| row.at));
+        open.extend(rows.into_iter().filter(|row| row.state == ProposalState::Open).map(|row| row.at));
     }
     Ok(Read {
         serves: counts.sums(What::Serve, spans).await?,
@@ -401,8 +415,9 @@ async fn read(store: &Store, days: &Days, now: Timestamp, approvals: usize) -> R
         findings: counts.sums(What::Finding, &[days.whole()]).await?,
         findings_today: counts.sums(What::Finding, &[days.today()]).await?,
         lag: counts.lag(now).await?,
-        proposals: waiting,
-        awaiting: search::standing(store, search::ReviewState::Awaiting).await?,
+        proposals: open,
+        awaiting: waiting::count(store, &waiting::Filter::default()).await?.1,
+        looks: waiting::second_looks(store, &reader.name, share(shared), looked_for, None, 0).await?.1,
         flagged: search::standing(store, search::ReviewState::Flagged).await?,
     })
 }
@@ -564,6 +579,8 @@ fn latency_chart(read: &Read, days: &Days) -> Chart {
         name: name.to_owned(),
         values: days
             .each(&read.latency, |sums| Latencies::of(sums.iter().copied()).percentile(share).map(float)),
+        // The slowest wait for models: beside them all others would lie on the ground.
+        drawn: share < 0.99,
     });
     let all = Latencies::of(&read.latency);
     let of = |share| all.percentile(share).map_or_else(|| "–".to_owned(), say::took);

@@ -496,8 +496,8 @@ fn opinions(sums: &[Sum]) -> Table {
 }
 
 fn reviewers(reviews: &[Sum], overturns: &[Sum]) -> Table {
-    let actions = ["approve", "reject", "takedown", "flag", "note"];
-    let mut by: BTreeMap<&str, [u64; 7]> = BTreeMap::new();
+    let actions = ["approve", "reject", "takedown", "flag", "note", "undo"];
+    let mut by: BTreeMap<&str, [u64; 8]> = BTreeMap::new();
     for sum in reviews {
         let counts = by.entry(sum.part(1)).or_default();
         let at = actions.iter().position(|action| *action == sum.part(0));
@@ -520,7 +520,7 @@ fn reviewers(reviews: &[Sum], overturns: &[Sum]) -> Table {
     Table {
         id: "reviewers",
         title: "Reviewers' decisions and overturns",
-        about: "An overturn is a decision that changed an earlier one on the same text: another person's, or one's own.".into(),
+        about: "An overturn is a decision that changed an earlier one on the same text: another person's, or one's own. What was undone before is no earlier decision.".into(),
         of: "Who",
         measures: vec![
             measure("approved", "reviews"),
@@ -528,6 +528,7 @@ fn reviewers(reviews: &[Sum], overturns: &[Sum]) -> Table {
             measure("taken down", "reviews"),
             measure("flagged", "reviews"),
             measure("noted", "reviews"),
+            measure("undone", "reviews"),
             measure("overturned others'", "reviews"),
             measure("changed their own", "reviews"),
         ],
@@ -844,13 +845,13 @@ mod tests {
             sum(&["approved", "rejected", "Tom", "other"], 1, 0),
             sum(&["approved", "rejected", "", "own"], 1, 0),
         ];
-        let counts = |counts: [u64; 7]| counts.map(Cell::Count).to_vec();
+        let counts = |counts: [u64; 8]| counts.map(Cell::Count).to_vec();
         assert_eq!(
             cells(&reviewers(&reviews, &overturns)),
             [
-                ("somebody whose key had no name".to_owned(), counts([0, 0, 0, 0, 0, 0, 1])),
-                ("Ines".to_owned(), counts([3, 0, 0, 0, 0, 0, 0])),
-                ("Tom".to_owned(), counts([0, 2, 0, 0, 0, 1, 0])),
+                ("somebody whose key had no name".to_owned(), counts([0, 0, 0, 0, 0, 0, 0, 1])),
+                ("Ines".to_owned(), counts([3, 0, 0, 0, 0, 0, 0, 0])),
+                ("Tom".to_owned(), counts([0, 2, 0, 0, 0, 0, 1, 0])),
             ]
         );
     }

@@ -24,14 +24,6 @@ pub(crate) struct CountRow {
     pub(crate) total: i64,
 }
 
-/// The decision on a generation before another one.
-pub(crate) struct Decided {
-    /// What was decided.
-    pub(crate) decision: String,
-    /// The review's entry.
-    pub(crate) bytes: Vec<u8>,
-}
-
 impl Append {
     /// Adds to what was counted.
     pub(crate) async fn add_counts(&mut self, rows: &[CountRow]) -> Result<(), StoreError> {
@@ -45,21 +37,6 @@ impl Append {
             insert.build().execute(&mut *self.0).await?;
         }
         Ok(())
-    }
-
-    /// What was decided last on a generation before this entry.
-    pub(crate) async fn decided_before(
-        &mut self,
-        generation: &str,
-        seq: i64,
-    ) -> Result<Option<Decided>, StoreError> {
-        let query = sqlx::query_as(
-            "SELECT r.decision, c.bytes FROM reviews r JOIN chain c ON c.seq = r.seq
-             WHERE r.generation = $1 AND r.seq < $2 AND r.decision IS NOT NULL ORDER BY r.seq DESC LIMIT 1",
-        );
-        let found: Option<(String, Vec<u8>)> =
-            query.bind(generation).bind(seq).fetch_optional(&mut *self.0).await?;
-        Ok(found.map(|(decision, bytes)| Decided { decision, bytes }))
     }
 
     /// The entry of a generation and when it ended, in microseconds since 1970.

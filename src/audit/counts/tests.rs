@@ -410,3 +410,28 @@ async fn erasure_and_retention_leave_what_was_counted() {
         held.number("SELECT count(*) FROM counts WHERE instr(name, '0707') OR instr(name, 'kettle')").await;
     assert_eq!(rows, 0, "nothing of a visitor, and no words");
 }
+
+/// What was undone is no earlier decision that anybody could overturn.
+#[tokio::test]
+async fn an_overturn_changes_a_decision_that_holds() {
+    for (undone, expected) in [(false, vec!["approved/rejected/Tom/other"]), (true, vec![])] {
+        let held = test_store().await;
+        let writer = recorder(&held.store, 10);
+        writer.generation(generation(1), payload(1)).await.unwrap();
+        let approved = review(10, 1, ReviewAction::Approve);
+        writer.review(approved.clone(), None).await.unwrap();
+        if undone {
+            let holds = Some(Decision::Undecided);
+            let undoes = Some(Undone { review: approved.id, action: approved.action, holds });
+            let undo = ReviewRecord { undoes, ..review(11, 1, ReviewAction::Undo) };
+            writer.review(undo, None).await.unwrap();
+        }
+        let rejected = ReviewRecord { by: "Tom".into(), ..review(12, 1, ReviewAction::Reject) };
+        writer.review(rejected, None).await.unwrap();
+        writer.close().await;
+        catch_up(&held.store).await.unwrap();
+        let found = counted(&held.store).await;
+        let found = found.keys().filter(|(what, _)| *what == "overturn").map(|(_, name)| name.as_str());
+        assert_eq!(found.collect::<Vec<_>>(), expected);
+    }
+}
