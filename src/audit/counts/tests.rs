@@ -11,7 +11,7 @@ use crate::audit::erase::{Order, erase};
 use crate::audit::index::{catch_up, word};
 use crate::audit::records::{
     self, Decision, Event, GapCause, GapRecord, GenerationRecord, Outcome, PolicyRecord, ServeRecord,
-    StopKind, StopRecord,
+    StopKind, StopRecord, Undone,
 };
 use crate::audit::retain;
 use crate::audit::testing::*;
