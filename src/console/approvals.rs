@@ -766,11 +766,15 @@ pub(super) async fn after_edit(
     shown(shared, reader, &ask, open, said, Some(undo)).await.map(|(response, _)| Some(response))
 }
 
+/// Nothing is asked of the form but that it is the reader's.
+#[derive(Debug, Deserialize)]
+struct Nothing {}
+
 async fn undo(
     State(shared): State<Arc<Shared>>,
     Path(id): Path<Uuid>,
     RawQuery(query): RawQuery,
-    Form(reader, ()): Form<()>,
+    Form(reader, Nothing {}): Form<Nothing>,
 ) -> Response {
     let ask = Ask::of_query(&query.unwrap_or_default());
     let part = reader.part;
