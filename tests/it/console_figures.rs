@@ -12,7 +12,7 @@ use sqlx::{Row, SqlitePool};
 use crate::support::console::sign_in;
 use crate::support::{Reply, TestApp, Upstream, ask, eventually, root};
 
-const RULES: &str = "rules:\n  - {id: test.lamp, kind: existence, tokens: [forbidden], level: error, message: Not this word.}\n";
+const RULES: &str = "rules:\n  - id: lamp\n    extends: existence\n    tokens: [forbidden]\n    level: error\n    message: \"Not this word.\"\n";
 
 /// What a search of the API finds, by a field.
 async fn by(app: &TestApp, path: &str, field: &str) -> BTreeMap<String, u64> {
@@ -113,10 +113,10 @@ async fn the_overview_and_the_report_say_what_searches_count() {
     for (outcome, n) in &outcomes {
         assert_eq!(row(&overview.text, outcome)[1..3], [n.to_string(), n.to_string()], "{outcome}");
     }
-    let blocked: u64 = by(&app, "/v1/generations?limit=500&rule=test.lamp", "outcome").await.values().sum();
+    let blocked: u64 = by(&app, "/v1/generations?limit=500&rule=extra.lamp", "outcome").await.values().sum();
     assert!(blocked > 0, "{outcomes:?}");
-    assert_eq!(row(&overview.text, "test.lamp")[1], blocked.to_string());
-    assert_eq!(line("rules", "test.lamp", "blocked"), Some(blocked.to_string().as_str()));
+    assert_eq!(row(&overview.text, "extra.lamp")[1], blocked.to_string());
+    assert_eq!(line("rules", "extra.lamp", "blocked"), Some(blocked.to_string().as_str()));
     // What people did.
     let people = ["review", "admin"].map(|name| {
         let name = lines.keys().find(|(section, by, _)| section == "reviewers" && by.contains(name));
@@ -200,7 +200,7 @@ async fn a_year_of_figures_is_shown() {
     let upstream = Upstream::saying("A lamp.").await;
     let app = TestApp::start(&upstream).await;
     let database = SqlitePool::connect(app.store_url()).await.unwrap();
-    let now = jiff_hour();
+    let now = this_hour();
     let fill = [
         ("serve", 25, "'user' || char(31) || 'cache' || char(31) || 'r' || k"),
         ("latency", 40, "printf('%03d', k + 20)"),
@@ -235,7 +235,7 @@ async fn a_year_of_figures_is_shown() {
     }
 }
 
-fn jiff_hour() -> i64 {
+fn this_hour() -> i64 {
     copyrail::app::wall_clock()().as_second() / 3_600
 }
 
