@@ -5,7 +5,7 @@ use std::sync::Arc;
 use askama::Template;
 use axum::Router;
 use axum::extract::{Path, RawQuery, State};
-use axum::response::Response;
+use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::get;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
@@ -217,6 +217,9 @@ struct Generations {
 async fn page(State(shared): State<Arc<Shared>>, RawQuery(query): RawQuery, reader: Reader) -> Response {
     let made = async {
         let search = Search::read(&FIELDS, query.as_deref());
+        if let Some(tidied) = search.tidied("generations", query.as_deref()) {
+            return Ok(Redirect::to(&tidied).into_response());
+        }
         let (page, wrong) = match found(&shared, &reader, &search).await? {
             Ok(page) => (page, None),
             Err(wrong) => (search::Page { items: Vec::new(), next_cursor: None }, Some(wrong)),

@@ -54,6 +54,12 @@ impl Search {
         Self(known.iter().chain(&BESIDES).filter_map(|name| Some((*name, value(name)?))).collect())
     }
 
+    /// The address that says the same without what a form sends of fields that nobody filled in; `None` of one that is such.
+    pub(super) fn tidied(&self, page: &str, query: Option<&str>) -> Option<String> {
+        let is_untidy = query.is_some_and(|query| query.split('&').any(|pair| pair.ends_with('=')));
+        is_untidy.then(|| format!("/console/{page}?{}", self.with(&[])))
+    }
+
     /// What a field says; empty where it says nothing.
     pub(super) fn get(&self, name: &str) -> &str {
         self.0.iter().find(|(named, _)| *named == name).map_or("", |(_, value)| value.as_str())

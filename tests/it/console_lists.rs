@@ -103,6 +103,14 @@ async fn a_search_in_the_address_finds_what_the_api_finds() {
             "{query}"
         );
     }
+    // What a form sends of fields that nobody filled in does not stay in the address.
+    for path in ["generations", "serves"] {
+        let page = ines.get(&format!("/console/{path}?words=calm+lamp&product=&from=&at=1")).await;
+        assert_eq!(
+            (page.status, page.leads_to()),
+            (303, format!("/console/{path}?words=calm+lamp&at=1").as_str())
+        );
+    }
     // Times are the reader's: 13:00 in New York is 18:00 in London.
     let at = app.get("/v1/generations?words=calm", "review").await.body["items"][0]["finished"].clone();
     let at: jiff::Timestamp = at.as_str().unwrap().parse().unwrap();
