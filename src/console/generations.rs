@@ -154,10 +154,7 @@ impl Row {
         let here = format!("/console/generations?{}", search.with(&[("at", &id)]));
         Self {
             id: record.id,
-            badge: Badge::reviewed(generation)
-                .into_iter()
-                .next()
-                .unwrap_or_else(|| Badge::of(record.outcome)),
+            badge: Badge::reviewed(generation).pop().unwrap_or_else(|| Badge::of(record.outcome)),
             text,
             missing,
             placement: record.placement.to_string(),
