@@ -246,16 +246,25 @@ fn of_group(group: &Group) -> String {
     held_as(&group.text, &group.placement, &group.locale)
 }
 
-/// Which text is open after a decision on one of this list: the next that nobody else looks at.
-fn next(shared: &Shared, reader: &Reader, groups: &[Group], after: Option<&str>) -> Option<Uuid> {
+/// Which text of this list a reader gets next, who holds it from here on: from this place on, and then from the beginning, the
+/// first that still waits and that nobody else looks at.
+async fn next(
+    shared: &Shared,
+    reader: &Reader,
+    groups: &[Group],
+    (from, but): (usize, Option<&str>),
+) -> Result<Option<Uuid>, Failed> {
     let now = (shared.parts.now)();
-    let at = after.and_then(|after| groups.iter().position(|group| of_group(group) == after));
-    let (before, behind) = groups.split_at(at.unwrap_or(0));
-    let free = |group: &&Group| {
-        Some(of_group(group).as_str()) != after
-            && shared.holding.holder(&of_group(group), reader, now).is_none()
-    };
-    behind.iter().chain(before).find(free).map(|group| group.first)
+    let (before, behind) = groups.split_at(from.min(groups.len()));
+    for group in behind.iter().chain(before) {
+        let key = of_group(group);
+        let is_free = but != Some(key.as_str()) && shared.holding.take(&key, reader, now).is_none();
+        // Whoever held it may have decided on it a moment ago.
+        if is_free && waiting::one(&shared.store, group.first).await?.is_some() {
+            return Ok(Some(group.first));
+        }
+    }
+    Ok(None)
 }
 
 async fn page(
@@ -329,7 +338,10 @@ async fn queue(
         }
         _ => {
             let groups = waiting::groups(store, &filter, LISTED).await?;
-            at = open.unwrap_or(ask.at).or_else(|| next(shared, reader, &groups, None));
+            at = open.unwrap_or(ask.at);
+            if at.is_none() {
+                at = next(shared, reader, &groups, (0, None)).await?;
+            }
             let ids: Vec<Uuid> = groups.iter().map(|group| group.first).collect();
             let texts = waiting::texts(store, &ids).await?;
             let opened = match at {
@@ -439,8 +451,8 @@ fn waited_said(group: &Group, now: Timestamp) -> String {
     };
     let since = say::ago(group.since, now);
     match group.questions {
-        1 => format!("{waited}, since {since}"),
-        many => format!("{waited}, {} questions, since {since}", say::number(many)),
+        1 => format!("{waited}, written {since}"),
+        many => format!("{waited}, {} questions, written {since}", say::number(many)),
     }
 }
 
@@ -662,10 +674,10 @@ async fn decided(
     let groups = waiting::groups(&shared.store, &ask.filter(reader), LISTED).await?;
     let Some(one) = waiting::one(&shared.store, sent.id).await? else {
         let said = "Somebody else decided on this text meanwhile. Nothing was changed.";
-        return shown(shared, reader, &ask, next(shared, reader, &groups, None), said, None).await;
+        return shown(shared, reader, &ask, None, said, None).await;
     };
     let key = held_as(&one.text, &one.placement, &one.locale);
-    let after = next(shared, reader, &groups, Some(&key));
+    let place = groups.iter().position(|group| of_group(group) == key).unwrap_or(0);
     let together: Vec<Uuid> =
         waiting::together_with(&shared.store, &one).await?.into_iter().map(|one| one.generation).collect();
     let (parts, by) = (&shared.parts, reader.name.clone());
@@ -710,6 +722,9 @@ async fn decided(
         }
     };
     let undo = (!of.is_empty()).then(|| undo_address(shared, reader, &ask, of));
+    // What was decided on is gone from the list, and the next stands in its place.
+    let groups = waiting::groups(&shared.store, &ask.filter(reader), LISTED).await?;
+    let after = next(shared, reader, &groups, (place, Some(&key))).await?;
     shown(shared, reader, &ask, after, &said, undo).await
 }
 
@@ -760,10 +775,8 @@ pub(super) async fn after_edit(
         return Ok(None);
     }
     let ask = Ask::of_query(query);
-    let groups = waiting::groups(&shared.store, &ask.filter(reader), LISTED).await?;
-    let open = next(shared, reader, &groups, None);
     let undo = undo_address(shared, reader, &ask, vec![new]);
-    shown(shared, reader, &ask, open, said, Some(undo)).await.map(|(response, _)| Some(response))
+    shown(shared, reader, &ask, None, said, Some(undo)).await.map(|(response, _)| Some(response))
 }
 
 /// Nothing is asked of the form but that it is the reader's.

@@ -41,7 +41,7 @@ impl Holding {
         let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
         held.retain(|_, held| held.until > now);
         let session = reader.session.id;
-        if let Some(other) = held.get(text).filter(|held| held.session != session) {
+        if let Some(other) = held.get(text).filter(|held| held.by != reader.name) {
             return Some(other.by.clone());
         }
         held.retain(|_, held| held.session != session);
@@ -53,7 +53,7 @@ impl Holding {
     /// Who else holds a text.
     pub(super) fn holder(&self, text: &str, reader: &Reader, now: Timestamp) -> Option<String> {
         let held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
-        let held = held.get(text).filter(|held| held.until > now && held.session != reader.session.id);
+        let held = held.get(text).filter(|held| held.until > now && held.by != reader.name);
         held.map(|held| held.by.clone())
     }
 
