@@ -94,6 +94,31 @@ impl Snapshot {
         Ok(query.build_query_as().fetch_all(&mut *self.0).await?)
     }
 
+    /// How often a figure was counted in each of these spans under names that begin so; each is after its place among them,
+    /// and left out where that is never.
+    pub(crate) async fn sums_from(
+        &mut self,
+        what: &'static str,
+        begins: &str,
+        spans: &[(i64, i64)],
+    ) -> Result<Vec<(i64, i64)>, StoreError> {
+        if spans.is_empty() {
+            return Ok(Vec::new());
+        }
+        let mut query = QueryBuilder::<Sqlite>::new("WITH spans (place, first, last) AS (");
+        query.push_values((0_i64..).zip(spans), |mut row, (place, (first, last))| {
+            row.push_bind(place).push_bind(*first).push_bind(*last);
+        });
+        query.push(
+            ") SELECT s.place, sum(c.n) FROM spans s CROSS JOIN counts c
+               WHERE c.hour >= s.first AND c.hour < s.last AND c.what = ",
+        );
+        query.push_bind(what).push(" AND c.name >= ").push_bind(begins);
+        query.push(" AND substr(c.name, 1, length(").push_bind(begins).push(")) = ").push_bind(begins);
+        query.push(" GROUP BY s.place ORDER BY s.place");
+        Ok(query.build_query_as().fetch_all(&mut *self.0).await?)
+    }
+
     /// The rows of a figure in a span of hours, the newest first, at most `limit`: the hour, the name, how often, and what
     /// is added up.
     pub(crate) async fn counted(

@@ -73,6 +73,28 @@ impl Counts {
         Ok(rows.into_iter().map(sum).collect())
     }
 
+    /// How often a figure was counted of one thing, the first part of its names, in each of these spans of hours.
+    ///
+    /// # Errors
+    ///
+    /// When the store cannot be read.
+    pub async fn of_one(
+        &mut self,
+        what: What,
+        first: &str,
+        spans: &[(i64, i64)],
+    ) -> Result<Vec<u64>, StoreError> {
+        let rows = self.0.sums_from(what.as_str(), &format!("{first}{BETWEEN}"), spans).await?;
+        let mut counted = vec![0; spans.len()];
+        for (place, n) in rows {
+            let cell = usize::try_from(place).ok().and_then(|place| counted.get_mut(place));
+            if let (Some(cell), Ok(n)) = (cell, u64::try_from(n)) {
+                *cell = n;
+            }
+        }
+        Ok(counted)
+    }
+
     /// A figure hour by hour, the newest first.
     ///
     /// # Errors

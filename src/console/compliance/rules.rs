@@ -8,13 +8,16 @@ use axum::Router;
 use axum::extract::{Path, Query, State};
 use axum::response::Response;
 use axum::routing::get;
-use jiff::Timestamp;
+use jiff::civil::Date;
+use jiff::{Span, Timestamp};
 use serde::Deserialize;
 
 use super::{Badge, DAYS, Excerpt, encoded, first_day, last_day, word};
 use crate::app::Shared;
+use crate::audit::counts::{self, Counts, What};
 use crate::audit::search::{self, Filter, SearchError};
 use crate::casefile::findings;
+use crate::console::chart::{Chart, Series};
 use crate::console::copy::shown as visible;
 use crate::console::page::{Failed, Frame, Place, page_or, show};
 use crate::console::say::{self, Safe};
@@ -252,6 +255,7 @@ struct One {
     waivers: Vec<WaiverSaid>,
     words: Vec<WordSaid>,
     caught: Option<String>,
+    chart: Option<Safe>,
     search: String,
     latest: Vec<Latest>,
     not_all: bool,
@@ -376,12 +380,43 @@ async fn one(shared: &Shared, reader: &Reader, id: &str) -> Result<Response, Fai
             })
             .collect(),
         words: words_about(guardrails, id),
+        chart: by_day(shared, reader, id, now).await,
         caught: caught.map(|caught| say::counted(caught.get(id).copied().unwrap_or_default(), "generation")),
         search: format!("/console/generations?{search}"),
         latest,
         not_all,
         shadow: shadow.map(|counts| ShadowSaid::of(id, counts)),
     }))
+}
+
+/// In how many generations a rule found something, day by day; `None` where that cannot be read.
+async fn by_day(shared: &Shared, reader: &Reader, id: &str, now: Timestamp) -> Option<Safe> {
+    let today = now.to_zoned(reader.zone.clone()).date();
+    let days: Vec<Date> = (0..DAYS).rev().map(|ago| today.saturating_sub(Span::new().days(ago))).collect();
+    let begins = |day: Date| {
+        let begins = day.to_zoned(reader.zone.clone()).ok().map(|zoned| zoned.timestamp());
+        counts::hour(begins.unwrap_or(now))
+    };
+    let spans: Vec<(i64, i64)> =
+        days.iter().map(|day| (begins(*day), begins(day.tomorrow().unwrap_or(*day)))).collect();
+    let found = async { Counts::of(&shared.store).await?.of_one(What::Finding, id, &spans).await };
+    let found = found.await.inspect_err(|error| tracing::warn!(%error, "a page cannot read what was counted"));
+    let found = found.ok()?;
+    let all: u64 = found.iter().sum();
+    let chart = Chart {
+        id: "found",
+        title: "Generations a day in which it found something".to_owned(),
+        told: format!("{} in 30 days.", say::counted(all, "generation")),
+        empty: "It found nothing in 30 days.".to_owned(),
+        of: "Day",
+        columns: days.iter().map(|day| day.strftime("%-d %b").to_string()).collect(),
+        series: vec![Series {
+            name: "generations".to_owned(),
+            values: found.into_iter().map(|n| Some(f64::from(u32::try_from(n).unwrap_or(u32::MAX)))).collect(),
+        }],
+        write: |value| format!("{value:.0}"),
+    };
+    (all > 0).then(|| chart.bars())
 }
 
 fn words_about(guardrails: &Guardrails, id: &str) -> Vec<WordSaid> {
