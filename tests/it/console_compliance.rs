@@ -9,8 +9,17 @@ use crate::support::{TestApp, Upstream, ask, eventually};
 const SAID: &str = "A xylophone for the evening.";
 const EXTRA: &str = "guardrails/extra.yml";
 const PAGES: [&str; 11] = [
-    "", "/proposals", "/rules", "/rules/compliance.no-promises", "/placements", "/segments", "/stops", "/shadow",
-    "/sweep", "/evidence", "/editions",
+    "",
+    "/proposals",
+    "/rules",
+    "/rules/compliance.no-promises",
+    "/placements",
+    "/segments",
+    "/stops",
+    "/shadow",
+    "/sweep",
+    "/evidence",
+    "/editions",
 ];
 
 /// A list of rules, each of which bans a word, with something to say of it.
@@ -121,7 +130,11 @@ async fn a_proposal_is_approved_by_another_person_on_its_page_and_in_force() {
     assert_eq!(done.status, 303, "{}", done.text);
     assert_eq!(policy(&app).await["guardrails"], hash);
     assert!(!passes(&app, "Lamp two").await);
-    assert_eq!(send(&mut tom, &path, &[("action", "approve")]).await.status, 409, "it does not wait any more");
+    assert_eq!(
+        send(&mut tom, &path, &[("action", "approve")]).await.status,
+        409,
+        "it does not wait any more"
+    );
 
     // What goes back says why, and stays out.
     app.edit(EXTRA, &banning(&[("xylophone", "'%s' is not said."), ("harp", "'%s' is not said.")])).await;
@@ -152,7 +165,11 @@ async fn nobody_approves_a_rollback_of_their_own() {
     let path = format!("/proposals/{first}");
     assert_eq!(back.leads_to(), format!("/console/compliance{path}"), "{}", back.text);
     let page = look(&mut tom, &path).await;
-    assert!(page.text.contains("You proposed this") && !page.text.contains("value=\"approve\""), "{}", page.text);
+    assert!(
+        page.text.contains("You proposed this") && !page.text.contains("value=\"approve\""),
+        "{}",
+        page.text
+    );
     assert_eq!(send(&mut tom, &path, &[("action", "approve")]).await.status, 409);
     assert_eq!(policy(&app).await["guardrails"], hash);
     look(&mut ann, &path).await;
@@ -172,7 +189,11 @@ async fn an_edition_is_compared_and_put_back_in_force() {
     let page = look(&mut tom, "/editions").await;
     assert!(page.text.contains(&first) && page.text.contains(&second) && page.text.contains("extra.yml"));
     let page = look(&mut tom, &format!("/editions?from={first}&to={second}")).await;
-    assert!(page.text.contains("Tightens") && page.text.contains("+    tokens: [xylophone]"), "{}", page.text);
+    assert!(
+        page.text.contains("Tightens") && page.text.contains("+    tokens: [xylophone]"),
+        "{}",
+        page.text
+    );
     let back = format!("/editions/{first}/rollback");
     let no_reason = send(&mut tom, &back, &[("set", "guardrails"), ("reason", " ")]).await;
     assert_eq!(no_reason.status, 400, "{}", no_reason.text);
@@ -214,7 +235,13 @@ async fn hostile_words_are_text_on_every_page() {
     look(&mut tom, "/stops").await;
     let form = [("kind", "product"), ("value", hostile), ("reason", hostile)];
     assert_eq!(send(&mut tom, "/stops", &form).await.status, 303);
-    let encoded = serde_urlencoded::to_string([("words", hostile), ("q", hostile), ("value", hostile), ("phrase", hostile)]).unwrap();
+    let encoded = serde_urlencoded::to_string([
+        ("words", hostile),
+        ("q", hostile),
+        ("value", hostile),
+        ("phrase", hostile),
+    ])
+    .unwrap();
     let mut paths: Vec<String> = PAGES.iter().map(|path| format!("{path}?kind=product&{encoded}")).collect();
     paths.push("/rules/extra.no-xylophone".to_owned());
     paths.push(format!("/stops/reach?kind=phrase&{encoded}"));

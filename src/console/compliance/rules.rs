@@ -400,7 +400,8 @@ async fn by_day(shared: &Shared, reader: &Reader, id: &str, now: Timestamp) -> O
     let spans: Vec<(i64, i64)> =
         days.iter().map(|day| (begins(*day), begins(day.tomorrow().unwrap_or(*day)))).collect();
     let found = async { Counts::of(&shared.store).await?.of_one(What::Finding, id, &spans).await };
-    let found = found.await.inspect_err(|error| tracing::warn!(%error, "a page cannot read what was counted"));
+    let found =
+        found.await.inspect_err(|error| tracing::warn!(%error, "a page cannot read what was counted"));
     let found = found.ok()?;
     let all: u64 = found.iter().sum();
     let chart = Chart {
@@ -412,7 +413,10 @@ async fn by_day(shared: &Shared, reader: &Reader, id: &str, now: Timestamp) -> O
         columns: days.iter().map(|day| day.strftime("%-d %b").to_string()).collect(),
         series: vec![Series {
             name: "generations".to_owned(),
-            values: found.into_iter().map(|n| Some(f64::from(u32::try_from(n).unwrap_or(u32::MAX)))).collect(),
+            values: found
+                .into_iter()
+                .map(|n| Some(f64::from(u32::try_from(n).unwrap_or(u32::MAX))))
+                .collect(),
         }],
         write: |value| format!("{value:.0}"),
     };
