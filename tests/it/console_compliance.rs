@@ -77,7 +77,7 @@ async fn a_stop_that_is_set_on_a_page_holds_for_the_next_answer_until_it_is_lift
 
     // What is wrong with an order is said, and nothing is set.
     for form in [
-        [("kind", "phrase"), ("value", "a"), ("reason", "Why not.")],
+        [("kind", "phrase"), ("value", " "), ("reason", "Why not.")],
         [("kind", "product"), ("value", "7"), ("reason", "")],
         [("kind", "moon"), ("value", "7"), ("reason", "Why not.")],
     ] {
