@@ -24,6 +24,7 @@ mod console_door;
 mod console_figures;
 mod console_lists;
 mod console_queue;
+mod console_trial;
 mod crash;
 mod declared;
 mod demo;
