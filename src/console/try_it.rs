@@ -14,10 +14,10 @@ use serde::Deserialize;
 use serde_json::{Map, Number, Value};
 use tokio::time::Instant;
 
-use super::copy::{MarkedCopy, Note, Vouch};
+use super::copy::{MarkedCopy, Note, Vouch, shown};
 use super::generation::Look;
 use super::page::{Failed, Frame, Place, done, page_or, show};
-use super::say;
+use super::say::{self, Safe};
 use super::session::{Form, Reader};
 use crate::app::Shared;
 use crate::casefile::words;
@@ -206,7 +206,7 @@ impl Field {
 /// A product that was found.
 struct Found {
     id: String,
-    name: String,
+    name: Safe,
     address: String,
 }
 
@@ -231,7 +231,7 @@ struct StepSeen {
 /// A message of the prompt.
 struct Said {
     role: String,
-    content: String,
+    content: Safe,
 }
 
 /// The copy that a page would show, with what the rules note.
@@ -261,8 +261,8 @@ struct Results {
     fault: Option<String>,
     messages: Vec<Said>,
     prewritten: Vec<(String, String, bool)>,
-    product: Option<String>,
-    facts: Vec<(String, String)>,
+    product: Option<Safe>,
+    facts: Vec<(String, Safe)>,
     may_write: bool,
 }
 
@@ -292,7 +292,7 @@ pub(super) struct Judged {
     verdict: &'static str,
     look: Look,
     fixed: Option<MarkedCopy>,
-    about: Option<String>,
+    about: Option<Safe>,
     empty: bool,
 }
 
@@ -377,7 +377,7 @@ async fn made(
 async fn search(shared: &Shared, tried: &Tried) -> Result<Vec<Found>, Failed> {
     let found = catalogue::search(&shared.store, &tried.product, OFFERED).await?;
     let of = |(id, facts): (String, Map<String, Value>)| {
-        let name = facts.get("name").and_then(Value::as_str).unwrap_or_default().to_owned();
+        let name = shown(facts.get("name").and_then(Value::as_str).unwrap_or_default());
         let address = Tried { product: id.clone(), ..tried.clone() }.address();
         Found { id, name, address }
     };
@@ -479,7 +479,7 @@ async fn judged(shared: &Arc<Shared>, pasted: &Pasted) -> Result<Judged, Failed>
         id => shared.parts.catalogue.look_up(id).await?,
     };
     let facts = product.as_ref().and_then(|product| product.facts.as_object()).cloned().unwrap_or_default();
-    let about = facts.get("name").and_then(Value::as_str).map(str::to_owned);
+    let about = facts.get("name").and_then(Value::as_str).map(shown);
     let given = Given {
         text: pasted.text.clone(),
         facts,
@@ -514,7 +514,7 @@ fn judged_of(
     locale: &str,
     judgement: &Judgement,
     supported: &[Supported],
-    about: Option<String>,
+    about: Option<Safe>,
 ) -> Judged {
     let (badge, verdict) = match judgement.verdict {
         Verdict::Pass => ("pass", "passes"),
@@ -572,7 +572,7 @@ fn results_of(policy: &Policy, trial: &Trial, request: &Request) -> Results {
     let role = |role| serde_json::to_value(role).ok().and_then(|role| role.as_str().map(str::to_owned));
     let messages = messages
         .into_iter()
-        .map(|message| Said { role: role(message.role).unwrap_or_default(), content: message.content });
+        .map(|message| Said { role: role(message.role).unwrap_or_default(), content: shown(&message.content) });
     let product = trial.product.as_ref().ok();
     let facts = product.and_then(|product| product.facts.as_object());
     let mut lines = Vec::new();
@@ -603,7 +603,7 @@ fn results_of(policy: &Policy, trial: &Trial, request: &Request) -> Results {
                 (of, rung.text.clone(), *passes)
             })
             .collect(),
-        product: facts.and_then(|facts| facts.get("name")?.as_str().map(str::to_owned)),
+        product: facts.and_then(|facts| facts.get("name")?.as_str().map(shown)),
         facts: lines,
     };
     if !request.personalisation && !request.user.is_empty() {
@@ -646,7 +646,7 @@ fn ladder(trial: &Trial) -> Vec<String> {
 }
 
 /// Facts by their paths, each as a page shows it.
-fn flat(above: &str, facts: &Map<String, Value>, lines: &mut Vec<(String, String)>) {
+fn flat(above: &str, facts: &Map<String, Value>, lines: &mut Vec<(String, Safe)>) {
     for (name, value) in facts {
         if lines.len() >= FACTS {
             return;
@@ -655,8 +655,8 @@ fn flat(above: &str, facts: &Map<String, Value>, lines: &mut Vec<(String, String
         match value {
             Value::Object(below) => flat(&path, below, lines),
             Value::Null => {}
-            Value::String(text) => lines.push((path, text.clone())),
-            other => lines.push((path, other.to_string())),
+            Value::String(text) => lines.push((path, shown(text))),
+            other => lines.push((path, shown(&other.to_string()))),
         }
     }
 }
