@@ -570,9 +570,10 @@ fn results_of(policy: &Policy, trial: &Trial, request: &Request) -> Results {
         },
     };
     let role = |role| serde_json::to_value(role).ok().and_then(|role| role.as_str().map(str::to_owned));
-    let messages = messages
-        .into_iter()
-        .map(|message| Said { role: role(message.role).unwrap_or_default(), content: shown(&message.content) });
+    let messages = messages.into_iter().map(|message| Said {
+        role: role(message.role).unwrap_or_default(),
+        content: shown(&message.content),
+    });
     let product = trial.product.as_ref().ok();
     let facts = product.and_then(|product| product.facts.as_object());
     let mut lines = Vec::new();

@@ -417,6 +417,7 @@ async fn by_day(shared: &Shared, reader: &Reader, id: &str, now: Timestamp) -> O
                 .into_iter()
                 .map(|n| Some(f64::from(u32::try_from(n).unwrap_or(u32::MAX))))
                 .collect(),
+            drawn: true,
         }],
         write: |value| format!("{value:.0}"),
     };
