@@ -46,16 +46,16 @@ function draws(seed) {
 }
 
 /** The catalogue: real products where the folder of real data is there, and the hostile ones. */
-async function products(folder) {
+async function products(folder, wanted) {
   const sample = (await readFile(join(root, 'config/sample-catalogue.jsonl'), 'utf8')).trim().split('\n').map(JSON.parse);
   const data = [join(root, '../shared/data/catalogue_icecat_2000.jsonl'), join(root, '../shared/data/catalogue_luma.jsonl')];
   let real = [];
-  if (data.every(existsSync)) {
+  if (wanted && data.every(existsSync)) {
     const [icecat, luma] = await Promise.all(data.map(async (file) => (await readFile(file, 'utf8')).trim().split('\n').map(JSON.parse)));
     real = [...luma.slice(0, 60), ...icecat.slice(0, 300)].map(({ product_id: id, price_cents: cents, price, ...facts }) => ({
       id, ...facts, price: price ?? cents / 100,
     }));
-  } else {
+  } else if (wanted) {
     console.error('NOTE: ../shared/data is not here; the log is made from the sample catalogue alone');
   }
   const named = {
@@ -108,28 +108,28 @@ async function serving(exe, args, options) {
   }
 }
 
-/** Makes the shop and its log. */
-export async function makeWorld(exe = process.env.COPYRAIL ?? join(root, 'target/debug/copyrail')) {
+/** Makes the shop and its log; with `real` products where they are there, else with those of the sample catalogue alone. */
+export async function makeWorld({ exe = process.env.COPYRAIL ?? join(root, 'target/debug/copyrail'), real = true } = {}) {
   const folder = await mkdtemp(join(tmpdir(), 'copyrail-console-'));
   const ends = [() => rm(folder, { recursive: true, force: true })];
   const stop = async () => {
     for (const end of ends.toReversed()) await end();
   };
   try {
-    return { ...(await filled(resolve(root, exe), folder, ends)), stop };
+    return { ...(await filled(resolve(root, exe), folder, ends, real)), stop };
   } catch (error) {
     await stop();
     throw error;
   }
 }
 
-async function filled(exe, folder, ends) {
+async function filled(exe, folder, ends, real) {
   for (const part of ['config', 'guardrails', 'prompts']) await cp(join(root, part), join(folder, part), { recursive: true });
   // One placement whose texts a person approves.
   const placement = join(folder, 'prompts/cta-subtext/placement.yml');
   await writeFile(placement, (await readFile(placement, 'utf8')).replace('mode: segment\n', 'mode: segment\napproval: true\n'));
   await writeFile(join(folder, 'script.json'), JSON.stringify(script));
-  const { all, usual, named } = await products(folder);
+  const { all, usual, named } = await products(folder, real);
 
   const llm = await serving(exe, ['simulate-llm', '--port', '0', '--script', 'script.json'], { cwd: folder });
   ends.push(llm.stop);
