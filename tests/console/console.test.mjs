@@ -319,7 +319,7 @@ describe('a hostile text', () => {
           assert.ok(width[0] <= width[1], `${path}: ${width}`);
           // What turns the direction of writing round is told, and turns nothing round.
           const raw = await page.locator('main').innerText();
-          assert.doesNotMatch(raw, /[\u202a-\u202e\u2066-\u2069\u200b]/, path);
+          assert.equal(/.{0,60}[\u202a-\u202e\u2066-\u2069\u200b].{0,20}/.exec(raw)?.[0], undefined, path);
         }
       }
     });
