@@ -249,7 +249,10 @@ pub(super) async fn reviewed(append: &mut Append, record: &ReviewRecord) -> Resu
     };
     append.keep_decision(&row).await?;
     append.await_no_more(&row.generation).await?;
-    if decision == Decision::Approved { append.judge_rivals_anew(&row.generation).await } else { Ok(()) }
+    match decision {
+        Decision::Approved => append.judge_rivals_anew(&row.generation).await,
+        Decision::Rejected | Decision::Undecided => Ok(()),
+    }
 }
 
 /// A text on which nobody has decided any more waits again, for as many pages as wanted it before.

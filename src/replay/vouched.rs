@@ -95,11 +95,11 @@ pub async fn vouched(
         (None, Some(serve)) => (of_revision(library, &serve.revision).await?, serve.at),
         (None, None) => (None, Timestamp::UNIX_EPOCH),
     };
+    let is_ours = guardrails.as_deref() == Some(policy.guardrails.hash().as_str());
     let kept = match guardrails {
         Some(hash) if hash != policy.guardrails.hash().as_str() => library.guardrails(&hash).await?,
         Some(_) | None => None,
     };
-    let is_ours = record.is_some_and(|record| record.guardrails == policy.guardrails.hash().as_str());
     let rules = match kept.as_ref().is_some_and(|kept| kept.rules.is_some()) || is_ours {
         true => RulesOf::Then,
         false => RulesOf::Now,

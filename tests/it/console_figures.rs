@@ -12,7 +12,7 @@ use sqlx::{Row, SqlitePool};
 use crate::support::console::sign_in;
 use crate::support::{Reply, TestApp, Upstream, ask, eventually, root};
 
-const RULES: &str = "rules:\n  - id: lamp\n    extends: existence\n    tokens: [forbidden]\n    level: error\n    message: \"Not this word.\"\n";
+const RULES: &str = "rules:\n  - id: lamp\n    extends: existence\n    tokens: [forbidden]\n    level: error\n    message: \"Not this word.\"\n    examples: {fail: [\"A forbidden lamp.\"], pass: [\"A calm lamp.\"]}\n";
 
 /// What a search of the API finds, by a field.
 async fn by(app: &TestApp, path: &str, field: &str) -> BTreeMap<String, u64> {
