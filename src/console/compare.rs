@@ -47,7 +47,54 @@ pub(super) fn compare(first: &str, second: &str) -> Vec<Stretch> {
     a.iter().take(before).for_each(|piece| told.same(piece));
     between(&middle(&a), &middle(&b), &mut told);
     a.iter().skip(a.len() - after).for_each(|piece| told.same(piece));
-    told.0
+    let told = joined(told.0);
+    if is_another(&told, first, second) {
+        return vec![Stretch::Out(first.to_owned()), Stretch::In(second.to_owned())];
+    }
+    told
+}
+
+/// The same, with what differs on both sides of a blank told as one: words are read together.
+fn joined(told: Vec<Stretch>) -> Vec<Stretch> {
+    let (mut joined, mut out, mut put_in) = (Vec::new(), String::new(), String::new());
+    let mut told = told.into_iter().peekable();
+    while let Some(stretch) = told.next() {
+        match stretch {
+            Stretch::Out(text) => out.push_str(&text),
+            Stretch::In(text) => put_in.push_str(&text),
+            Stretch::Same(text)
+                if text.trim().is_empty()
+                    && !(out.is_empty() || put_in.is_empty())
+                    && told.peek().is_some() =>
+            {
+                out.push_str(&text);
+                put_in.push_str(&text);
+            }
+            Stretch::Same(text) => {
+                joined.extend(differing(&mut out, &mut put_in));
+                joined.push(Stretch::Same(text));
+            }
+        }
+    }
+    joined.extend(differing(&mut out, &mut put_in));
+    joined
+}
+
+fn differing(out: &mut String, put_in: &mut String) -> impl Iterator<Item = Stretch> + use<> {
+    let out = Some(std::mem::take(out)).filter(|text| !text.is_empty()).map(Stretch::Out);
+    let put_in = Some(std::mem::take(put_in)).filter(|text| !text.is_empty()).map(Stretch::In);
+    out.into_iter().chain(put_in)
+}
+
+/// Whether the second text is another one altogether: of many words fewer than a third are the same.
+fn is_another(told: &[Stretch], first: &str, second: &str) -> bool {
+    let words = |text: &str| text.split_whitespace().count();
+    let same = |stretch: &Stretch| match stretch {
+        Stretch::Same(text) => words(text),
+        Stretch::Out(_) | Stretch::In(_) => 0,
+    };
+    let most = words(first).max(words(second));
+    most > 8 && told.iter().map(same).sum::<usize>() * 3 < most
 }
 
 /// The longest common subsequence decides what is the same.
@@ -174,6 +221,10 @@ mod tests {
         check("the very best phone here", "the phone here", "the <del>very best </del>phone here");
         check("a b c d", "a x c y", "a <del>b</del><ins>x</ins> c <del>d</del><ins>y</ins>");
         check("5 GB, größer", "6 GB, größer!", "<del>5</del><ins>6</ins> GB, größer<ins>!</ins>");
+        check("a lamp of steel", "a table of steel", "a <del>lamp</del><ins>table</ins> of steel");
+        check("big red lamp", "small blue lamp", "<del>big red</del><ins>small blue</ins> lamp");
+        let (one, other) = ("one two three four five six seven eight nine", "a b c d e f g h nine");
+        check(one, other, &format!("<del>{one}</del><ins>{other}</ins>"));
         check("<b>", "<i>", "&lt;<del>b</del><ins>i</ins>&gt;");
     }
 
