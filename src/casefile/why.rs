@@ -103,11 +103,20 @@ pub(super) fn sentences(
             Outcome::Failed | Outcome::Abandoned => "A text was asked for and did not come",
         };
         let by = record.model.as_ref().map(|model| format!(" by `{model}`")).unwrap_or_default();
-        said.push(format!(
-            "{text}{by} on {} from the template `{}`, in {calls}.",
-            moment(record.finished),
-            record.template
-        ));
+        said.push(match &record.edited {
+            Some(edited) => format!(
+                "{} edited the text on {}: a model had written it from the template `{}`, in generation {}.",
+                words::by(&edited.by),
+                moment(record.finished),
+                record.template,
+                edited.from
+            ),
+            None => format!(
+                "{text}{by} on {} from the template `{}`, in {calls}.",
+                moment(record.finished),
+                record.template
+            ),
+        });
         let repair = |attempt: &serde_json::Value| attempt.get("repair").and_then(serde_json::Value::as_bool);
         if record.attempts.as_array().into_iter().flatten().any(|attempt| repair(attempt) == Some(true)) {
             said.push("The first text was sent back to the model with what the rules had found.".to_owned());

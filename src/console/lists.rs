@@ -350,6 +350,10 @@ async fn keep(State(shared): State<Arc<Shared>>, Form(reader, sent): Form<Keep>)
         if name.is_empty() || name.chars().count() > LONGEST_NAME {
             return Err(Failed::Malformed(format!("Give it a name of at most {LONGEST_NAME} characters.")));
         }
+        if !search.get("user").is_empty() {
+            let why = "A search for one customer cannot be kept: their reference would outlive its erasure. Take it out and keep the rest.";
+            return Err(Failed::Malformed(why.to_owned()));
+        }
         let (now, query) = ((shared.parts.now)(), search.alone());
         let row = FilterRow {
             id: new_id(now).to_string(),

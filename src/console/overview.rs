@@ -13,6 +13,7 @@ use jiff::tz::TimeZone;
 
 use super::approvals::{LOOKED_FOR, share};
 use super::chart::{Chart, Series};
+use super::copy::rule_link;
 use super::figures::{self, Days, Found};
 use super::page::{Frame, Place, show};
 use super::say::{self, Safe};
@@ -77,6 +78,7 @@ struct ReasonRow {
 /// What a rule found.
 struct RuleRow {
     rule: String,
+    link: Option<String>,
     blocked: String,
     repaired: String,
     other: String,
@@ -441,6 +443,7 @@ fn told(read: &Read, days: &Days, now: Timestamp, zone: &TimeZone) -> Figures {
         .filter(|found| found.all() > 0)
         .map(|found| RuleRow {
             bars: (found.blocked * 100 / most, found.all() * 100 / most),
+            link: rule_link(&found.rule),
             rule: found.rule.clone(),
             blocked: say::number(found.blocked),
             repaired: say::number(found.repaired),

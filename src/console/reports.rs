@@ -14,6 +14,7 @@ use jiff::tz::TimeZone;
 use serde::Deserialize;
 
 use super::chart::{Chart, Series};
+use super::copy::rule_link;
 use super::figures::{self, Days};
 use super::page::{Failed, Frame, Place, page_or, show};
 use super::say::{self, Safe};
@@ -433,7 +434,7 @@ fn generations(sums: &[Sum]) -> Table {
 
 fn rules(sums: &[Sum]) -> Table {
     let rows = figures::found(sums).into_iter().map(|found| Row {
-        href: format!("/console/compliance/rules/{}", encoded(&found.rule)),
+        href: rule_link(&found.rule).unwrap_or_default(),
         cells: [found.blocked, found.repaired, found.fixed, found.noted, found.shadow]
             .map(Cell::Count)
             .into(),
@@ -476,7 +477,7 @@ fn opinions(sums: &[Sum]) -> Table {
     }
     let rows = by.into_iter().map(|((rule, mode), counts)| Row {
         name: if mode == "shadow" { format!("{rule}, in shadow") } else { rule.to_owned() },
-        href: format!("/console/compliance/rules/{}", encoded(rule)),
+        href: rule_link(rule).unwrap_or_default(),
         cells: counts.map(Cell::Count).into(),
         ..Row::default()
     });

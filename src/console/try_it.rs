@@ -247,6 +247,8 @@ struct ShownSeen {
 
 /// What the page tells of a request.
 struct Results {
+    /// Whether the prompt is left out, as only reviewers see what goes into one.
+    withheld: bool,
     shown: ShownSeen,
     segment: String,
     segments: Vec<SegmentSeen>,
@@ -354,6 +356,10 @@ async fn made(
             Some(trial) => {
                 let mut seen = results_of(&policy, &trial, &request);
                 seen.may_write &= reader.reviews();
+                if !reader.reviews() {
+                    seen.messages.clear();
+                    seen.withheld = true;
+                }
                 results = Some(seen);
             }
         }
@@ -580,6 +586,7 @@ fn results_of(policy: &Policy, trial: &Trial, request: &Request) -> Results {
     facts.into_iter().for_each(|facts| flat("", facts, &mut lines));
     let generated = matches!(trial.shown.source, Source::Generated | Source::Cache);
     let mut results = Results {
+        withheld: false,
         shown: shown_of(trial),
         segment: chosen.to_owned(),
         segments: segments.iter().map(seen).collect(),

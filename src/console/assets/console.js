@@ -65,7 +65,10 @@
     } else if (key === 'j' || (key === 'ArrowDown' && marked())) move(1);
     else if (key === 'k' || (key === 'ArrowUp' && marked())) move(-1);
     else {
+      // A key that is held, or pressed again before the answer is there, decides nothing more.
+      if (event.repeat || document.querySelector('.htmx-request [data-key], .htmx-request[data-key]')) return;
       const found = key.length === 1 ? target(key) : null;
+      if (!found && key === 'u' && say.undo) return say.undo();
       if (!found) return;
       found.click();
       if (found.matches('input, textarea')) found.focus();
@@ -136,6 +139,8 @@
   });
 
   const say = (text, undo) => {
+    // Until something else is done, `u` takes it back, whether its words still stand there or not.
+    if (undo !== undefined) say.undo = null;
     const toast = document.createElement('div');
     toast.className = 'toast';
     toast.append(text);
@@ -144,10 +149,12 @@
       button.type = 'button';
       button.dataset.key = 'u';
       button.textContent = 'Undo';
-      button.addEventListener('click', () => {
+      say.undo = () => {
+        say.undo = null;
         toast.remove();
         htmx.ajax('POST', undo, { target: 'body', swap: 'none', headers: JSON.parse(document.body.getAttribute('hx-headers')) });
-      });
+      };
+      button.addEventListener('click', () => say.undo?.());
       toast.append(button);
     }
     const said = document.getElementById('said');

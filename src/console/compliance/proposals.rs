@@ -54,6 +54,11 @@ pub(super) struct Waiting {
     pub(super) would: String,
 }
 
+/// From when on it is in force, or was to be; `None` while that is not agreed, and once it is not to be.
+fn agreed(proposal: &Proposal) -> Option<jiff::Timestamp> {
+    proposal.from.filter(|_| matches!(proposal.state, ProposalState::Approved | ProposalState::InForce))
+}
+
 fn state(state: ProposalState) -> Badge {
     let (class, said) = match state {
         ProposalState::Open => ("repair", "waits for approval"),
@@ -97,7 +102,7 @@ fn in_a_row(proposal: Proposal, zone: &TimeZone) -> Waiting {
         state: state(proposal.state),
         approvals: crate::audit::desk::persons(&proposal.approvals).len(),
         needs: proposal.needs,
-        from: proposal.from.map(|from| say::when(from, zone)),
+        from: agreed(&proposal).map(|from| say::when(from, zone)),
         rollback: proposal.rollback,
         missed: missed.iter().filter_map(|name| report.get(*name)?.as_u64()).sum(),
         would,
@@ -316,7 +321,7 @@ pub(super) async fn one(shared: &Shared, reader: &Reader, begins: &str) -> Resul
         approvals: approvals.collect(),
         needs: proposal.needs,
         lacks,
-        from: proposal.from.map(|from| say::when(from, zone)),
+        from: agreed(&proposal).map(|from| say::when(from, zone)),
         may_not,
         complies: reader.complies(),
         token: reader.token.clone(),
