@@ -1,5 +1,6 @@
 //! The approval queue: one decision after another; and the second looks at some of them.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use askama::Template;
@@ -705,15 +706,24 @@ async fn decided(
             (said, approved.approved)
         }
         ReviewAction::Reject => {
+            let (mut rejected, mut why) = (Vec::new(), BTreeMap::new());
             for id in &together {
                 let review = (ReviewAction::Reject, note.clone());
-                pipeline::review(parts, *id, review, by.clone()).await.map_err(unreviewed)?;
+                match pipeline::review(parts, *id, review, by.clone()).await.map_err(unreviewed) {
+                    Ok(_) => rejected.push(*id),
+                    Err(failed) if together.len() == 1 => return Err(failed),
+                    Err(failed) => *why.entry(failed.said()).or_insert(0) += 1,
+                }
             }
-            let said = match together.len() {
-                1 => "Rejected. It does not come back for its question.".to_owned(),
-                many => format!("Rejected for {many} questions."),
+            let said = match (rejected.len(), together.len()) {
+                (0, _) => return Err(Failed::NotNow(reasons(&why))),
+                (1, 1) => "Rejected. It does not come back for its question.".to_owned(),
+                (done, all) if done == all => format!("Rejected for {all} questions."),
+                (done, all) => {
+                    format!("Rejected for {done} of {all} questions; not for the others: {}", reasons(&why))
+                }
             };
-            (said, together)
+            (said, rejected)
         }
         action => {
             let reviewed = pipeline::review(parts, sent.id, (action, note), by).await;
@@ -816,16 +826,37 @@ async fn undone(
     let Some(generations) = shared.holding.recall(reader, id) else {
         return Err(Failed::NotNow("This was undone already, or is too long ago.".to_owned()));
     };
-    for generation in &generations {
+    let (mut undone, mut left, mut why) = (Vec::new(), Vec::new(), BTreeMap::new());
+    for generation in generations {
         let review = (ReviewAction::Undo, None);
-        let undone = pipeline::review(&shared.parts, *generation, review, reader.name.clone()).await;
-        undone.map_err(unreviewed)?;
+        match pipeline::review(&shared.parts, generation, review, reader.name.clone()).await {
+            Ok(_) => undone.push(generation),
+            Err(error) => {
+                left.push(generation);
+                *why.entry(unreviewed(error).said()).or_insert(0) += 1;
+            }
+        }
     }
-    let said = match generations.len() {
-        1 => "Undone. The text stands as it did before.".to_owned(),
-        many => format!("Undone. {many} texts stand as they did before."),
+    let count = undone.len() + left.len();
+    let open = ask.address(undone.first().or(left.first()).copied());
+    // Whoever undoes it once more goes on with the rest.
+    shared.holding.keep_on(reader, id, left);
+    let why = reasons(&why);
+    let said = match (undone.len(), count) {
+        (0, 1) => return Err(Failed::NotNow(why)),
+        (0, many) => return Err(Failed::NotNow(format!("None of the {many} texts was undone: {why}"))),
+        (1, 1) => "Undone. The text stands as it did before.".to_owned(),
+        (done, all) if done == all => format!("Undone. {all} texts stand as they did before."),
+        (done, all) => format!("Undone for {done} of {all} texts; not for the others: {why}"),
     };
-    Ok((said, ask.address(generations.first().copied())))
+    Ok((said, open))
+}
+
+/// Why some of several texts were left, each reason once.
+fn reasons(why: &BTreeMap<String, usize>) -> String {
+    let many = why.len() > 1;
+    let told = |(why, count): (&String, &usize)| if many { format!("{why} ({count})") } else { why.clone() };
+    why.iter().map(told).collect::<Vec<_>>().join(" ")
 }
 
 /// A second look, as its form says it.

@@ -74,4 +74,12 @@ impl Holding {
         let at = done.iter().position(|done| done.id == id && done.by == reader.name)?;
         done.remove(at).map(|done| done.generations)
     }
+
+    /// Remembers on, under the same id, what of it could not be undone.
+    pub(super) fn keep_on(&self, reader: &Reader, id: Uuid, generations: Vec<Uuid>) {
+        if !generations.is_empty() {
+            let mut done = self.done.lock().unwrap_or_else(PoisonError::into_inner);
+            done.push_back(Done { id, by: reader.name.clone(), generations });
+        }
+    }
 }

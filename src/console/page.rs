@@ -182,6 +182,11 @@ struct FailedPart {
 }
 
 impl Failed {
+    /// What is wrong, in a sentence.
+    pub(super) fn said(&self) -> String {
+        self.told().1
+    }
+
     fn told(&self) -> (StatusCode, String, String) {
         let (status, said, help) = match self {
             Self::Missing(said) => {
