@@ -31,7 +31,7 @@ use uuid::Uuid;
 
 pub use case::{Case, Explanation, Limit};
 pub use check::{Given, check};
-pub use editing::{Edit, EditError, LONGEST_EDIT, edit, edit_judged};
+pub use editing::{Edit, EditError, LONGEST_EDIT, edit, edit_judged, known_of};
 pub use repeats::{Repeats, Said, Ticket, answer_once};
 pub use request::{Priority, ProductRef, Request};
 pub use response::Answer;

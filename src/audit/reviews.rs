@@ -273,8 +273,17 @@ impl Reviews {
         search::rejected_for_key(&self.store, cache_key).await
     }
 
+    /// Up to which entry of the chain people reviewed a generation, or another that passed for its question; 0 when nobody did.
+    ///
+    /// # Errors
+    ///
+    /// When the store cannot be read.
+    pub async fn newest_on(&self, record: &GenerationRecord) -> Result<i64, StoreError> {
+        log::newest_review_on(&self.store, &record.id.to_string(), &record.cache_key).await
+    }
+
     /// Records approvals, and what follows from them, in one transaction; answers the generations that they are of, none when
-    /// the text that an edit was made from was erased meanwhile.
+    /// the text that an edit was made from was erased meanwhile, or others reviewed what it was made from.
     ///
     /// # Errors
     ///

@@ -302,6 +302,8 @@ pub(super) async fn forget_whole(append: &mut Append, generation: Uuid) -> Resul
 pub struct Approval {
     /// A text that the person wrote in place of another one, which is approved by the first of the reviews.
     pub edit: Option<(GenerationRecord, GenerationPayload)>,
+    /// Up to which entry of the chain whoever made the edit knows the reviews of its question.
+    pub known: i64,
     /// Whether reviews count only of texts that wait: of one that somebody decided on meanwhile there is none then.
     pub waiting_only: bool,
     /// One review of each text, with its note.
@@ -311,7 +313,8 @@ pub struct Approval {
 }
 
 /// Puts approvals into the log in one transaction. Answers the generations that they are of; none, and nothing is put there,
-/// when the text that an edit was made from was erased meanwhile.
+/// when the text that an edit was made from was erased meanwhile, or somebody reviewed it, or another of its question, after
+/// what is known of that.
 ///
 /// # Errors
 ///
@@ -321,7 +324,9 @@ pub async fn approve(store: &Store, approval: &Approval) -> Result<Vec<Uuid>, St
     let mut appending = Appending::begin(store).await?;
     if let Some((record, payload)) = &approval.edit {
         let from = record.edited.as_ref().map_or(record.id, |edited| edited.from).to_string();
-        if !appending.within().has_payload(&from).await? {
+        if !appending.within().has_payload(&from).await?
+            || appending.within().newest_review_on(&from, &record.cache_key).await? > approval.known
+        {
             return Ok(Vec::new());
         }
         appending.record(&append::generation_named(record.clone(), payload).map_err(unwritable)?)?;

@@ -40,6 +40,8 @@ struct Editing {
     id: Uuid,
     token: String,
     next: String,
+    /// Up to where whoever reads it knows what others decided.
+    known: i64,
     /// The address of the text as it stands in the queue.
     cancel: String,
     /// Whether it stands within the queue's page.
@@ -113,6 +115,7 @@ fn failed(error: EditError) -> Failed {
         EditError::NothingToEdit(_) => {
             Failed::NotNow("The text of this generation is not there any more.".to_owned())
         }
+        error @ EditError::Decided { .. } => Failed::NotNow(format!("{error}.")),
         EditError::Review(error) => approvals::unreviewed(error),
     }
 }
@@ -156,12 +159,14 @@ async fn form(
     written: Written<'_>,
 ) -> Result<Safe, Failed> {
     let (id, record) = (generation.record.id, &generation.record);
+    let known = pipeline::known_of(&shared.parts, generation).await.map_err(approvals::unreviewed)?;
     let findings = judged(shared, generation, written.text).await?;
     let next = back(next, id);
     let glue = if next.contains('?') { '&' } else { '?' };
     let view = Editing {
         id,
         token: reader.token.clone(),
+        known,
         cancel: format!("{next}{glue}at={id}"),
         next,
         within: reader.part,
@@ -213,6 +218,8 @@ struct Sent {
     note: String,
     #[serde(default)]
     next: String,
+    #[serde(default)]
+    known: Option<i64>,
 }
 
 async fn check(
@@ -243,16 +250,22 @@ async fn edited(shared: &Arc<Shared>, reader: &Reader, id: Uuid, sent: &Sent) ->
     reader.must_review()?;
     let note = approvals::note(&sent.note)?;
     let policy = shared.desk.pin();
-    let edit = pipeline::edit(&shared.parts, &policy, id, (&sent.text, note), reader.name.clone()).await;
-    let refused = match edit {
+    let by = (reader.name.clone(), sent.known);
+    let (status, refused) = match pipeline::edit(&shared.parts, &policy, id, (&sent.text, note), by).await {
         Ok(edit) => {
             let said = "Your text is approved. Pages get it from now on.";
             let next = back(&sent.next, edit.id);
             let response = approvals::after_edit(shared, reader, &next, edit.id, said).await?;
             return Ok(response.unwrap_or_else(|| Redirect::to(&next).into_response()));
         }
-        Err(EditError::NoText(why)) => why,
-        Err(EditError::Refused(_)) => "The rules in force do not let this text pass.".to_owned(),
+        Err(EditError::NoText(why)) => (StatusCode::UNPROCESSABLE_ENTITY, why),
+        Err(EditError::Refused(_)) => {
+            (StatusCode::UNPROCESSABLE_ENTITY, "The rules in force do not let this text pass.".to_owned())
+        }
+        Err(error @ EditError::Decided { .. }) => {
+            let said = format!("{error}. Approve yours once more if it is to hold all the same.");
+            (StatusCode::CONFLICT, said)
+        }
         Err(error) => return Err(failed(error)),
     };
     let generation = generation(shared, id).await?;
@@ -266,5 +279,5 @@ async fn edited(shared: &Arc<Shared>, reader: &Reader, id: Uuid, sent: &Sent) ->
         return Ok(response);
     }
     let frame = Frame::of(reader, Place::Approvals, "Edit and approve");
-    Ok((StatusCode::UNPROCESSABLE_ENTITY, show(&Page { frame, form })).into_response())
+    Ok((status, show(&Page { frame, form })).into_response())
 }

@@ -178,7 +178,9 @@ pub(super) async fn edit(
     let id = read_id(&id)?;
     let note = read_note(note)?;
     let editing =
-        tokio::spawn(async move { pipeline::edit(&shared.parts, &policy, id, (&text, note), by).await });
+        tokio::spawn(
+            async move { pipeline::edit(&shared.parts, &policy, id, (&text, note), (by, None)).await },
+        );
     match editing.await.map_err(|_| Problem::internal())? {
         Ok(edit) => {
             let said = json!({"id": edit.id, "edited": id, "text": edit.text, "findings": edit.findings});
@@ -186,7 +188,9 @@ pub(super) async fn edit(
         }
         Err(EditError::NoText(why)) => Err(Problem::malformed(format!("`text`: {why}"))),
         Err(EditError::Refused(judgement)) => Err(Problem::does_not_pass(judgement.findings)),
-        Err(error @ EditError::NothingToEdit(_)) => Err(Problem::not_now(format!("{error}."))),
+        Err(error @ (EditError::NothingToEdit(_) | EditError::Decided { .. })) => {
+            Err(Problem::not_now(format!("{error}.")))
+        }
         Err(EditError::Review(error)) => Err(unreviewed(error, id)),
     }
 }

@@ -11,10 +11,11 @@ use super::generation::{lifetime_at, models_of, terms, without};
 use super::reviewing::ReviewError;
 use super::second::{self, About};
 use super::waiting::{ground_of, judged, put};
-use crate::audit::search::Generation;
+use crate::audit::search::{Generation, PassedGeneration, Review};
 use crate::audit::waiting::Approval;
 use crate::audit::{
-    Edited, GenerationPayload, GenerationRecord, Outcome, ReviewAction, ReviewRecord, Standing,
+    Decision, Edited, GenerationPayload, GenerationRecord, Holding, Outcome, ReviewAction, ReviewRecord,
+    Standing, desk,
 };
 use crate::cache::Key;
 use crate::guardrail::{Approved, Enforcement, Finding, Judgement, questions};
@@ -48,6 +49,16 @@ pub enum EditError {
     /// What it was to take the place of is not there any more, or was never written.
     #[error("the log holds no text of generation {0} that could be edited")]
     NothingToEdit(Uuid),
+    /// Somebody else decided on what it was to take the place of: who, and what they did with it.
+    #[error("{by} {did} this text{}", if *.since { " meanwhile" } else { "" })]
+    Decided {
+        /// The name of that person.
+        by: String,
+        /// Such as `rejected`.
+        did: &'static str,
+        /// Whether that was after whoever edits looked at it last.
+        since: bool,
+    },
     /// It cannot be read or recorded.
     #[error(transparent)]
     Review(#[from] ReviewError),
@@ -106,21 +117,84 @@ pub async fn edit_judged(
     Ok(judged(parts, policy, found, text).await)
 }
 
-/// Puts a person's text in the place of that of a generation, once it passes everything that the other had to pass: it is served
-/// from then on for the same question, and the other waits no longer.
+/// How often an edit looks again when others reviewed the same question meanwhile.
+const TRIES: usize = 3;
+
+/// Up to which entry of the chain somebody who looks at a generation now knows what people decided on it.
 ///
 /// # Errors
 ///
-/// When it does not pass, or cannot be recorded: then nothing is changed.
+/// When the store cannot be read.
+pub async fn known_of(parts: &Parts, found: &Generation) -> Result<i64, ReviewError> {
+    parts.reviews.newest_on(&found.record).await.map_err(ReviewError::Unreadable)
+}
+
+/// Edits of a generation that an approval stands on, with their texts.
+async fn edits_of(parts: &Parts, found: &Generation) -> Result<Vec<(Generation, String)>, EditError> {
+    let standing = parts.reviews.standing_for_key(&found.record.cache_key).await;
+    let standing = standing.map_err(ReviewError::Unreadable)?.into_iter();
+    let is_edit = |one: &PassedGeneration| {
+        let edited = one.generation.record.edited.as_ref();
+        one.is_approved() && edited.is_some_and(|edited| edited.from == found.record.id)
+    };
+    Ok(standing.filter(is_edit).map(|one| (one.generation, one.text)).collect())
+}
+
+/// Refuses an edit over what somebody else decided: after the entry up to which whoever edits knows, or, where they do not say
+/// what they know, when a rejection holds.
+fn not_over(
+    (found, edits): (&Generation, &[(Generation, String)]),
+    known: Option<i64>,
+    by: &str,
+) -> Result<(), EditError> {
+    let of_others = |review: &&Review| !desk::same(&review.record.by, by);
+    let Some(known) = known else {
+        let holds = Holding::of(found.reviews.iter().map(|review| &review.record)).decided();
+        return match holds {
+            Some((review, Decision::Rejected)) if !desk::same(&review.by, by) => {
+                Err(EditError::Decided { by: review.by.clone(), did: did(review.action), since: false })
+            }
+            _ => Ok(()),
+        };
+    };
+    let decides = |review: &&Review| review.seq > known && review.record.decision().is_some();
+    let on_it = found.reviews.iter().rev().filter(decides).find(of_others);
+    let on_it = on_it.map(|review| (review, did(review.record.action)));
+    let edited = edits.iter().find_map(|(edit, _)| edit.reviews.iter().filter(decides).find(of_others));
+    let edited = edited.map(|review| (review, "put other words in the place of"));
+    match on_it.into_iter().chain(edited).max_by_key(|(review, _)| review.seq) {
+        Some((review, did)) => Err(EditError::Decided { by: review.record.by.clone(), did, since: true }),
+        None => Ok(()),
+    }
+}
+
+fn did(action: ReviewAction) -> &'static str {
+    match action {
+        ReviewAction::Approve => "approved",
+        ReviewAction::Reject => "rejected",
+        ReviewAction::Takedown => "took down",
+        ReviewAction::Flag | ReviewAction::Note => "looked at",
+        ReviewAction::Undo => "undid a decision on",
+    }
+}
+
+/// Puts a person's text in the place of that of a generation, once it passes everything that the other had to pass: it is served
+/// from then on for the same question, and the other waits no longer. The same text of the same person in the same place is
+/// put there once, however often it is sent. `known` is [what they knew](known_of) when they began.
+///
+/// # Errors
+///
+/// When it does not pass, others decided meanwhile, or it cannot be recorded: then nothing is changed.
 pub async fn edit(
     parts: &Arc<Parts>,
     policy: &Arc<Policy>,
     generation: Uuid,
     (text, note): (&str, Option<String>),
-    by: String,
+    (by, known): (String, Option<i64>),
 ) -> Result<Edit, EditError> {
     let found = parts.reviews.generation(generation).await.map_err(ReviewError::Unreadable)?;
     let found = found.ok_or(ReviewError::Unknown(generation))?;
+    not_over((&found, &edits_of(parts, &found).await?), known, &by)?;
     let text = stand_in(parts, policy, &found, text).await?;
     let mut result = judged(parts, policy, &found, text.clone()).await;
     if result.as_ref().is_err_and(Judgement::wants_answers) {
@@ -140,21 +214,36 @@ pub async fn edit(
     if parts.recorder.standing() != Standing::Durable {
         return Err(ReviewError::Unwritable("the log cannot be written".to_owned()).into());
     }
-    let (record, payload) = recorded(parts, policy, &found, &approved, &by);
-    let (id, at, action) = (record.id, record.finished, ReviewAction::Approve);
-    let review =
-        ReviewRecord { id: new_id(at), generation_id: id, action, at, by, second_look: false, undoes: None };
-    let reviews = vec![(review, note)];
-    let approval = Approval { edit: Some((record, payload)), reviews, ..Approval::default() };
-    if put(parts, approval).await?.is_empty() {
-        return Err(EditError::NothingToEdit(generation));
+    let done = |id| Edit { id, text: approved.text().to_owned(), findings: approved.findings().to_vec() };
+    for _ in 0..TRIES {
+        let newest = known_of(parts, &found).await?;
+        let again = parts.reviews.generation(generation).await.map_err(ReviewError::Unreadable)?;
+        let found = again.filter(|found| found.payload.is_some());
+        let found = found.ok_or(EditError::NothingToEdit(generation))?;
+        let edits = edits_of(parts, &found).await?;
+        not_over((&found, &edits), known, &by)?;
+        let mine = |edit: &Generation| edit.record.edited.as_ref().is_some_and(|edited| edited.by == by);
+        if let Some((first, _)) = edits.iter().find(|(edit, text)| mine(edit) && text == approved.text()) {
+            return Ok(done(first.record.id));
+        }
+        let (record, payload) = recorded(parts, policy, &found, &approved, &by);
+        let (id, at, action) = (record.id, record.finished, ReviewAction::Approve);
+        let (second_look, undoes, by) = (false, None, by.clone());
+        let review = ReviewRecord { id: new_id(at), generation_id: id, action, at, by, second_look, undoes };
+        let reviews = vec![(review, note.clone())];
+        let approval =
+            Approval { edit: Some((record, payload)), known: newest, reviews, ..Approval::default() };
+        if put(parts, approval).await?.is_empty() {
+            continue;
+        }
+        if let Some(key) = Key::parse(&found.record.cache_key) {
+            // Whoever asks next finds it in the log.
+            parts.memory.reject(key, generation);
+            parts.looks.forget(&key);
+        }
+        return Ok(done(id));
     }
-    if let Some(key) = Key::parse(&found.record.cache_key) {
-        // Whoever asks next finds it in the log.
-        parts.memory.reject(key, generation);
-        parts.looks.forget(&key);
-    }
-    Ok(Edit { id, text: approved.text().to_owned(), findings: approved.findings().to_vec() })
+    Err(ReviewError::Overtaken.into())
 }
 
 /// The record of an edit. It answers the same question as the text whose place it takes, and counts as written by the same

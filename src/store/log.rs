@@ -186,6 +186,16 @@ impl Append {
         Ok(query.bind(generation).fetch_one(&mut *self.0).await?)
     }
 
+    /// The same as [`newest_review_on`] says, within the transaction.
+    pub(crate) async fn newest_review_on(
+        &mut self,
+        generation: &str,
+        cache_key: &str,
+    ) -> Result<i64, StoreError> {
+        let query = sqlx::query_scalar(NEWEST_REVIEW_ON).bind(generation).bind(cache_key);
+        Ok(query.fetch_one(&mut *self.0).await?)
+    }
+
     /// Keeps payloads, each after the `seq` of its entry.
     pub(crate) async fn payloads(&mut self, payloads: &[(i64, PayloadRow)]) -> Result<(), StoreError> {
         self.insert("INSERT INTO payloads (seq, salt, bytes) ", payloads, |mut row, (seq, payload)| {
@@ -410,6 +420,20 @@ pub(crate) async fn decisions(
          WHERE r.seq > $1 AND r.decision IS NOT NULL ORDER BY r.seq LIMIT $2",
     );
     Ok(query.bind(after).bind(limit).fetch_all(store.reader()).await?)
+}
+
+const NEWEST_REVIEW_ON: &str = "SELECT max((SELECT coalesce(max(seq), 0) FROM reviews WHERE generation = $1),
+    (SELECT coalesce(max(r.seq), 0) FROM generations g JOIN reviews r ON r.generation = g.id
+     WHERE g.cache_key = $2 AND g.outcome = 'passed'))";
+
+/// The `seq` of the newest review of a generation, or of any that passed with this cache key; 0 when there is none.
+pub(crate) async fn newest_review_on(
+    store: &Store,
+    generation: &str,
+    cache_key: &str,
+) -> Result<i64, StoreError> {
+    let query = sqlx::query_scalar(NEWEST_REVIEW_ON).bind(generation).bind(cache_key);
+    Ok(query.fetch_one(store.reader()).await?)
 }
 
 /// The `seq` of the newest review; 0 when there is none.

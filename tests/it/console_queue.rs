@@ -259,6 +259,92 @@ async fn programs_edit_too() {
     check(&app.blurb(ask("Lamp 001")).await, "A light for evenings.");
 }
 
+async fn review(app: &TestApp, id: &str, action: &str, key: &str) {
+    let url = app.url(&format!("/v1/generations/{id}/reviews"));
+    let request = app.client().post(url).bearer_auth(app.key(key)).json(&json!({"action": action}));
+    let done = app.send(request).await;
+    assert_eq!(done.status, 201, "{}", done.body);
+}
+
+#[tokio::test]
+async fn an_undo_of_several_goes_as_far_as_it_can_and_goes_on_later() {
+    let (app, _upstream) = shop().await;
+    for name in ["Tall lamp", "Small lamp", "Wide lamp"] {
+        check_awaiting(&app.blurb(ask(name)).await);
+    }
+    indexed(&app).await;
+    let mut browser = with_script(&app, "review").await;
+    let id = open(&browser.get(QUEUE).await).unwrap();
+    let undo = said(&decide(&mut browser, &id, "approve").await)["undo"].as_str().unwrap().to_owned();
+    review(&app, &id, "reject", "admin").await;
+    let page = browser.post(&undo, &[]).await;
+    let told = said(&page);
+    assert_eq!(page.status, 200, "{}", page.text);
+    assert!(
+        told["text"]
+            .as_str()
+            .unwrap()
+            .starts_with("Undone for 2 of 3 texts; not for the others: A later decision, by test admin"),
+        "{told}"
+    );
+    assert_eq!(standing(&app, "awaiting").await.len(), 2);
+    let again = browser.post(&undo, &[]).await;
+    assert!(again.status == 409 && again.text.contains("A later decision, by test admin"), "{}", again.text);
+    review(&app, &id, "undo", "admin").await;
+    assert_eq!(browser.post(&undo, &[]).await.status, 200, "it goes on with the rest");
+    assert_eq!(standing(&app, "awaiting").await.len(), 3);
+    assert_eq!(browser.post(&undo, &[]).await.status, 409, "once is enough");
+}
+
+#[tokio::test]
+async fn an_edit_passes_over_nobody_unseen_and_is_made_once() {
+    const BETTER: &str = "A calm light that suits long evenings.";
+    let (app, _upstream) = shop().await;
+    check_awaiting(&app.blurb(ask("Lamp 001")).await);
+    indexed(&app).await;
+    let from = standing(&app, "awaiting").await.remove(0);
+    let known = |page: &Page| {
+        let (_, rest) = page.text.split_once("name=\"known\" value=\"").unwrap();
+        rest.split('"').next().unwrap().to_owned()
+    };
+    let address = format!("/console/generations/{from}/edit");
+    let (mut browser, mut other) = (sign_in(&app, "review").await, sign_in(&app, "review").await);
+    let opened = known(&browser.get(&address).await);
+    let theirs = known(&other.get(&address).await);
+    review(&app, &from, "reject", "admin").await;
+    let sent =
+        |known: &str| [("text", BETTER.to_owned()), ("next", QUEUE.to_owned()), ("known", known.to_owned())];
+    let form = sent(&opened);
+    let form: Vec<_> = form.iter().map(|(name, value)| (*name, value.as_str())).collect();
+    let refused = browser.post(&address, &form).await;
+    assert_eq!(refused.status, 409, "{}", refused.text);
+    assert!(refused.text.contains("test admin rejected this text meanwhile."), "{}", refused.text);
+    assert!(refused.text.contains(BETTER), "what was written is there still");
+    // A program does not say what it has seen.
+    let url = app.url(&format!("/v1/generations/{from}/edits"));
+    let request = app.client().post(url).bearer_auth(app.key("review")).json(&json!({"text": BETTER}));
+    let program = app.send(request).await;
+    assert_eq!(program.status, 409, "{}", program.body);
+    assert!(program.body["detail"].as_str().unwrap().contains("test admin rejected"), "{}", program.body);
+    assert!(standing(&app, "approved").await.is_empty());
+    // Whoever knows of it decides otherwise; and two presses at once are one.
+    let knows = known(&refused);
+    let form = sent(&knows);
+    let form: Vec<_> = form.iter().map(|(name, value)| (*name, value.as_str())).collect();
+    other.token = browser.token.clone();
+    other.cookies = browser.cookies.clone();
+    let (one, two) = tokio::join!(browser.post(&address, &form), other.post(&address, &form));
+    assert_eq!((one.status, two.status), (303, 303), "{} {}", one.text, two.text);
+    assert_eq!(standing(&app, "approved").await.len(), 1);
+    check(&app.blurb(ask("Lamp 001")).await, BETTER);
+    // Nor does somebody else's edit pass over this one.
+    let mut admin = sign_in(&app, "admin").await;
+    let late = [("text", "A calm lamp."), ("next", QUEUE), ("known", theirs.as_str())];
+    let late = admin.post(&address, &late).await;
+    let said = "test review put other words in the place of this text meanwhile.";
+    assert!(late.status == 409 && late.text.contains(said), "{} {}", late.status, late.text);
+}
+
 #[tokio::test]
 async fn a_second_person_agrees_or_overturns() {
     let upstream = Upstream::saying("A calm light.").await;
