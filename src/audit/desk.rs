@@ -245,15 +245,17 @@ pub fn note(text: &str) -> Result<String, String> {
 /// Whether two names are of one person. Somebody whom a provider of OpenID Connect named is written as
 /// `Ann <7@login.example.com>`. They may change what they are called, and have a key too, so either part alone is enough.
 pub fn same(one: &str, other: &str) -> bool {
-    let parts = |name: &str| -> (String, Option<String>) {
-        let name = name.trim().to_lowercase();
-        match name.strip_suffix('>').and_then(|name| name.rsplit_once(" <")) {
-            Some((called, meant)) => (called.trim().to_owned(), Some(meant.to_owned())),
-            None => (name, None),
-        }
-    };
-    let ((called, meant), (other_called, other_meant)) = (parts(one), parts(other));
+    let ((called, meant), (other_called, other_meant)) = (person(one), person(other));
     called == other_called || (meant.is_some() && meant == other_meant)
+}
+
+/// What a person is called, and whom a provider means by it, in small letters.
+pub fn person(name: &str) -> (String, Option<String>) {
+    let name = name.trim().to_lowercase();
+    match name.strip_suffix('>').and_then(|name| name.rsplit_once(" <")) {
+        Some((called, meant)) => (called.trim().to_owned(), Some(meant.to_owned())),
+        None => (name, None),
+    }
 }
 
 /// Those who approved a proposal, each once.

@@ -232,13 +232,16 @@ pub(super) async fn reviewed(append: &mut Append, record: &ReviewRecord) -> Resu
     }
     if let Some(undone) = &record.undoes {
         let waited = append.drop_decision(&undone.review.to_string(), &generation).await?;
-        return if undone.holds == Some(Decision::Undecided) {
-            put_back(append, &generation, (waited, record.at)).await
-        } else {
-            Ok(())
+        if undone.holds == Some(Decision::Undecided) {
+            put_back(append, &generation, (waited, record.at)).await?;
+        }
+        return match undone.holds {
+            Some(holds) => edit_decided(append, &generation, (holds, record.at)).await,
+            None => Ok(()),
         };
     }
     let Some(decision) = record.decision() else { return Ok(()) };
+    edit_decided(append, &generation, (decision, record.at)).await?;
     let row = DecisionRow {
         review,
         generation,
@@ -252,6 +255,24 @@ pub(super) async fn reviewed(append: &mut Append, record: &ReviewRecord) -> Resu
     match decision {
         Decision::Approved => append.judge_rivals_anew(&row.generation).await,
         Decision::Rejected | Decision::Undecided => Ok(()),
+    }
+}
+
+/// Where somebody wrote a text in place of another, that one waits no longer once theirs is approved; and it waits again once
+/// theirs is not, or its question would stay without any that people are asked about.
+async fn edit_decided(
+    append: &mut Append,
+    generation: &str,
+    (decision, at): (Decision, Timestamp),
+) -> Result<(), StoreError> {
+    let Some(seq) = append.generation_entry(generation).await? else { return Ok(()) };
+    let bytes = append.look().bytes(seq).await?.unwrap_or_default();
+    let Ok(Record::Generation(stored)) = records::decode(&bytes) else { return Ok(()) };
+    let Some(edited) = &stored.record.edited else { return Ok(()) };
+    let from = edited.from.to_string();
+    match decision {
+        Decision::Approved => append.await_no_more(&from).await,
+        Decision::Rejected | Decision::Undecided => put_back(append, &from, (0, at)).await,
     }
 }
 
@@ -501,7 +522,7 @@ pub async fn second_looks(
     limit: u32,
 ) -> Result<(Vec<SecondLook>, u64), StoreError> {
     let placement = placement.map(str::to_owned);
-    let open = Open { but: reader.to_owned(), share: i64::from(share), since, placement };
+    let open = Open { but: super::desk::person(reader), share: i64::from(share), since, placement };
     let (rows, count) = table::open_looks(store, &open, limit).await?;
     let look = |row: ApprovalRow| {
         let ApprovalRow { generation, at, by, placement, edited } = row;

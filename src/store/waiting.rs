@@ -83,7 +83,7 @@ pub(crate) struct ApprovalRow {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Open {
     /// Not those of this person.
-    pub(crate) but: String,
+    pub(crate) but: (String, Option<String>),
     /// Those drawn up to this number.
     pub(crate) share: i64,
     /// From this time on.
@@ -430,7 +430,15 @@ pub(crate) async fn open_looks(
         let mut sql = QueryBuilder::<Sqlite>::new(head);
         sql.push("decision = 'approved' AND stands = 1 AND looked_by IS NULL AND at >= ");
         sql.push_bind(micros(open.since)).push(" AND draw <= ").push_bind(open.share);
-        sql.push(" AND by <> ").push_bind(open.but.clone());
+        // The same person by either part of a name, as far as small letters can be told here.
+        let (called, meant) = &open.but;
+        sql.push(" AND lower(trim(by)) <> ").push_bind(called.clone());
+        let called = format!("{called} <");
+        sql.push(" AND instr(lower(trim(by)), ").push_bind(called).push(") <> 1");
+        if let Some(meant) = meant {
+            let meant = format!(" <{meant}>");
+            sql.push(" AND instr(lower(by), ").push_bind(meant).push(") = 0");
+        }
         if let Some(placement) = &open.placement {
             sql.push(" AND placement = ").push_bind(placement.clone());
         }
