@@ -7,7 +7,7 @@ use askama::Template;
 use axum::Router;
 use axum::extract::{Path, RawQuery, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue};
-use axum::response::{IntoResponse, Redirect, Response};
+use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -16,13 +16,13 @@ use uuid::Uuid;
 
 use super::compare::changes;
 use super::copy::{MarkedCopy, Note, Vouch, value_said};
-use super::page::{Failed, Frame, Place, done, page_or, show};
+use super::page::{Failed, Frame, Place, done, led, page_or, show};
 use super::say::{self, Safe};
 use super::session::{Form, Reader};
 use crate::app::Shared;
 use crate::audit::search::Generation;
 use crate::audit::waiting::{self, Assignment, DRAWN_OF, Filter, Group};
-use crate::audit::{Decision, ReviewAction};
+use crate::audit::{Decision, Holding, ReviewAction, desk};
 use crate::pipeline::{self, Now, ReviewError};
 use crate::replay::{Told, vouched};
 use crate::store::keys::Role;
@@ -645,25 +645,12 @@ fn capital(text: &str) -> String {
 
 async fn decide(State(shared): State<Arc<Shared>>, Form(reader, sent): Form<Decided>) -> Response {
     // Whoever sent it may be gone before the end: what has begun is finished all the same.
-    let (part, shared) = (reader.part, Arc::clone(&shared));
+    let seen = reader.clone();
     let decided = tokio::spawn(async move { decided(&shared, &reader, &sent).await });
-    answered(part, decided.await.unwrap_or(Err(Failed::Store)))
+    page_or(&seen, decided.await.unwrap_or(Err(Failed::Store)))
 }
 
-/// A part for the page's script, or the way back to the page.
-fn answered(part: bool, made: Result<(Response, String), Failed>) -> Response {
-    match made {
-        Ok((response, _)) if part => response,
-        Ok((_, back)) => Redirect::to(&back).into_response(),
-        Err(failed) => failed.into_response(),
-    }
-}
-
-async fn decided(
-    shared: &Arc<Shared>,
-    reader: &Reader,
-    sent: &Decided,
-) -> Result<(Response, String), Failed> {
+async fn decided(shared: &Arc<Shared>, reader: &Reader, sent: &Decided) -> Result<Response, Failed> {
     reader.must_review()?;
     let (ask, note) = (Ask::of_query(&sent.back), note(&sent.note)?);
     let action = match sent.action.as_str() {
@@ -743,7 +730,10 @@ fn waits_on(count: u64) -> String {
 }
 
 fn undo_address(shared: &Shared, reader: &Reader, ask: &Ask, generations: Vec<Uuid>) -> String {
-    let id = shared.holding.remember(reader, generations, (shared.parts.now)());
+    undo_path(ask, shared.holding.remember(reader, generations, (shared.parts.now)()))
+}
+
+fn undo_path(ask: &Ask, id: Uuid) -> String {
     let back = ask.back();
     if back.is_empty() {
         format!("/console/approvals/undo/{id}")
@@ -760,16 +750,16 @@ async fn shown(
     open: Option<Uuid>,
     said: &str,
     undo: Option<String>,
-) -> Result<(Response, String), Failed> {
+) -> Result<Response, Failed> {
     if !reader.part {
-        return Ok((().into_response(), ask.address(open)));
+        return Ok(led(&ask.address(open), said, undo.as_deref()));
     }
     let (queue, at) = queue(shared, reader, ask, Some(open)).await?;
     let mut response = done(axum::response::Html(queue.0).into_response(), said, undo.as_deref());
     if let Ok(address) = HeaderValue::from_str(&ask.address(at)) {
         response.headers_mut().insert(HeaderName::from_static("hx-replace-url"), address);
     }
-    Ok((response, ask.address(at)))
+    Ok(response)
 }
 
 /// The page after an edit of a text of the queue that `next` leads back to; `None` where that is another page.
@@ -781,12 +771,12 @@ pub(super) async fn after_edit(
     said: &str,
 ) -> Result<Option<Response>, Failed> {
     let (path, query) = next_page.split_once('?').unwrap_or((next_page, ""));
-    if path != "/console/approvals" || !reader.part {
+    if path != "/console/approvals" {
         return Ok(None);
     }
     let ask = Ask::of_query(query);
     let undo = undo_address(shared, reader, &ask, vec![new]);
-    shown(shared, reader, &ask, None, said, Some(undo)).await.map(|(response, _)| Some(response))
+    shown(shared, reader, &ask, None, said, Some(undo)).await.map(Some)
 }
 
 /// Nothing is asked of the form but that it is the reader's.
@@ -800,28 +790,30 @@ async fn undo(
     Form(reader, Nothing {}): Form<Nothing>,
 ) -> Response {
     let ask = Ask::of_query(&query.unwrap_or_default());
-    let part = reader.part;
+    let seen = reader.clone();
     let undone = tokio::spawn(async move { undone(&shared, &reader, &ask, id).await });
-    match undone.await.unwrap_or(Err(Failed::Store)) {
-        Ok((said, back)) if part => {
-            let to = json!({"path": back, "target": "#queue", "swap": "innerHTML"}).to_string();
-            let mut response = done(().into_response(), &said, None);
-            if let Ok(to) = HeaderValue::from_str(&to) {
-                response.headers_mut().insert(HeaderName::from_static("hx-location"), to);
-            }
-            response
+    let made = undone.await.unwrap_or(Err(Failed::Store)).map(|Undone { said, back, again }| {
+        if !seen.part {
+            return led(&back, &said, again.as_deref());
         }
-        Ok((_, back)) => Redirect::to(&back).into_response(),
-        Err(failed) => failed.into_response(),
-    }
+        let to = json!({"path": back, "target": "#queue", "swap": "innerHTML"}).to_string();
+        let mut response = done(().into_response(), &said, again.as_deref());
+        if let Ok(to) = HeaderValue::from_str(&to) {
+            response.headers_mut().insert(HeaderName::from_static("hx-location"), to);
+        }
+        response
+    });
+    page_or(&seen, made)
 }
 
-async fn undone(
-    shared: &Arc<Shared>,
-    reader: &Reader,
-    ask: &Ask,
-    id: Uuid,
-) -> Result<(String, String), Failed> {
+/// What became of an undo: a sentence, the page to go on with, and the address that goes on with what is left.
+struct Undone {
+    said: String,
+    back: String,
+    again: Option<String>,
+}
+
+async fn undone(shared: &Arc<Shared>, reader: &Reader, ask: &Ask, id: Uuid) -> Result<Undone, Failed> {
     reader.must_review()?;
     let Some(generations) = shared.holding.recall(reader, id) else {
         return Err(Failed::NotNow("This was undone already, or is too long ago.".to_owned()));
@@ -840,6 +832,7 @@ async fn undone(
     let count = undone.len() + left.len();
     let open = ask.address(undone.first().or(left.first()).copied());
     // Whoever undoes it once more goes on with the rest.
+    let again = (!left.is_empty()).then(|| undo_path(ask, id));
     shared.holding.keep_on(reader, id, left);
     let why = reasons(&why);
     let said = match (undone.len(), count) {
@@ -849,7 +842,7 @@ async fn undone(
         (done, all) if done == all => format!("Undone. {all} texts stand as they did before."),
         (done, all) => format!("Undone for {done} of {all} texts; not for the others: {why}"),
     };
-    Ok((said, open))
+    Ok(Undone { said, back: open, again })
 }
 
 /// Why some of several texts were left, each reason once.
@@ -871,16 +864,12 @@ struct LookedAt {
 }
 
 async fn look(State(shared): State<Arc<Shared>>, Form(reader, sent): Form<LookedAt>) -> Response {
-    let (part, shared) = (reader.part, Arc::clone(&shared));
+    let seen = reader.clone();
     let looked = tokio::spawn(async move { looked_at(&shared, &reader, &sent).await });
-    answered(part, looked.await.unwrap_or(Err(Failed::Store)))
+    page_or(&seen, looked.await.unwrap_or(Err(Failed::Store)))
 }
 
-async fn looked_at(
-    shared: &Arc<Shared>,
-    reader: &Reader,
-    sent: &LookedAt,
-) -> Result<(Response, String), Failed> {
+async fn looked_at(shared: &Arc<Shared>, reader: &Reader, sent: &LookedAt) -> Result<Response, Failed> {
     reader.must_review()?;
     let (ask, note) = (Ask::of_query(&sent.back), note(&sent.note)?);
     let agrees = match sent.action.as_str() {
@@ -891,27 +880,19 @@ async fn looked_at(
     let now = (shared.parts.now)();
     let since = now.saturating_sub(LOOKED_FOR).unwrap_or(now);
     let found = shared.parts.reviews.generation(sent.id).await?;
-    let approval = found.as_ref().and_then(|found| {
-        let decides = |review: &&crate::audit::search::Review| review.record.action.decision().is_some();
-        found
-            .reviews
-            .iter()
-            .rev()
-            .find(decides)
-            .filter(|review| review.record.action == ReviewAction::Approve)
-    });
-    match approval {
-        None => {
-            return Err(Failed::NotNow(
-                "No approval of this text stands that could be looked at.".to_owned(),
-            ));
-        }
-        Some(review) if review.record.by == reader.name => {
+    let reviews = found.iter().flat_map(|found| &found.reviews).map(|review| &review.record);
+    match Holding::of(reviews).decided() {
+        Some((review, Decision::Approved)) if desk::same(&review.by, &reader.name) => {
             return Err(Failed::NotNow(
                 "You approved this text yourself; a second look is somebody else's.".to_owned(),
             ));
         }
-        Some(_) => {}
+        Some((_, Decision::Approved)) => {}
+        _ => {
+            return Err(Failed::NotNow(
+                "No approval of this text stands that could be looked at.".to_owned(),
+            ));
+        }
     }
     let by = (note, reader.name.clone());
     pipeline::second_look(&shared.parts, sent.id, agrees, by).await.map_err(unreviewed)?;
@@ -960,8 +941,7 @@ async fn assign(State(shared): State<Arc<Shared>>, Form(reader, sent): Form<Assi
         waiting::assign(&shared.store, Assignment { placement, locale, reviewer, by, at }).await?;
         shown(&shared, &reader, &ask, None, &said, None).await
     };
-    let made = made.await;
-    answered(reader.part, made)
+    page_or(&reader, made.await)
 }
 
 #[cfg(test)]

@@ -6,14 +6,14 @@ use askama::Template;
 use axum::Router;
 use axum::extract::{Path, RawQuery, State};
 use axum::http::{HeaderName, HeaderValue, StatusCode};
-use axum::response::{Html, IntoResponse, Redirect, Response};
+use axum::response::{Html, IntoResponse, Response};
 use axum::routing::{get, post};
 use serde::Deserialize;
 use uuid::Uuid;
 
 use super::approvals::{self, Notes};
 use super::copy::{MarkedCopy, Note};
-use super::page::{Failed, Frame, Place, page_or, show};
+use super::page::{Failed, Frame, Place, led, page_or, show};
 use super::say::Safe;
 use super::session::{Form, Reader};
 use crate::app::Shared;
@@ -256,7 +256,8 @@ async fn edited(shared: &Arc<Shared>, reader: &Reader, id: Uuid, sent: &Sent) ->
             let said = "Your text is approved. Pages get it from now on.";
             let next = back(&sent.next, edit.id);
             let response = approvals::after_edit(shared, reader, &next, edit.id, said).await?;
-            return Ok(response.unwrap_or_else(|| Redirect::to(&next).into_response()));
+            let undo = format!("/console/generations/{}/reviews/undo", edit.id);
+            return Ok(response.unwrap_or_else(|| led(&next, said, Some(&undo))));
         }
         Err(EditError::NoText(why)) => (StatusCode::UNPROCESSABLE_ENTITY, why),
         Err(EditError::Refused(_)) => {

@@ -10,6 +10,7 @@ use axum::http::request::Parts as Head;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{Html, IntoResponse, Redirect, Response};
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::session::{self, MAX_FORM, Reader};
@@ -109,6 +110,30 @@ pub(super) fn show(view: &impl Template) -> Response {
 /// shows. `undo` is the address that undoes it, where that can be done.
 pub(super) fn done(part: Response, said: &str, undo: Option<&str>) -> Response {
     events(part, &json!({"said": {"text": said, "undo": undo}}))
+}
+
+/// What was done, as the next page says it to whoever has no script.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Said {
+    /// A sentence.
+    pub(super) text: String,
+    /// The address that undoes it, where that can be done.
+    pub(super) undo: Option<String>,
+    /// The page that says it, where an undo leads back to.
+    #[serde(skip)]
+    pub(super) here: String,
+}
+
+/// The most characters of a sentence that the next page says.
+const MOST_SAID: usize = 400;
+
+/// Leads a browser without a script to a page, which says what was done; `undo` as for [`done`].
+pub(super) fn led(to: &str, said: &str, undo: Option<&str>) -> Response {
+    let mut response = Redirect::to(to).into_response();
+    let text = said.chars().take(MOST_SAID).collect();
+    // The guard has the browser keep it until then.
+    response.extensions_mut().insert(Said { text, undo: undo.map(str::to_owned), here: String::new() });
+    response
 }
 
 /// Tells the page's script of events: an object of each event's detail by its name.
@@ -334,7 +359,7 @@ async fn admit(shared: &Arc<Shared>, request: Request, next: Next) -> Response {
         return next.run(Request::from_parts(head, body)).await;
     }
     let is_for_all = sign_in::is_for_all(path);
-    let reader = session::read(shared, &head.headers);
+    let mut reader = session::read(shared, &head.headers);
     if is_read && path != sign_in::CALLBACK && is_led_here(shared, &head.headers) {
         return going_on(head.uri.path_and_query().map_or("/console/", |path| path.as_str()));
     }
@@ -358,13 +383,22 @@ async fn admit(shared: &Arc<Shared>, request: Request, next: Next) -> Response {
             }
         },
     };
-    if let Some(reader) = &reader {
+    if let Some(reader) = &mut reader {
+        if is_read && !reader.part {
+            let here = head.uri.path_and_query().map_or("", |path| path.as_str());
+            reader.said = session::said(shared, &head.headers, &reader.session, here);
+        }
         head.extensions.insert(reader.clone());
     }
     let mut response = next.run(Request::from_parts(head, body)).await;
     // Who signs in or out says themselves what is kept.
     if let Some(reader) = reader.filter(|_| !response.headers().contains_key(header::SET_COOKIE)) {
         session::renew(shared, &mut response, &reader.session);
+        let told = response.extensions_mut().remove::<Said>();
+        let is_heard = reader.said.is_some() && response.status().is_success();
+        if told.is_some() || is_heard {
+            session::say_next(shared, &mut response, &reader.session, told);
+        }
     }
     response
 }

@@ -12,7 +12,7 @@ use jiff::{Timestamp, ToSpan};
 use serde::Deserialize;
 use uuid::Uuid;
 
-use super::page::{Failed, Frame, Place, events, page_or, show};
+use super::page::{Failed, Frame, Place, events, led, page_or, show};
 use super::say;
 use super::session::{Form, Reader};
 use crate::app::Shared;
@@ -42,10 +42,6 @@ struct Sent {
     #[serde(default)]
     sure: String,
 }
-
-/// Nothing is asked of the form but that it is the reader's.
-#[derive(Debug, Deserialize)]
-struct Nothing {}
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
@@ -95,13 +91,13 @@ async fn review(
 async fn undo(
     State(shared): State<Arc<Shared>>,
     Path(id): Path<String>,
-    Form(reader, Nothing {}): Form<Nothing>,
+    Form(reader, Back { next }): Form<Back>,
 ) -> Response {
     let made = async {
         let id = generation_id(&id)?;
         reader.must_review()?;
         let reviewed = taken(&shared, &reader, id, (ReviewAction::Undo, None)).await?;
-        Ok(answer(&reader, &reviewed, &back("", id)))
+        Ok(answer(&reader, &reviewed, &back(&next, id)))
     };
     page_or(&reader, made.await)
 }
@@ -177,13 +173,13 @@ fn said(reviewed: &Reviewed) -> String {
 
 /// Tells a page's script what was done, or leads a browser back.
 fn answer(reader: &Reader, reviewed: &Reviewed, back: &str) -> Response {
-    if !reader.part {
-        return Redirect::to(back).into_response();
-    }
     let record = &reviewed.record;
     let id = record.generation_id;
     let undo = matches!(record.action, ReviewAction::Approve | ReviewAction::Reject | ReviewAction::Flag)
         .then(|| format!("/console/generations/{id}/reviews/undo"));
+    if !reader.part {
+        return led(back, &said(reviewed), undo.as_deref());
+    }
     let told = serde_json::json!({
         "said": {"text": said(reviewed), "undo": undo},
         "reviewed": {"id": id, "action": record.action},

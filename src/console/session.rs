@@ -14,7 +14,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::page::{self, Failed};
+use super::page::{self, Failed, Said};
 use crate::app::Shared;
 use crate::http::auth::signs_as;
 use crate::store::keys::{KeyRow, Role};
@@ -32,6 +32,13 @@ const TOKEN: &str = "x-csrf-token";
 /// What tokens are made for.
 const SESSION: &str = "session";
 const FORMS: &str = "forms";
+const SAID: &str = "said";
+/// The cookie that holds what the next page says.
+const SAID_COOKIE: &str = "copyrail_said";
+/// How long a page is waited for that says it.
+const SAID_FOR: SignedDuration = SignedDuration::from_secs(60);
+/// The longest such cookie, in bytes: what browsers keep.
+const LONGEST_SAID: usize = 3_900;
 
 /// A session, as its cookie says it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -84,6 +91,8 @@ pub(super) struct Reader {
     pub(super) session: Session,
     /// Whether the page's script asks for a part of a page.
     pub(super) part: bool,
+    /// What they did last, for a whole page to say.
+    pub(super) said: Option<Said>,
 }
 
 impl Reader {
@@ -185,6 +194,29 @@ fn put(shared: &Shared, response: &mut Response, session: &Session, now: Timesta
     set_cookie(shared, response, (COOKIE, &sealed), SameSite::Strict, ends.duration_since(now).as_secs());
 }
 
+/// Has the browser keep what the next page of a session says, or with nothing forget it.
+pub(super) fn say_next(shared: &Shared, response: &mut Response, session: &Session, said: Option<Said>) {
+    let until = (shared.parts.now)().saturating_add(SAID_FOR).unwrap_or(Timestamp::MIN);
+    let sealed = |said: &Said| shared.seal.seal(SAID, &(session.id, until, said));
+    let fits = |sealed: &String| sealed.len() <= LONGEST_SAID;
+    // Rather without its undo than not at all.
+    let sealed = said.and_then(|said| {
+        Some(sealed(&said)).filter(fits).or_else(|| Some(sealed(&Said { undo: None, ..said })).filter(fits))
+    });
+    let seconds = if sealed.is_some() { SAID_FOR.as_secs() } else { 0 };
+    let value = sealed.unwrap_or_default();
+    set_cookie(shared, response, (SAID_COOKIE, &value), SameSite::Strict, seconds);
+}
+
+/// What a page at this address is to say first.
+pub(super) fn said(shared: &Shared, headers: &HeaderMap, session: &Session, here: &str) -> Option<Said> {
+    let name = cookie_name(shared, SAID_COOKIE);
+    let (of, until, said): (Uuid, Timestamp, Said) =
+        cookies(headers, &name).find_map(|sealed| shared.seal.open_token(SAID, sealed))?;
+    let holds = of == session.id && (shared.parts.now)() < until;
+    holds.then(|| Said { here: here.to_owned(), ..said })
+}
+
 fn later(at: Timestamp, by: std::time::Duration) -> Timestamp {
     SignedDuration::try_from(by).ok().and_then(|by| at.checked_add(by).ok()).unwrap_or(at)
 }
@@ -219,6 +251,7 @@ pub(super) fn read(shared: &Shared, headers: &HeaderMap) -> Option<Reader> {
         token: token(shared, &session),
         session,
         part: headers.contains_key("hx-request"),
+        said: None,
     })
 }
 

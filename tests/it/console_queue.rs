@@ -388,6 +388,99 @@ async fn a_second_person_agrees_or_overturns() {
 }
 
 #[tokio::test]
+async fn an_approval_is_looked_at_again_once_its_overturning_is_undone() {
+    let upstream = Upstream::saying("A calm light.").await;
+    let approval = placement(PLACEMENT, "approval: true");
+    let all = [("COPYRAIL__CONSOLE__SECOND_LOOKS", "1")];
+    let app = TestApp::start_with(&upstream, &[(PLACEMENT, &approval)], &all).await;
+    let (mut one, mut other) = (with_script(&app, "review").await, with_script(&app, "admin").await);
+    check_awaiting(&app.blurb(ask("Tall lamp")).await);
+    indexed(&app).await;
+    let id = open(&one.get(QUEUE).await).unwrap();
+    decide(&mut one, &id, "approve").await;
+    let look = |action: &'static str| [("id", id.clone()), ("action", action.to_owned())];
+    for (action, status) in [("overturn", 200), ("agree", 409), ("undo", 200), ("agree", 200)] {
+        let page = if action == "undo" {
+            other.post(&format!("/console/generations/{id}/reviews/undo"), &[]).await
+        } else {
+            let form = look(action);
+            let form: Vec<_> = form.iter().map(|(name, value)| (*name, value.as_str())).collect();
+            other.post("/console/approvals/look", &form).await
+        };
+        assert!(page.status == status || (action == "undo" && page.status == 204), "{action}: {}", page.text);
+    }
+}
+
+#[tokio::test]
+async fn what_an_edit_took_the_place_of_waits_again_once_that_does_not_hold() {
+    let (app, _upstream) = shop().await;
+    check_awaiting(&app.blurb(ask("Lamp 001")).await);
+    indexed(&app).await;
+    let mut browser = sign_in(&app, "review").await;
+    let from = standing(&app, "awaiting").await.remove(0);
+    let first = "A calm light, by the name of Lamp 001.".to_owned();
+    for (text, action) in [("A lamp for evenings.", "undo"), ("A lamp for reading.", "reject")] {
+        let form = [("text", text), ("next", QUEUE)];
+        assert_eq!(browser.post(&format!("/console/generations/{from}/edit"), &form).await.status, 303);
+        let edit = standing(&app, "approved").await.remove(0);
+        assert!(!rows(&browser.get(QUEUE).await).contains(&first));
+        review(&app, &edit, action, "review").await;
+        assert!(rows(&browser.get("/console/approvals?whose=all").await).contains(&first), "{action}");
+        // What the chain tells once more is the same.
+        indexed(&app).await;
+        assert!(rows(&browser.get("/console/approvals?whose=all").await).contains(&first), "{action}");
+    }
+    let mut other = with_script(&app, "admin").await;
+    decide(&mut other, &from, "approve").await;
+    check(&app.blurb(ask("Lamp 001")).await, &first);
+}
+
+#[tokio::test]
+async fn without_a_script_the_next_page_says_what_was_done_and_undoes_it() {
+    let (app, _upstream) = shop().await;
+    for name in ["Lamp 001", "Lamp 002"] {
+        check_awaiting(&app.blurb(ask(name)).await);
+    }
+    indexed(&app).await;
+    let mut browser = sign_in(&app, "admin").await;
+    let undo_of = |page: &Page| {
+        let (_, rest) = page.text.split_once("role=\"status\"><p>").unwrap();
+        let (_, rest) = rest.split_once("<form method=\"post\" action=\"").unwrap();
+        rest.split('"').next().unwrap().to_owned()
+    };
+    let id = open(&browser.get(QUEUE).await).unwrap();
+    let decided = [("id", id.as_str()), ("action", "approve"), ("back", "whose=all")];
+    let one = format!("/console/generations/{id}/reviews");
+    let rejected = [("action", "reject"), ("next", "/console/generations?state=rejected")];
+    let stop = [("kind", "phrase"), ("value", "back pain"), ("reason", "claims")];
+    let all: [(&str, &[(&str, &str)], &str, &str); 3] = [
+        ("/console/approvals/decide", &decided, "<p>Approved.</p>", "Undone. The text stands"),
+        (&one, &rejected, "<p>Rejected. No page shows", "Undone. It stands as if nobody"),
+        ("/console/compliance/stops", &stop, "<p>Stopped. It holds here", "Lifted."),
+    ];
+    for (address, form, told, undone) in all {
+        let answer = browser.post(address, form).await;
+        assert_eq!(answer.status, 303, "{address}: {}", answer.text);
+        let to = answer.leads_to().to_owned();
+        let page = browser.get(&to).await;
+        assert!(page.text.contains(told), "{address}: {}", page.text);
+        let undo = undo_of(&page);
+        assert!(!browser.get(&to).await.text.contains(told), "{address}: it is said once");
+        let answer = browser.post(&undo, &[("next", &to)]).await;
+        assert_eq!(answer.status, 303, "{undo}: {}", answer.text);
+        let to = answer.leads_to().to_owned();
+        let page = browser.get(&to).await;
+        assert!(page.text.contains(undone), "{undo}: {}", page.text);
+    }
+    // What is said is said to whoever did it alone.
+    let id = open(&browser.get(QUEUE).await).unwrap();
+    browser.post("/console/approvals/decide", &[("id", &id), ("action", "approve")]).await;
+    let mut other = sign_in(&app, "review").await;
+    other.cookies.insert("copyrail_said".to_owned(), browser.cookies["copyrail_said"].clone());
+    assert!(!other.get(QUEUE).await.text.contains("<p>Approved.</p>"));
+}
+
+#[tokio::test]
 async fn texts_have_reviewers() {
     let (app, _upstream) = shop().await;
     check_awaiting(&app.blurb(ask("Lamp 001")).await);

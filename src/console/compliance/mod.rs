@@ -17,14 +17,14 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::http::{HeaderName, HeaderValue};
-use axum::response::{IntoResponse, Redirect, Response};
+use axum::response::Response;
 use jiff::civil::Date;
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 use serde_json::Value;
 
 use super::copy::shown as visible;
-use super::page::{Failed, done};
+use super::page::{Failed, done, led};
 use super::say::{self, Safe, escape};
 use super::session::Reader;
 use crate::app::Shared;
@@ -63,7 +63,7 @@ pub(super) fn routes() -> Router<Arc<Shared>> {
 /// Answers a form: the page anew for its script, with a sentence of what was done; without one, the way back to the page.
 fn answered(reader: &Reader, part: Response, said: &str, undo: Option<&str>, to: &str) -> Response {
     if !reader.part {
-        return Redirect::to(to).into_response();
+        return led(to, said, undo);
     }
     let mut response = done(part, said, undo);
     // Whatever asked for it, also an undo, all of the page is anew.
