@@ -103,19 +103,13 @@ pub(super) fn sentences(
             Outcome::Failed | Outcome::Abandoned => "A text was asked for and did not come",
         };
         let by = record.model.as_ref().map(|model| format!(" by `{model}`")).unwrap_or_default();
+        let (on, template) = (moment(record.finished), &record.template);
         said.push(match &record.edited {
             Some(edited) => format!(
-                "{} edited the text on {}: a model had written it from the template `{}`, in generation {}.",
-                words::by(&edited.by),
-                moment(record.finished),
-                record.template,
-                edited.from
+                "{} wrote the text on {on}, in place of one from the template `{template}`. No model was called.",
+                words::by(&edited.by)
             ),
-            None => format!(
-                "{text}{by} on {} from the template `{}`, in {calls}.",
-                moment(record.finished),
-                record.template
-            ),
+            None => format!("{text}{by} on {on} from the template `{template}`, in {calls}."),
         });
         let repair = |attempt: &serde_json::Value| attempt.get("repair").and_then(serde_json::Value::as_bool);
         if record.attempts.as_array().into_iter().flatten().any(|attempt| repair(attempt) == Some(true)) {
