@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use askama::Template;
 use serde_json::Value;
 
-use super::say::{Safe, letter};
+use super::say::{Safe, letter, visible};
 use crate::casefile::FindingThen;
 use crate::guardrail::{Action, Evidence, Finding, Supported, Voucher};
 use crate::words::Locale;
@@ -223,24 +223,24 @@ pub(super) enum Shown<'t> {
 impl Note {
     /// What it matched, as it is shown.
     pub(super) fn said_shown(&self) -> Option<Safe> {
-        self.said.as_deref().filter(|said| !said.is_empty()).map(shown)
+        self.said.as_deref().filter(|said| !said.is_empty()).map(visible)
     }
 
     /// What the rule says, which may quote what it matched.
     pub(super) fn message_shown(&self) -> Option<Safe> {
-        self.message.as_deref().map(shown)
+        self.message.as_deref().map(visible)
     }
 }
 
 impl Vouch {
     /// The words of the text, as they are shown.
     pub(super) fn said_shown(&self) -> Safe {
-        shown(&self.said)
+        visible(&self.said)
     }
 
     /// The fact's value, as it is shown.
     pub(super) fn value_shown(&self) -> Option<Safe> {
-        self.value.as_deref().map(shown)
+        self.value.as_deref().map(visible)
     }
 
     /// Of what vouches for a place.
@@ -432,11 +432,6 @@ fn html(part: &str, from: usize, marks: &[Mark]) -> String {
     out
 }
 
-/// Text as HTML, with what nobody sees shown.
-pub(super) fn shown(text: &str) -> Safe {
-    Safe(html(text, 0, &[]))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -520,5 +515,9 @@ mod tests {
     fn names_in_addresses_lead_nowhere_else() {
         assert_eq!(path_part("claims.energy-yield"), "claims.energy-yield");
         assert_eq!(path_part("a/../b?c#d é"), "a%2F..%2Fb%3Fc%23d%20%C3%A9");
+        // What a stop found leads to the stops, and what the service itself holds back to no rule.
+        assert_eq!(rule_link("stop.0195").as_deref(), Some("/console/compliance/stops"));
+        assert_eq!(rule_link("copyrail.rejected"), None);
+        assert_eq!(rule_link("tone.hype").as_deref(), Some("/console/compliance/rules/tone.hype"));
     }
 }

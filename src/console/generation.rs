@@ -15,9 +15,9 @@ use serde_json::{Map, Value};
 use uuid::Uuid;
 
 use super::compare::changes;
-use super::copy::{MarkedCopy, Note, Shown, Vouch, path_part, rule_link, shown, value_said};
+use super::copy::{MarkedCopy, Note, Shown, Vouch, path_part, rule_link, value_said};
 use super::page::{Failed, Frame, Place, show};
-use super::say::{Safe, ago, exactly, id as short, money, number, took, when};
+use super::say::{Safe, ago, exactly, id as short, money, number, took, visible, when};
 use super::session::Reader;
 use crate::app::Shared;
 use crate::audit::search::{self, Generation, SearchError};
@@ -281,7 +281,7 @@ fn grounds(vouched: &Vouched, masked: bool) -> Vec<String> {
 impl Stand {
     /// What the one who decided said of it.
     fn note_shown(&self) -> Option<Safe> {
-        self.note.as_deref().map(shown)
+        self.note.as_deref().map(visible)
     }
 }
 
@@ -423,10 +423,6 @@ impl Page {
         rule_link(rule)
     }
 
-    fn name(&self, id: &Uuid) -> Safe {
-        short(id)
-    }
-
     fn hash(&self, hash: &str) -> Safe {
         short(hash)
     }
@@ -449,7 +445,7 @@ impl Page {
     }
 
     fn text(&self, text: &str) -> Safe {
-        shown(text)
+        visible(text)
     }
 
     /// Rules of a policy: those that found something, and the others.
@@ -462,8 +458,8 @@ impl Page {
 /// A sentence of ours, with what stands between its backquotes as code.
 fn code(sentence: &str) -> Safe {
     let parts = sentence.split('`').enumerate().map(|(index, part)| match index % 2 {
-        1 => format!("<code>{}</code>", shown(part)),
-        _ => shown(part).0,
+        1 => format!("<code>{}</code>", visible(part)),
+        _ => visible(part).0,
     });
     Safe(parts.collect())
 }
@@ -485,7 +481,7 @@ fn flatten(path: String, value: &Value, depth: usize, rows: &mut Vec<(String, Sa
             flatten(path, value, depth - 1, rows);
         }),
         Value::Null if path.is_empty() => {}
-        value => rows.push((path, shown(&value_said(value)))),
+        value => rows.push((path, visible(&value_said(value)))),
     }
 }
 
@@ -516,7 +512,7 @@ fn attempts(case: &Case, above: Option<&str>) -> Vec<Attempt> {
             cost: (attempt.cost_micros > 0).then(|| money(Micros(attempt.cost_micros))),
             took: took(attempt.latency_ms.saturating_mul(1_000)),
             request: attempt.upstream_request_id.clone(),
-            error: attempt.error.as_deref().map(shown),
+            error: attempt.error.as_deref().map(visible),
             repair: attempt.repair,
             is_above,
             copy: text.filter(|_| !is_above).map(|text| MarkedCopy::of(text, locale, &notes, &[]).small()),
@@ -524,7 +520,7 @@ fn attempts(case: &Case, above: Option<&str>) -> Vec<Attempt> {
                 .zip(text)
                 .filter(|(one, other)| one != other)
                 .map(|(one, other)| changes(one, other)),
-            raw: other.filter(|_| attempt.copy.is_some()).map(shown),
+            raw: other.filter(|_| attempt.copy.is_some()).map(visible),
         });
         before = text.or(before);
     }
@@ -535,7 +531,7 @@ fn attempts(case: &Case, above: Option<&str>) -> Vec<Attempt> {
 fn events(case: &Case, zone: &TimeZone) -> Vec<Event> {
     let mut events = Vec::new();
     let mut add = |at: Timestamp, what: Safe, note: Option<&str>| {
-        events.push(Event { at, when: exactly(at, zone), what, note: note.map(shown) });
+        events.push(Event { at, when: exactly(at, zone), what, note: note.map(visible) });
     };
     if let Some(serve) = &case.serve {
         add(serve.record.at, Safe("Shown in this answer.".to_owned()), None);
@@ -543,7 +539,7 @@ fn events(case: &Case, zone: &TimeZone) -> Vec<Event> {
     if let Some(generation) = &case.generation {
         let record = &generation.record;
         add(record.started, Safe("Asked for.".to_owned()), None);
-        add(record.finished, shown(&generation.outcome), None);
+        add(record.finished, visible(&generation.outcome), None);
         for verdict in &generation.verdicts {
             let said = match (
                 &verdict.record.error,
@@ -553,11 +549,11 @@ fn events(case: &Case, zone: &TimeZone) -> Vec<Event> {
                 (None, true) => "spoke against it",
                 (None, false) => "had nothing against it",
             };
-            let what = format!("A second model ({}) {said}.", shown(&verdict.record.service));
+            let what = format!("A second model ({}) {said}.", visible(&verdict.record.service));
             add(verdict.record.at, Safe(what), verdict.reason.as_deref().or(verdict.record.error.as_deref()));
         }
         for review in &generation.reviews {
-            let by = shown(words::by(&review.record.by));
+            let by = visible(words::by(&review.record.by));
             let what = format!("<strong>{by}</strong> {}.", words::review(review.record.action));
             add(review.record.at, Safe(what), review.note.as_deref());
         }
@@ -675,7 +671,7 @@ async fn whole(shared: &Shared, reader: &Reader, id: Uuid, asked: Asked) -> Resu
             _ => "What the model had said",
         };
         let why = if message.repair { ", added to have the first text mended" } else { "" };
-        (format!("{by}{why}"), shown(&message.content))
+        (format!("{by}{why}"), visible(&message.content))
     });
     let above = match &case.serve {
         Some(_) => case.text.text.clone(),

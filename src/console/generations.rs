@@ -133,7 +133,6 @@ struct Row {
     placement: String,
     segment: String,
     product: String,
-    locale: String,
     at: Safe,
     acts: Acts,
     token: String,
@@ -160,7 +159,6 @@ impl Row {
             placement: record.placement.to_string(),
             segment: record.segment.to_string(),
             product: record.product.clone().unwrap_or_default(),
-            locale: record.locale.clone(),
             at: say::briefly(record.finished, now, &reader.zone),
             acts: Acts::of(generation, reader),
             token: reader.token.clone(),
@@ -176,7 +174,7 @@ impl Row {
 fn text(generation: &Generation, most: usize) -> (Safe, &'static str) {
     let written = generation.payload.as_ref().map(text_of);
     match (written, generation.record.outcome) {
-        (Some(text), _) if !text.is_empty() => (say::seen(text, most), ""),
+        (Some(text), _) if !text.is_empty() => (say::visible(&say::cut(text, most)), ""),
         (None, _) => (Safe::default(), "The text was erased."),
         (Some(_), Outcome::Abandoned) => (Safe::default(), "It was given up before there was a text."),
         (Some(_), _) => (Safe::default(), "No text was written."),

@@ -5,8 +5,6 @@
 //! the rooms below answer. What all pages share: who reads ([`session`]), the frame ([`page`]), how times, ids and numbers
 //! are written ([`say`]), figures drawn ([`chart`]), and the files that a browser loads ([`assets`]).
 
-#![allow(dead_code)]
-
 mod approvals;
 mod assets;
 mod chart;

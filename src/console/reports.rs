@@ -14,7 +14,7 @@ use jiff::tz::TimeZone;
 use serde::Deserialize;
 
 use super::chart::{Chart, Series};
-use super::copy::rule_link;
+use super::copy::{path_part, rule_link};
 use super::figures::{self, Days};
 use super::page::{Failed, Frame, Place, page_or, show};
 use super::say::{self, Safe};
@@ -459,12 +459,6 @@ fn rules(sums: &[Sum]) -> Table {
     }
 }
 
-/// A name as a part of an address.
-fn encoded(name: &str) -> String {
-    let joined = serde_urlencoded::to_string([("", name)]).unwrap_or_default();
-    joined.trim_start_matches('=').replace('+', "%20")
-}
-
 fn opinions(sums: &[Sum]) -> Table {
     let mut by: BTreeMap<(&str, &str), [u64; 3]> = BTreeMap::new();
     for sum in sums {
@@ -567,7 +561,7 @@ fn takedowns(sums: &[Sum]) -> Table {
     each.sort_by_key(|sum| std::cmp::Reverse(sum.total));
     rows.extend(each.into_iter().take(MOST).map(|sum| Row {
         name: sum.part(0).to_owned(),
-        href: format!("/console/generations/{}", encoded(sum.part(0))),
+        href: format!("/console/generations/{}", path_part(sum.part(0))),
         cells: vec![Cell::Count(sum.n), Cell::Took(sum.total.checked_div(sum.n).unwrap_or(0)), Cell::Nothing],
         ..Row::default()
     }));
@@ -682,7 +676,7 @@ fn off(guardrails: &Guardrails) -> Table {
     let rules = guardrails.rules().iter().filter(|rule| rule.mode() != Enforcement::Enforce);
     let rows = rules.map(|rule| Row {
         name: rule.id().to_owned(),
-        href: format!("/console/compliance/rules/{}", encoded(rule.id())),
+        href: rule_link(rule.id()).unwrap_or_default(),
         cells: vec![
             Cell::Text(words::mode(rule.mode()).to_owned()),
             rule.owner().map_or(Cell::Nothing, |owner| Cell::Text(owner.to_owned())),
@@ -912,7 +906,6 @@ mod tests {
             assert_eq!(cell.told("texts"), (told.0.to_owned(), told.1.to_owned()));
         }
         assert_eq!(lasted(3 * 86_400 * 1_000_000), "3 days");
-        assert_eq!(encoded("a/b c?d"), "a%2Fb%20c%3Fd");
         assert_eq!((named("2026-11"), named("x")), ("November 2026".to_owned(), "x".to_owned()));
         assert_eq!(
             with("2025-01", vec!["2026-02".into(), "2026-01".into()]),

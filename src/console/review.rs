@@ -242,7 +242,7 @@ async fn takedown(
             frame: Frame::of(&reader, Place::Generations, "Take down"),
             id,
             asked,
-            text: say::seen(text, 2_000),
+            text: say::visible(&say::cut(text, 2_000)),
             next: back(&next, id),
             token: reader.token.clone(),
         }))

@@ -62,6 +62,14 @@ pub(super) fn visible(text: &str) -> Safe {
     Safe(html)
 }
 
+/// The beginning of a text: so many characters, and a sign where there is more.
+pub(super) fn cut(text: &str, most: usize) -> String {
+    match text.char_indices().nth(most) {
+        Some((end, _)) => format!("{}…", text.get(..end).unwrap_or_default()),
+        None => text.to_owned(),
+    }
+}
+
 /// A moment in the reader's zone, to the minute; the whole of it in UTC when pointed at.
 pub(super) fn when(at: Timestamp, zone: &TimeZone) -> Safe {
     written(at, zone, "%-d %b %Y, %H:%M")
@@ -170,18 +178,6 @@ pub(super) fn took(micros: u64) -> String {
         ms if ms < 1_000.0 => format!("{ms:.0} ms"),
         ms => format!("{:.1} s", ms / 1e3),
     }
-}
-
-/// The beginning of a text that somebody or something wrote, at most so many characters of it; each as [`letter`] writes it.
-pub(super) fn seen(text: &str, most: usize) -> Safe {
-    let (mut html, mut before) = (String::with_capacity(text.len().min(most * 4)), None);
-    for c in text.chars().take(most) {
-        letter(&mut html, before.replace(c), c);
-    }
-    if text.chars().nth(most).is_some() {
-        html.push('…');
-    }
-    Safe(html)
 }
 
 #[cfg(test)]

@@ -71,7 +71,7 @@ impl Row {
         Self {
             id: record.id,
             tier: tier(serve).to_owned(),
-            text: serve.text.as_deref().map(|text| say::seen(text, LONG)).unwrap_or_default(),
+            text: serve.text.as_deref().map(|text| say::visible(&say::cut(text, LONG))).unwrap_or_default(),
             missing: missing(serve),
             placement: record.placement.to_string(),
             segment: record.segment.to_string(),
@@ -150,7 +150,7 @@ impl Beside {
         Ok(Self {
             id: record.id,
             tier: tier(&serve),
-            text: serve.text.as_deref().map(|text| say::seen(text, 10_000)).unwrap_or_default(),
+            text: serve.text.as_deref().map(|text| say::visible(&say::cut(text, 10_000))).unwrap_or_default(),
             missing: missing(&serve),
             locale: record.locale.clone(),
             said: why.said,

@@ -14,10 +14,10 @@ use serde::Deserialize;
 use serde_json::{Map, Number, Value};
 use tokio::time::Instant;
 
-use super::copy::{MarkedCopy, Note, Vouch, shown};
+use super::copy::{MarkedCopy, Note, Vouch};
 use super::generation::Look;
 use super::page::{Failed, Frame, Place, done, page_or, show};
-use super::say::{self, Safe};
+use super::say::{self, Safe, visible};
 use super::session::{Form, Reader};
 use crate::app::Shared;
 use crate::casefile::words;
@@ -383,7 +383,7 @@ async fn made(
 async fn search(shared: &Shared, tried: &Tried) -> Result<Vec<Found>, Failed> {
     let found = catalogue::search(&shared.store, &tried.product, OFFERED).await?;
     let of = |(id, facts): (String, Map<String, Value>)| {
-        let name = shown(facts.get("name").and_then(Value::as_str).unwrap_or_default());
+        let name = visible(facts.get("name").and_then(Value::as_str).unwrap_or_default());
         let address = Tried { product: id.clone(), ..tried.clone() }.address();
         Found { id, name, address }
     };
@@ -485,7 +485,7 @@ async fn judged(shared: &Arc<Shared>, pasted: &Pasted) -> Result<Judged, Failed>
         id => shared.parts.catalogue.look_up(id).await?,
     };
     let facts = product.as_ref().and_then(|product| product.facts.as_object()).cloned().unwrap_or_default();
-    let about = facts.get("name").and_then(Value::as_str).map(shown);
+    let about = facts.get("name").and_then(Value::as_str).map(visible);
     let given = Given {
         text: pasted.text.clone(),
         facts,
@@ -578,7 +578,7 @@ fn results_of(policy: &Policy, trial: &Trial, request: &Request) -> Results {
     let role = |role| serde_json::to_value(role).ok().and_then(|role| role.as_str().map(str::to_owned));
     let messages = messages.into_iter().map(|message| Said {
         role: role(message.role).unwrap_or_default(),
-        content: shown(&message.content),
+        content: visible(&message.content),
     });
     let product = trial.product.as_ref().ok();
     let facts = product.and_then(|product| product.facts.as_object());
@@ -611,7 +611,7 @@ fn results_of(policy: &Policy, trial: &Trial, request: &Request) -> Results {
                 (of, rung.text.clone(), *passes)
             })
             .collect(),
-        product: facts.and_then(|facts| facts.get("name")?.as_str().map(shown)),
+        product: facts.and_then(|facts| facts.get("name")?.as_str().map(visible)),
         facts: lines,
     };
     if !request.personalisation && !request.user.is_empty() {
@@ -663,8 +663,8 @@ fn flat(above: &str, facts: &Map<String, Value>, lines: &mut Vec<(String, Safe)>
         match value {
             Value::Object(below) => flat(&path, below, lines),
             Value::Null => {}
-            Value::String(text) => lines.push((path, shown(text))),
-            other => lines.push((path, shown(&other.to_string()))),
+            Value::String(text) => lines.push((path, visible(text))),
+            other => lines.push((path, visible(&other.to_string()))),
         }
     }
 }

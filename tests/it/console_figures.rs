@@ -65,7 +65,8 @@ async fn the_overview_and_the_report_say_what_searches_count() {
     }
     app.blurb(json!({"placement": "why-this", "product": {"id": "none-such"}})).await;
     let generations = app.generations().await;
-    let id = generations[0]["id"].as_str().unwrap().to_owned();
+    let passed = generations.iter().find(|generation| generation["outcome"] == "passed").unwrap();
+    let id = passed["id"].as_str().unwrap().to_owned();
     for (action, role) in [("approve", "review"), ("takedown", "admin")] {
         let path = format!("/v1/generations/{id}/reviews");
         let request =

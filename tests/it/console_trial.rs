@@ -49,6 +49,9 @@ async fn compliance_has_nothing_written() {
     let mut reader = sign_in(&app, "compliance").await;
     let page = reader.get(ONE).await;
     assert!(page.status == 200 && !page.text.contains("Have it written"), "{}", page.text);
+    // Prompts are for those who review.
+    assert!(!page.text.contains("You write short product copy"), "{}", page.text);
+    assert!(page.text.contains("What goes into a prompt is shown to reviewers alone."), "{}", page.text);
     let done =
         reader.post("/console/try/generation", &[("about", "placement=why-this&product=lt-104")]).await;
     assert_eq!((done.status, upstream.calls()), (403, 0), "{}", done.text);

@@ -10,9 +10,8 @@ use axum::routing::get;
 
 use super::encoded;
 use crate::app::Shared;
-use crate::console::copy::shown as visible;
 use crate::console::page::{Failed, Frame, Place, page_or, show};
-use crate::console::say::{self, Safe};
+use crate::console::say::{self, Safe, visible};
 use crate::console::session::Reader;
 use crate::guardrail::Kind;
 
@@ -52,7 +51,6 @@ struct Piece {
     covers: String,
     place: String,
     claims: Vec<(String, String, Vec<Safe>)>,
-    days: i32,
 }
 
 async fn page(State(shared): State<Arc<Shared>>, reader: Reader) -> Response {
@@ -105,7 +103,6 @@ async fn evidence(shared: &Shared, reader: &Reader) -> Result<Response, Failed> 
                     (rule.to_owned(), encoded(rule), wordings.into_iter().map(visible).collect())
                 })
                 .collect(),
-            days,
         })
         .collect();
     let resting: std::collections::BTreeSet<&str> =

@@ -23,9 +23,8 @@ use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 use serde_json::Value;
 
-use super::copy::shown as visible;
 use super::page::{Failed, done, led};
-use super::say::{self, Safe, escape};
+use super::say::{self, Safe, cut, escape, visible};
 use super::session::Reader;
 use crate::app::Shared;
 use crate::audit::counts::{self, Counts, What};
@@ -147,14 +146,6 @@ fn days_before(now: Timestamp, days: i64) -> Timestamp {
     now.checked_sub(SignedDuration::from_hours(days * 24)).unwrap_or(Timestamp::MIN)
 }
 
-/// The beginning of a text, in characters.
-fn cut(text: &str, most: usize) -> String {
-    match text.char_indices().nth(most) {
-        Some((end, _)) => format!("{}…", text.get(..end).unwrap_or_default()),
-        None => text.to_owned(),
-    }
-}
-
 /// A value as it stands in an address's path or query.
 fn encoded(value: &str) -> String {
     serde_urlencoded::to_string([("v", value)]).unwrap_or_default().split_off(2).replace('+', "%20")
@@ -217,7 +208,6 @@ struct ChangeGroup {
 }
 
 struct ChangeSaid {
-    about: String,
     /// The rule's page, where it is about a rule that is in force.
     to: Option<String>,
     sentence: Safe,
@@ -236,7 +226,6 @@ impl Changes {
             (Effect::Neutral, "Leaves what passes as it is", "note"),
         ];
         let said = |change: &Change| ChangeSaid {
-            about: change.about.clone(),
             to: known(&change.about).then(|| format!("/console/compliance/rules/{}", encoded(&change.about))),
             sentence: sentence(&change.sentence),
             who: [change.owner.as_deref(), change.reference.as_deref()]

@@ -10,9 +10,8 @@ use axum::routing::get;
 
 use crate::alerts::AlertKind;
 use crate::app::Shared;
-use crate::console::copy::shown as visible;
 use crate::console::page::{Failed, Frame, Place, page_or, show};
-use crate::console::say::Safe;
+use crate::console::say::{Safe, visible};
 use crate::console::session::Reader;
 use crate::guardrail::Mode;
 use crate::prompt::{Ladder, Placement, Share};

@@ -17,9 +17,8 @@ use super::{Badge, Changes, FileDiff, answered, file_diffs, interrupted, marked}
 use crate::app::Shared;
 use crate::audit::desk::{DeskError, FILES, note, same};
 use crate::audit::search;
-use crate::console::copy::shown as visible;
 use crate::console::page::{Failed, Frame, Place, page_or, show};
-use crate::console::say::{self, Safe};
+use crate::console::say::{self, Safe, visible};
 use crate::console::session::{Form, Reader, Who};
 use crate::policy::{Difference, Proposal};
 use crate::replay::{self, Count, Report};
@@ -149,6 +148,8 @@ struct One {
     state: Badge,
     rollback: Option<Safe>,
     waits: bool,
+    /// Whether it is what is in force.
+    stands: bool,
     approvals: Vec<ApprovalSaid>,
     needs: usize,
     lacks: usize,
@@ -277,7 +278,7 @@ pub(super) async fn one(shared: &Shared, reader: &Reader, begins: &str) -> Resul
     let (policy, settings) = (shared.desk.pin(), shared.desk.settings());
     let hash = row.hash.clone();
     let proposal = Proposal::of(&shared.store, row, settings.approvals).await?;
-    let Difference { changes, changed: _, before, after } =
+    let Difference { changes, changed, before, after } =
         Difference::of_proposal(&shared.store, &policy, settings, &hash).await?;
     let diffs =
         tokio::task::spawn_blocking(move || file_diffs(&before, &after)).await.map_err(interrupted)?;
@@ -318,6 +319,7 @@ pub(super) async fn one(shared: &Shared, reader: &Reader, begins: &str) -> Resul
             .rollback
             .then(|| visible(proposal.report.get("reason").and_then(Value::as_str).unwrap_or_default())),
         waits,
+        stands: proposal.state == ProposalState::InForce && changed.is_empty(),
         approvals: approvals.collect(),
         needs: proposal.needs,
         lacks,
@@ -471,7 +473,7 @@ async fn text_of(shared: &Shared, id: &str, at: (usize, usize)) -> Result<Option
         let length = text.chars().count();
         match length <= 120 && at.1 <= length {
             true => marked(&text, at.0, at.1, "block"),
-            false => visible(&super::cut(&text, 400)),
+            false => visible(&say::cut(&text, 400)),
         }
     }))
 }

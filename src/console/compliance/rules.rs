@@ -18,9 +18,8 @@ use crate::audit::counts::{self, Counts, What};
 use crate::audit::search::{self, Filter, SearchError};
 use crate::casefile::findings;
 use crate::console::chart::{Chart, Series};
-use crate::console::copy::shown as visible;
 use crate::console::page::{Failed, Frame, Place, page_or, show};
-use crate::console::say::{self, Safe};
+use crate::console::say::{self, Safe, visible};
 use crate::console::session::Reader;
 use crate::guardrail::{Enforcement, Guardrails, Rule};
 use crate::policy::Set;
@@ -141,7 +140,6 @@ struct Row {
     in_force: String,
     owner: String,
     reference: String,
-    place: String,
     caught: String,
 }
 
@@ -200,7 +198,6 @@ async fn listed(shared: &Shared, reader: &Reader, asked: Asked) -> Result<Respon
         in_force: in_force(shared, rule),
         owner: rule.owner().unwrap_or_default().to_owned(),
         reference: rule.reference().unwrap_or_default().to_owned(),
-        place: format!("{}:{}", rule.file(), rule.span().start.line),
         caught: match &caught {
             Some(caught) => say::number(caught.get(rule.id()).copied().unwrap_or_default()),
             None => "–".to_owned(),
@@ -365,14 +362,14 @@ async fn one(shared: &Shared, reader: &Reader, id: &str) -> Result<Response, Fai
             .iter()
             .take(MOST_EXAMPLES)
             .map(|example| ExampleSaid {
-                text: visible(&super::cut(example.text, MOST_OF_EXAMPLE)),
+                text: visible(&say::cut(example.text, MOST_OF_EXAMPLE)),
                 passes: example.passes,
             })
             .collect(),
         more_examples: shown.len().saturating_sub(MOST_EXAMPLES),
         waivers: waivers
             .map(|waiver| WaiverSaid {
-                text: visible(&super::cut(waiver.text, MOST_OF_EXAMPLE)),
+                text: visible(&say::cut(waiver.text, MOST_OF_EXAMPLE)),
                 reason: visible(waiver.reason),
                 by: waiver.by.to_owned(),
                 until: super::date(waiver.until),
@@ -444,7 +441,7 @@ fn missing(guardrails: &Guardrails, id: &str) -> Failed {
             word.reason,
             word.by
         ),
-        None => format!("No rule in force is called {}.", super::cut(id, 200)),
+        None => format!("No rule in force is called {}.", say::cut(id, 200)),
     };
     Failed::Missing(said)
 }

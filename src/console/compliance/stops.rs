@@ -16,9 +16,8 @@ use super::{answered, interrupted};
 use crate::app::Shared;
 use crate::audit::search::{self, Filter, ServeFilter, Words};
 use crate::audit::{Outcome, PurgeScope, StopKind};
-use crate::console::copy::shown as visible;
 use crate::console::page::{Failed, Frame, Place, page_or, show};
-use crate::console::say::{self, Safe};
+use crate::console::say::{self, Safe, visible};
 use crate::console::session::{Form, Reader};
 use crate::http::stops::unknown;
 use crate::stops::{Done, MAX_REASON, Order, Stop, StopError, check_scope};
@@ -103,12 +102,12 @@ fn said(stop: Stop, reader: &Reader) -> StopSaid {
         confirm: match stop.kind {
             StopKind::Text => "Lift this? The text that was taken down may be shown again.".to_owned(),
             StopKind::Phrase => {
-                format!("Lift this? Copy with “{}” may be shown again.", super::cut(&value, 80))
+                format!("Lift this? Copy with “{}” may be shown again.", say::cut(&value, 80))
             }
             kind => format!(
                 "Lift this? Copy of the {} {} may be shown again.",
                 kind.as_str(),
-                super::cut(&value, 80)
+                say::cut(&value, 80)
             ),
         },
         value: visible(&value),
@@ -211,7 +210,7 @@ async fn reached(shared: &Shared, kind: &str, value: &str) -> Result<Safe, Faile
             &format!(", and {}{more} in the last 24 hours", say::counted(shown.items.len() as u64, "serve"));
     }
     let of = if kind == StopKind::Phrase { "with" } else { "of" };
-    told += &format!(", {of} “{}”.", visible(&super::cut(value, 80)));
+    told += &format!(", {of} “{}”.", visible(&say::cut(value, 80)));
     if let Some(warning) = unknown(shared, &shared.desk.pin(), kind, value).await {
         told += &format!(" {}", visible(&warning));
     }

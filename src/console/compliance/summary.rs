@@ -13,9 +13,8 @@ use super::proposals::Waiting;
 use super::{DAYS, Fault, last_day};
 use crate::alerts::Alert;
 use crate::app::Shared;
-use crate::console::copy::shown as visible;
 use crate::console::page::{Failed, Frame, Place, page_or, show};
-use crate::console::say::{self, Safe};
+use crate::console::say::{self, Safe, visible};
 use crate::console::session::Reader;
 use crate::document::Files;
 use crate::guardrail::{Guardrails, ending};
@@ -270,7 +269,7 @@ fn ends(shared: &Shared, guardrails: &Guardrails, now: Timestamp) -> (Vec<EndSai
             on: super::date(waiver.until),
             days: days_to(waiver.before),
             what: "Waiver",
-            name: super::cut(waiver.text, 80),
+            name: say::cut(waiver.text, 80),
             to: to.unwrap_or_else(|| "/console/compliance/rules".to_owned()),
             follows: format!("{} hold that text back again.", waiver.rules.join(", ")),
         };

@@ -10,8 +10,9 @@ use axum::routing::get;
 use serde::Deserialize;
 
 use super::shadow::Progress;
-use super::{answered, encoded, marked};
+use super::{answered, marked};
 use crate::app::Shared;
+use crate::console::copy::rule_link;
 use crate::console::page::{Failed, Frame, Place, page_or, show};
 use crate::console::say::{self, Safe};
 use crate::console::session::{Form, Reader};
@@ -119,8 +120,7 @@ fn found(report: &SweepReport, reader: &Reader) -> Found {
     let held_by = report.held_by.iter().take(MOST).map(|(by, texts)| {
         let to = match by.as_str() {
             "review" | "purge" | "rejection" | "template" | "policy" => None,
-            stop if stop.starts_with("stop.") => Some("/console/compliance/stops".to_owned()),
-            rule => Some(format!("/console/compliance/rules/{}", encoded(rule))),
+            rule => rule_link(rule),
         };
         (by.clone(), to, number(*texts))
     });

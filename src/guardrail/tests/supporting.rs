@@ -59,8 +59,8 @@ fn figures_are_vouched_for_by_the_fact_that_they_pass_by() {
         "The 8 MP selfie camera.",
         &["8 MP <- features.selfie camera = \"8 MP\"", "selfie camera <- features.selfie camera = \"8 MP\""],
     );
-    // Codes are found in the attribute that holds them, and so are features.
-    check(&sheet, "The X4 has NFC.", &["X4 <- name = \"Nimbus X4 phone\"", "NFC <- features.nfc = true"]);
+    // Names are found in the attribute that holds them, by their number where it may be a multiple; so are features.
+    check(&sheet, "The X4 has NFC.", &["4 <- name = \"Nimbus X4 phone\"", "NFC <- features.nfc = true"]);
     check(
         &sheet,
         "🥤 e\u{301}: the Snapdragon 888 chipset.",
