@@ -348,8 +348,11 @@ async fn nothing_is_reached_without_a_session_and_nothing_sent_but_by_a_page_of_
 /// Stands for the id of anything that is not there.
 const NOTHING: &str = "01980000-0000-7000-8000-000000000000";
 
+/// The fields of a form.
+type Fields = &'static [(&'static str, &'static str)];
+
 /// What can be sent, the role that may beside `admin`, and a form that is well made.
-const SENT: &[(&str, Role, &[(&str, &str)])] = &[
+const SENT: &[(&str, Role, Fields)] = &[
     ("/console/approvals/decide", Role::Review, &[("id", NOTHING), ("action", "approve")]),
     ("/console/approvals/look", Role::Review, &[("id", NOTHING), ("action", "approve")]),
     ("/console/approvals/undo/{id}", Role::Review, &[]),

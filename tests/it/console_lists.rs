@@ -203,7 +203,7 @@ async fn decisions_are_taken_with_and_without_script_and_undone() {
     assert_eq!((status, &told["said"]["text"]), (204, &json!("Approved.")));
     assert_eq!(told["reviewed"], json!({"id": lamp, "action": "approve"}));
     assert!(told.get(format!("reviewed-{lamp}")).is_some());
-    assert_eq!(standing(&app, "approved").await, [lamp.clone()]);
+    assert_eq!(standing(&app, "approved").await, std::slice::from_ref(&lamp));
     let row = ines.get(&format!("/console/generations/{lamp}/row?state=awaiting&at={lamp}")).await;
     assert!(row.text.starts_with("<tr") && row.text.contains("approved"), "{}", row.text);
     assert!(
@@ -223,7 +223,7 @@ async fn decisions_are_taken_with_and_without_script_and_undone() {
     let back = format!("/console/generations?state=awaiting&at={kettle}");
     let page = ines.post(&post(&kettle), &[("action", "reject"), ("next", &back)]).await;
     assert_eq!((page.status, page.leads_to()), (303, back.as_str()));
-    assert_eq!(standing(&app, "rejected").await, [kettle.clone()]);
+    assert_eq!(standing(&app, "rejected").await, std::slice::from_ref(&kettle));
     let page = ines.post(&post(&kettle), &[("action", "undo"), ("next", "https://elsewhere.example/")]).await;
     assert_eq!((page.status, page.leads_to()), (303, format!("/console/generations/{kettle}").as_str()));
     // A takedown asks first, with how often it was served.
@@ -244,7 +244,7 @@ async fn decisions_are_taken_with_and_without_script_and_undone() {
         .post(&post(&lamp), &[("action", "takedown"), ("sure", "yes"), ("next", "/console/serves")])
         .await;
     assert_eq!((page.status, page.leads_to()), (303, "/console/serves"));
-    assert_eq!(standing(&app, "rejected").await, [lamp.clone()]);
+    assert_eq!(standing(&app, "rejected").await, std::slice::from_ref(&lamp));
     assert!(!app.blurb(ask_for("lamp-1", "u-17")).await["text"].as_str().unwrap().contains("calm lamp"));
     assert_eq!(app.app().shared.parts.stops.pin().register().stops.len(), 1);
     let (status, _, said) = by_script(&mut ines, &post(&lamp), &[("action", "undo")]).await;

@@ -453,10 +453,10 @@ async fn without_a_script_the_next_page_says_what_was_done_and_undoes_it() {
     let one = format!("/console/generations/{id}/reviews");
     let rejected = [("action", "reject"), ("next", "/console/generations?state=rejected")];
     let stop = [("kind", "phrase"), ("value", "back pain"), ("reason", "claims")];
-    let all: [(&str, &[(&str, &str)], &str, &str); 3] = [
-        ("/console/approvals/decide", &decided, "<p>Approved.</p>", "Undone. The text stands"),
-        (&one, &rejected, "<p>Rejected. No page shows", "Undone. It stands as if nobody"),
-        ("/console/compliance/stops", &stop, "<p>Stopped. It holds here", "Lifted."),
+    let all = [
+        ("/console/approvals/decide", &decided[..], "<p>Approved.</p>", "Undone. The text stands"),
+        (&one, &rejected[..], "<p>Rejected. No page shows", "Undone. It stands as if nobody"),
+        ("/console/compliance/stops", &stop[..], "<p>Stopped. It holds here", "Lifted."),
     ];
     for (address, form, told, undone) in all {
         let answer = browser.post(address, form).await;
