@@ -37,8 +37,6 @@ pub(super) const LOOKED_FOR: SignedDuration = SignedDuration::from_hours(30 * 24
 const FACTS: usize = 40;
 /// The most characters of a fact that are shown.
 const LONGEST_FACT: usize = 240;
-/// The most characters of a note.
-pub(super) const MAX_NOTE: usize = 2_000;
 pub(super) fn routes() -> Router<Arc<Shared>> {
     Router::new()
         .route("/console/approvals", get(page))
@@ -618,11 +616,9 @@ struct Decided {
 
 /// A note as it is kept.
 pub(super) fn note(note: &str) -> Result<Option<String>, Failed> {
-    let note = note.trim();
-    if note.chars().count() > MAX_NOTE {
-        return Err(Failed::Malformed(format!("The note is longer than {MAX_NOTE} characters.")));
-    }
-    Ok(Some(note.to_owned()).filter(|note| !note.is_empty()))
+    let note =
+        crate::audit::desk::note(note).map_err(|why| Failed::Malformed(format!("The note: {why}.")))?;
+    Ok(Some(note).filter(|note| !note.is_empty()))
 }
 
 /// Why a review was not taken.
